@@ -1,0 +1,76 @@
+//! Architectures as data: which tensors a network has, what they are called canonically, and where they sit in it.
+//!
+//! A *family* (`families/*.toml`) names the canonical tensors of a network, with words, coordinates, channel spaces and
+//! merge policy.  A *layout* (`layouts/*.toml`) maps the names of one code base onto a family's.  No code knows a network.
+
+use crate::tensor::Affine;
+use crate::tensor::Coord;
+use crate::tensor::Dtype;
+use crate::tensor::Shape;
+use crate::tensor::View;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What happens to a tensor that several inputs give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Arithmetic as the recipe says.
+    Mix,
+    /// All inputs must be equal (filters); the first's bits are taken and the others compared when the build runs.
+    Equal,
+    /// The first input's is taken, with a warning (counters such as `num_batches_tracked`).
+    First,
+}
+
+/// What patterns and weights can ask of a tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Traits {
+    /// Words such as `synthesis`, `conv`, `conv0`, `affine`, `weight`.
+    pub words: Vec<Arc<str>>,
+    /// The coordinates that the tensor has.
+    pub coords: Vec<(Coord, f64)>,
+    /// Per canonical axis the channel space that it indexes, such as `b16.conv1`; `None` for kernel axes.
+    pub axes: Vec<Option<Arc<str>>>,
+    pub policy: Policy,
+}
+
+impl Traits {
+    pub fn coord(&self, coord: Coord) -> Option<f64> {
+        self.coords.iter().find(|entry| entry.0 == coord).map(|entry| entry.1)
+    }
+
+    pub fn has_word(&self, word: &str) -> bool {
+        self.words.iter().any(|own| &**own == word)
+    }
+}
+
+/// One canonical tensor of a checkpoint.
+#[derive(Clone, Debug)]
+pub struct CanonTensor {
+    /// Canonical name.
+    pub name: Arc<str>,
+    pub dtype: Dtype,
+    /// Canonical shape.
+    pub shape: Shape,
+    /// Index into the header's entries.
+    pub entry: usize,
+    pub view: View,
+    pub affine: Affine,
+    pub traits: Arc<Traits>,
+}
+
+/// A checkpoint's header seen through its layout.
+#[derive(Clone, Debug)]
+pub struct Canon {
+    /// Family id, such as `stylegan2`.
+    pub family: Arc<str>,
+    /// Layout id, such as `nvidia-pytorch`.
+    pub layout: Arc<str>,
+    pub tensors: Vec<CanonTensor>,
+    /// Name to index in `tensors`.
+    pub index: HashMap<Arc<str>, usize>,
+    /// Facts read off names and shapes, for people: `resolution = 64`, `layers = 32`.
+    pub facts: Vec<(String, String)>,
+    /// Entries of the header that the layout does not know (they are kept under their own names, words `extra`).
+    pub unknown: Vec<usize>,
+}

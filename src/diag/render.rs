@@ -1,0 +1,1 @@
+//! Problems as text: for people, one line each, or JSON.

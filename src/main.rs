@@ -1,0 +1,5 @@
+//! The `blend` command.
+
+fn main() -> std::process::ExitCode {
+    blend::cli::main()
+}
