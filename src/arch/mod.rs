@@ -3,6 +3,19 @@
 //! A *family* (`families/*.toml`) names the canonical tensors of a network, with words, coordinates, channel spaces and
 //! merge policy.  A *layout* (`layouts/*.toml`) maps the names of one code base onto a family's.  No code knows a network.
 
+mod data;
+mod detect;
+mod fix;
+mod generic;
+mod network;
+mod template;
+
+pub use data::Architecture;
+pub use data::load;
+pub use detect::detect;
+pub use fix::ViewOp;
+pub use network::check_network;
+
 use crate::tensor::Affine;
 use crate::tensor::Coord;
 use crate::tensor::Dtype;
@@ -73,4 +86,31 @@ pub struct Canon {
     pub facts: Vec<(String, String)>,
     /// Entries of the header that the layout does not know (they are kept under their own names, words `extra`).
     pub unknown: Vec<usize>,
+}
+
+/// Where a canonical tensor goes in a layout.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stored {
+    /// Under this name: the operations turn a canonical view into the stored one, the affine map its values.
+    Name { name: String, ops: Vec<ViewOp>, affine: Affine },
+    /// The layout stores it as part of another tensor, or not at all.
+    Dropped,
+    /// The family does not know the tensor: it is written as it is.
+    Unknown,
+}
+
+/// Where `layout` stores the canonical tensor `name` of its family.
+pub fn stored(layout: &str, name: &str) -> Stored {
+    data::layout(layout).map_or(Stored::Unknown, |layout| layout.stored(name))
+}
+
+/// The layouts of a family that can be written.
+pub fn layouts_of(family: &str) -> Vec<&'static str> {
+    let ids: Vec<&str> = data::layouts().iter().filter(|layout| layout.family == family).map(|layout| layout.id.as_str()).collect();
+    if ids.is_empty() { vec![generic::LAYOUT] } else { ids }
+}
+
+/// Whether a family uses a word, in these inputs or elsewhere.
+pub fn family_has_word(family: &str, word: &str) -> bool {
+    data::family(family).is_some_and(|family| family.words.contains(word))
 }

@@ -1,1 +1,54 @@
-//! (under construction)
+//! From tree to checked recipe: names, kinds, patterns, then every tensor of every output, from headers alone.
+//! Reads nothing itself: [`World`] answers.  It keeps going after a problem and reports root causes only.
+
+mod calls;
+mod constant;
+mod context;
+mod demand;
+mod domain;
+mod error;
+mod eval;
+mod options;
+mod outputs;
+mod patterns;
+mod resolve;
+mod space;
+mod statements;
+mod template;
+mod functions;
+pub mod trace;
+
+pub use context::Settings;
+pub use space::Space;
+
+use crate::diag::Problem;
+use crate::diag::Problems;
+use crate::hir;
+use crate::tensor::Header;
+use crate::text::SourceId;
+use crate::text::Sources;
+use std::path::Path;
+
+/// The outside world, as far as a recipe can ask.  Problems come without labels; the checker adds the place.
+pub trait World {
+    /// The text of a recipe, for `use`.
+    fn recipe(&self, path: &Path) -> Result<String, Problem>;
+    /// The text of an architecture file.
+    fn architecture(&self, path: &Path) -> Result<String, Problem>;
+    /// The header of a checkpoint, whatever it is made of; no weights are read.
+    fn checkpoint(&self, path: &Path) -> Result<Header, Problem>;
+}
+
+/// The result of a check: the recipe when there is no error, and all problems found.
+pub struct Checked {
+    pub recipe: Option<hir::Recipe>,
+    pub problems: Problems,
+}
+
+/// Checks the recipe whose text is `root`; relative paths start at `base`.
+pub fn recipe(sources: &mut Sources, root: SourceId, base: &Path, settings: &Settings, world: &dyn World) -> Checked {
+    let mut context = context::Context::new(sources, world);
+    statements::root(&mut context, root, base, settings);
+    let outputs = outputs::evaluate(&mut context, settings);
+    context.finish(outputs)
+}

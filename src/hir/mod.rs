@@ -1,1 +1,172 @@
-//! (under construction)
+//! The checked recipe: names bound, functions expanded, every value with a kind, and for every tensor of every output
+//! the linear form that is to be computed.  It is not the text: ids stand where names stood.
+//!
+//! Invariant: a [`Recipe`] comes out of `check` only when no error was found; later stages re-check nothing.
+
+mod expr;
+mod form;
+
+pub use expr::Arm;
+pub use expr::Expr;
+pub use expr::ExprId;
+pub use expr::ExprKind;
+pub use expr::Function;
+pub use expr::Kind;
+pub use expr::MethodInput;
+pub use expr::Metric;
+pub use expr::Operator;
+pub use expr::Pattern;
+pub use expr::PatternId;
+pub use form::Atom;
+pub use form::CallInstance;
+pub use form::Form;
+pub use form::snap;
+
+use crate::arch::Canon;
+use crate::arch::Traits;
+use crate::tensor::Dtype;
+use crate::tensor::Header;
+use crate::tensor::Shape;
+use crate::text::Site;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Index into [`Recipe::inputs`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InputId(pub u32);
+
+/// A checkpoint that the recipe names.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// The name in the recipe, `curves.faces` for an imported one.
+    pub name: Arc<str>,
+    /// The path as the recipe writes it, parameters filled in.
+    pub written: String,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// The path's string in the recipe.
+    pub site: Site,
+    pub header: Arc<Header>,
+    pub canon: Arc<Canon>,
+}
+
+/// A parameter with the value of this run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Param {
+    pub name: Arc<str>,
+    pub value: Literal,
+    pub default: Literal,
+    pub site: Site,
+}
+
+/// A literal value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Literal {
+    Number(f64),
+    Bool(bool),
+    Text(Arc<str>),
+}
+
+impl std::fmt::Display for Literal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Literal::Number(number) => write!(f, "{number}"),
+            Literal::Bool(truth) => write!(f, "{truth}"),
+            Literal::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// What happens to a finite value that the output type cannot hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// The build fails and says where.
+    Error,
+    /// The value becomes infinite.
+    Inf,
+    /// The value becomes the largest finite one.
+    Saturate,
+}
+
+/// A tensor of an output or of a claim's argument: where it is and what it is made of.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// Canonical name.
+    pub name: Arc<str>,
+    pub traits: Arc<Traits>,
+    /// Canonical shape.
+    pub shape: Shape,
+    /// Type that is written (outputs), or that the value has by law 3 (claims).
+    pub dtype: Dtype,
+    pub form: Form,
+    /// The inputs' types are not float: the bits are moved, and further inputs are only compared.
+    pub bits_only: bool,
+    /// Inputs that must hold the same values as the first term (policy `equal`), as terms of share 0.
+    pub equal: Vec<Atom>,
+}
+
+/// An `output` statement, evaluated.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Path as the recipe writes it, parameters filled in.
+    pub written: String,
+    pub path: PathBuf,
+    /// A directory is written (no `.safetensors` at the end).
+    pub directory: bool,
+    pub site: Site,
+    pub value: ExprId,
+    /// Layout of the result, of the inputs' family.
+    pub layout: Arc<str>,
+    pub family: Arc<str>,
+    /// Largest shard in bytes.
+    pub shard_size: Option<u64>,
+    pub metadata: Vec<(String, String)>,
+    pub overflow: Overflow,
+    pub tensors: Vec<Made>,
+}
+
+/// A quantity that a claim measures when the build runs.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// The node of the claim that asks for it.
+    pub expr: ExprId,
+    pub metric: Metric,
+    /// One list per argument, over the same tensors in the same order.
+    pub args: Vec<Vec<Made>>,
+    pub site: Site,
+}
+
+/// An `assert` statement.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    pub expr: ExprId,
+    pub site: Site,
+    /// The claim as written, on one line.
+    pub text: String,
+}
+
+/// A checked recipe.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    pub inputs: Vec<Input>,
+    pub params: Vec<Param>,
+    pub exprs: Vec<Expr>,
+    pub patterns: Vec<Pattern>,
+    /// Method calls, one per tensor that asks for one.
+    pub calls: Vec<CallInstance>,
+    pub outputs: Vec<Output>,
+    pub claims: Vec<Claim>,
+    pub measured: Vec<Measured>,
+    /// The recipe's own text first, then imported ones: name as diagnostics show it, text.
+    pub sources: Vec<(String, Arc<str>)>,
+}
+
+impl Recipe {
+    pub fn expr(&self, id: ExprId) -> &Expr {
+        &self.exprs[id.0 as usize]
+    }
+
+    pub fn input(&self, id: InputId) -> &Input {
+        &self.inputs[id.0 as usize]
+    }
+}

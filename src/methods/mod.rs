@@ -1,5 +1,11 @@
 //! Merge methods: one file each, data plus one function that lowers a call on one tensor.
 
+pub mod complete;
+pub mod linear;
+pub mod mix;
+pub mod rename;
+pub mod slerp;
+
 use crate::tile::Builder;
 use crate::tile::NodeId;
 
@@ -84,4 +90,58 @@ pub struct Method {
     pub lower: Lower,
     /// The file's own module text (`include_str!` of itself): fixed headings, shown by `blend methods NAME`.
     pub source: &'static str,
+}
+
+impl std::fmt::Debug for Method {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} v{}", self.name, self.version)
+    }
+}
+
+impl PartialEq for Method {
+    fn eq(&self, other: &Method) -> bool {
+        self.name == other.name
+    }
+}
+
+/// Every method, in the order of their names.
+pub static ALL: &[&Method] = &[&complete::METHOD, &linear::METHOD, &mix::METHOD, &rename::METHOD, &slerp::METHOD];
+
+/// The method of a name.
+pub fn find(name: &str) -> Option<&'static Method> {
+    ALL.iter().find(|method| method.name == name).copied()
+}
+
+impl Method {
+    /// The documentation: the module text of its file, without the comment signs.
+    pub fn documentation(&self) -> String {
+        let lines = self.source.lines().take_while(|line| line.starts_with("//!"));
+        lines.map(|line| line.trim_start_matches("//!").strip_prefix(' ').unwrap_or("")).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The first line of the documentation.
+    pub fn summary(&self) -> String {
+        self.documentation().lines().next().unwrap_or("").trim_end_matches('.').to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    /// A file that is not registered, or lacks a heading, is told in words.
+    #[test]
+    fn every_method_file_is_registered_and_documented() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/methods");
+        for entry in std::fs::read_dir(folder).expect("the folder of this file") {
+            let name = entry.expect("an entry").file_name().into_string().expect("a plain name");
+            let Some(stem) = name.strip_suffix(".rs").filter(|stem| *stem != "mod") else { continue };
+            let method = ALL.iter().find(|method| method.name == stem);
+            let method = method.unwrap_or_else(|| panic!("methods/{name}: add `&{stem}::METHOD` to ALL"));
+            for heading in ["# Formula", "# Reference", "# Kinds", "# Numerics", "# Example"] {
+                assert!(method.documentation().contains(heading), "methods/{name} lacks the heading `{heading}`");
+            }
+        }
+        assert!(ALL.is_sorted_by_key(|method| method.name), "ALL is in the order of names");
+    }
 }

@@ -1,41 +1,40 @@
 //! The tile IR: what is computed for one tensor, as a program of few operations, each with one meaning.
 //!
-//! Invariant: the bytes of a result do not depend on how its elements are cut into tiles or who evaluates them.
-//! INTERFACE (settled; `plan` builds programs with `Builder`, `exec` runs them with the functions of `Program`):
+//! `plan` builds programs with [`Builder`]; `exec` runs them.  A program is cut at its reductions into stages: each
+//! stage streams the loads once, in blocks of 65,536 elements; then [`Program::evaluate`] streams them again for the
+//! result.  Nothing is materialised.
+//!
+//! Invariant: the bytes of a result do not depend on how its elements are cut into ranges or who evaluates them.
 
-use crate::tensor::Affine;
-use crate::tensor::Dtype;
-use crate::tensor::Shape;
-use crate::tensor::View;
+mod builder;
+mod cast;
+mod load;
+mod program;
+mod real;
+mod run;
+mod scalar;
 
-/// Index of a node in a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct NodeId(pub u32);
+pub use builder::Builder;
+pub use load::Fetch;
+pub use load::Load;
+pub use program::Binary;
+pub use program::Node;
+pub use program::NodeId;
+pub use program::Program;
+pub use program::Share;
+pub use program::Unary;
+pub use run::Scratch;
+pub use run::State;
+pub use scalar::Scalar;
+pub use scalar::ScalarId;
 
-/// Index of a scalar in a program: f64 arithmetic on results of reductions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ScalarId(pub u32);
+/// Elements of one reduction block (law 1).
+pub const BLOCK: u64 = 65_536;
 
-/// A stored tensor that a program reads.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Load {
-    /// Index into the plan's table of input files.
-    pub file: usize,
-    /// Absolute byte offset of stored element 0.
-    pub offset: u64,
-    /// Stored type.
-    pub dtype: Dtype,
-    pub view: View,
-    pub affine: Affine,
-}
+/// Elements that one operation works on at a time: small enough that all operands stay in the first cache levels.
+pub const TILE: usize = 4_096;
 
-/// Reads bytes of input files into a buffer.
-pub trait Fetch: Sync {
-    type Error: Send;
-    fn fetch(&self, file: usize, offset: u64, dst: &mut [u8]) -> Result<(), Self::Error>;
-}
-
-/// What went wrong with values while evaluating: summed over tiles.
+/// What went wrong with values while evaluating: summed over ranges.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Tally {
     /// Finite values that the output type cannot hold.
@@ -44,12 +43,8 @@ pub struct Tally {
     pub largest: f64,
 }
 
-/// Makes a program.
-pub struct Builder {}
-
-/// A program for one tensor.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Program {
-    /// Canonical shape of the result.
-    pub shape: Shape,
+impl Tally {
+    pub fn merge(self, other: Tally) -> Tally {
+        Tally { overflows: self.overflows + other.overflows, largest: self.largest.max(other.largest) }
+    }
 }

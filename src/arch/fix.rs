@@ -1,0 +1,169 @@
+//! Fixes: how formats differ beyond names.  A closed list; each has an inverse.
+
+use crate::tensor::Affine;
+use crate::tensor::View;
+
+/// A change of a view that moves no bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ViewOp {
+    /// Removes an axis of size 1.
+    DropAxis(usize),
+    /// Inserts an axis of size 1.
+    AddAxis(usize),
+    /// New axis k is old axis `order[k]`.
+    Permute(Vec<usize>),
+    /// Reverses the order along an axis.
+    Flip(usize),
+}
+
+/// A fix of a layout file.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fix {
+    View(ViewOp),
+    /// canonical = stored · scale
+    Scale(f64),
+    /// canonical = stored + add
+    Add(f64),
+}
+
+impl Fix {
+    /// `drop_axis 0`, `add_axis 1`, `permute 1 0`, `flip 2`, `scale 0.25`, `add 1`
+    pub fn parse(text: &str) -> Result<Fix, String> {
+        let mut words = text.split_whitespace();
+        let name = words.next().unwrap_or("");
+        let args: Vec<&str> = words.collect();
+        let axis = || match args.as_slice() {
+            [one] => one.parse::<usize>().map_err(|_| format!("`{text}`: `{one}` is no axis")),
+            _ => Err(format!("`{text}` needs one axis")),
+        };
+        let number = || match args.as_slice() {
+            [one] => one.parse::<f64>().map_err(|_| format!("`{text}`: `{one}` is no number")),
+            _ => Err(format!("`{text}` needs one number")),
+        };
+        match name {
+            "drop_axis" => axis().map(|axis| Fix::View(ViewOp::DropAxis(axis))),
+            "add_axis" => axis().map(|axis| Fix::View(ViewOp::AddAxis(axis))),
+            "flip" => axis().map(|axis| Fix::View(ViewOp::Flip(axis))),
+            "permute" => {
+                let order: Option<Vec<usize>> = args.iter().map(|arg| arg.parse().ok()).collect();
+                let order = order.ok_or(format!("`{text}` needs axes"))?;
+                let mut sorted = order.clone();
+                sorted.sort();
+                if sorted != (0..order.len()).collect::<Vec<_>>() {
+                    return Err(format!("`{text}` does not name every axis once"));
+                }
+                Ok(Fix::View(ViewOp::Permute(order)))
+            }
+            "scale" => number().and_then(|scale| if scale == 0.0 { Err(format!("`{text}` has no inverse")) } else { Ok(Fix::Scale(scale)) }),
+            "add" => number().map(Fix::Add),
+            _ => Err(format!("`{name}` is no fix: there are drop_axis, add_axis, permute, flip, scale and add")),
+        }
+    }
+}
+
+impl ViewOp {
+    pub fn inverse(&self) -> ViewOp {
+        match self {
+            ViewOp::DropAxis(axis) => ViewOp::AddAxis(*axis),
+            ViewOp::AddAxis(axis) => ViewOp::DropAxis(*axis),
+            ViewOp::Permute(order) => {
+                let mut inverse = vec![0; order.len()];
+                order.iter().enumerate().for_each(|(new, &old)| inverse[old] = new);
+                ViewOp::Permute(inverse)
+            }
+            ViewOp::Flip(axis) => ViewOp::Flip(*axis),
+        }
+    }
+
+    /// The changed view; an `Err` says why the shape does not allow it.
+    pub fn apply(&self, mut view: View) -> Result<View, String> {
+        let rank = view.shape.len();
+        let missing = |axis: usize| format!("it has {rank} axes, and axis {axis} is asked");
+        match self {
+            ViewOp::DropAxis(axis) => {
+                let size = *view.shape.get(*axis).ok_or_else(|| missing(*axis))?;
+                if size != 1 {
+                    return Err(format!("axis {axis} has size {size}, and 1 is needed to drop it"));
+                }
+                view.shape.remove(*axis);
+                view.strides.remove(*axis);
+            }
+            ViewOp::AddAxis(axis) => {
+                if *axis > rank {
+                    return Err(missing(*axis));
+                }
+                view.shape.insert(*axis, 1);
+                view.strides.insert(*axis, 1);
+            }
+            ViewOp::Permute(order) => {
+                if order.len() != rank {
+                    return Err(format!("it has {rank} axes, and {} are ordered", order.len()));
+                }
+                view.shape = order.iter().map(|&axis| view.shape[axis]).collect();
+                view.strides = order.iter().map(|&axis| view.strides[axis]).collect();
+            }
+            ViewOp::Flip(axis) => {
+                let size = *view.shape.get(*axis).ok_or_else(|| missing(*axis))?;
+                let stride = view.strides[*axis];
+                let last = view.base as i64 + (size.max(1) as i64 - 1) * stride;
+                view.base = u64::try_from(last).map_err(|_| "a flip leaves the tensor".to_string())?;
+                view.strides[*axis] = -stride;
+            }
+        }
+        Ok(view)
+    }
+}
+
+/// What the value fixes of a list do: canonical = stored · scale + add.
+pub fn affine(fixes: &[Fix]) -> Affine {
+    fixes.iter().fold(Affine::IDENTITY, |so_far, fix| match fix {
+        Fix::View(_) => so_far,
+        Fix::Scale(scale) => Affine { scale: so_far.scale * scale, add: so_far.add * scale },
+        Fix::Add(add) => Affine { scale: so_far.scale, add: so_far.add + add },
+    })
+}
+
+/// stored = canonical · scale + add
+pub fn inverse(affine: Affine) -> Affine {
+    Affine { scale: 1.0 / affine.scale, add: -affine.add / affine.scale }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fix;
+    use super::affine;
+    use super::inverse;
+    use crate::tensor::View;
+
+    /// Applies fixes to a stored shape and back again.
+    #[track_caller]
+    fn check(fixes: &[&str], stored: &[u64], canonical: &[u64], base: u64, strides: &[i64]) {
+        let fixes: Vec<Fix> = fixes.iter().map(|text| Fix::parse(text).expect("the fix is right")).collect();
+        let ops: Vec<_> = fixes.iter().filter_map(|fix| if let Fix::View(op) = fix { Some(op) } else { None }).collect();
+        let view = ops.iter().try_fold(View::contiguous(stored), |view, op| op.apply(view)).expect("the shape fits");
+        assert_eq!((view.shape.as_slice(), view.base, view.strides.as_slice()), (canonical, base, strides));
+        let back = ops.iter().rev().try_fold(view, |view, op| op.inverse().apply(view)).expect("inverses fit");
+        assert_eq!(back.shape.as_slice(), stored);
+        assert!(back.is_contiguous(), "fixes undone give the stored order");
+        let there = affine(&fixes);
+        let again = inverse(there);
+        assert_eq!((3.0 * there.scale + there.add) * again.scale + again.add, 3.0);
+    }
+
+    #[test]
+    fn each_has_an_inverse() {
+        check(&["drop_axis 0"], &[1, 4, 3], &[4, 3], 0, &[3, 1]);
+        check(&["add_axis 1"], &[4, 3], &[4, 1, 3], 0, &[3, 1, 1]);
+        check(&["permute 3 2 0 1"], &[3, 3, 5, 7], &[7, 5, 3, 3], 0, &[1, 7, 105, 35]);
+        check(&["flip 0", "flip 1"], &[2, 3], &[2, 3], 5, &[-3, -1]);
+        check(&["scale 0.25", "add 1"], &[2], &[2], 0, &[1]);
+        check(&["permute 1 0", "flip 0"], &[2, 3], &[3, 2], 2, &[-1, 3]);
+    }
+
+    #[test]
+    fn wrong_fixes() {
+        for text in ["drop_axis", "drop_axis x", "permute 0 0", "scale 0", "rotate 1", ""] {
+            assert!(Fix::parse(text).is_err(), "`{text}` should be refused");
+        }
+    }
+}

@@ -1,0 +1,494 @@
+//! Calls: functions of recipes, functions on weights, methods, metrics.
+
+use super::context::Context;
+use super::context::ModuleId;
+use super::error;
+use super::options;
+use super::resolve;
+use super::resolve::Scope;
+use super::statements;
+use crate::hir::ExprId;
+use crate::hir::ExprKind;
+use crate::hir::Function;
+use crate::hir::Kind;
+use crate::hir::MethodInput;
+use crate::hir::Metric;
+use crate::methods;
+use crate::methods::Inputs;
+use crate::methods::Method;
+use crate::methods::OptionKind;
+use crate::methods::OptionSpec;
+use crate::syntax::ast;
+use crate::syntax::ast::ItemKind;
+use crate::text::Site;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// The functions on weights: name, function, parameters; `..` means one or more of the last.
+const FUNCTIONS: &[(&str, Function, &[&str])] = &[
+    ("step", Function::Step, &["x", "edge"]),
+    ("ramp", Function::Ramp, &["x", "lo", "hi"]),
+    ("smoothstep", Function::Smoothstep, &["x", "lo", "hi"]),
+    ("logistic", Function::Logistic, &["x", "mid", "width"]),
+    ("curve", Function::Curve, &["x", "points"]),
+    ("gradient", Function::Gradient, &["values"]),
+    ("octaves", Function::Octaves, &["values"]),
+    ("positions", Function::Positions, &["values"]),
+    ("min", Function::Min, &["a", "b", ".."]),
+    ("max", Function::Max, &["a", "b", ".."]),
+    ("clamp", Function::Clamp, &["x", "lo", "hi"]),
+    ("abs", Function::Abs, &["x"]),
+    ("exp", Function::Exp, &["x"]),
+    ("log2", Function::Log2, &["x"]),
+    ("sqrt", Function::Sqrt, &["x"]),
+];
+
+const METRICS: &[(&str, Metric, &[&str])] = &[
+    ("finite", Metric::Finite, &["a"]),
+    ("same", Metric::Same, &["a", "b"]),
+    ("distance", Metric::Distance, &["a", "b"]),
+    ("cosine", Metric::Cosine, &["a", "b"]),
+];
+
+/// Callables of the language that later versions bring.
+const LATER: &[&str] = &[
+    "stack", "align", "render", "image", "psnr", "ssim", "ms_ssim", "lab_distance", "lowpass", "highpass", "contrast",
+    "saturation", "diversity",
+];
+
+/// Every name that can be called from a module, for "did you mean".
+pub fn callable_names(context: &mut Context, module: ModuleId) -> Vec<String> {
+    let std = statements::std_module(context);
+    let own = context.modules[module].callables.keys().chain(context.modules[std].callables.keys()).cloned();
+    let builtin = FUNCTIONS.iter().map(|row| row.0).chain(METRICS.iter().map(|row| row.0)).chain(["if"]);
+    let mut names: Vec<String> =
+        own.chain(builtin.map(String::from)).chain(methods::ALL.iter().map(|method| method.name.to_string())).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Resolves a call.  A recipe's own functions come first, so that a new method never changes a recipe.
+pub fn call(context: &mut Context, scope: &Scope, call: &ast::Call, site: Site) -> ExprId {
+    let Some((module, name)) = resolve::walk(context, scope.module, &call.name) else { return context.error_expr(site) };
+    let name_site = name.span.at(site.source);
+    if let Some(&item) = context.modules[module].callables.get(&name.text) {
+        return expand(context, scope, module, item, call, site);
+    }
+    let plain = call.name.len() == 1;
+    let text = name.text.as_str();
+    if plain && text == "if" {
+        return conditional(context, scope, call, site, name_site);
+    }
+    if plain && let Some(row) = FUNCTIONS.iter().find(|row| row.0 == text) {
+        return function(context, scope, row, call, site, name_site);
+    }
+    if plain && let Some(row) = METRICS.iter().find(|row| row.0 == text) {
+        return metric(context, scope, row, call, site, name_site);
+    }
+    if plain && let Some(method) = methods::find(text) {
+        return match method.name {
+            "complete" => complete(context, scope, call, site, name_site),
+            "rename" => rename(context, scope, call, site, name_site),
+            _ => method_call(context, scope, method, call, site, name_site),
+        };
+    }
+    let std = statements::std_module(context);
+    if plain && let Some(&item) = context.modules[std].callables.get(text) {
+        return expand(context, scope, std, item, call, site);
+    }
+    let problem = if plain && LATER.contains(&text) {
+        error::not_yet(LATER.iter().find(|later| **later == text).copied().unwrap_or("this"), name_site)
+    } else {
+        let names = callable_names(context, module);
+        error::unknown_callable(text, &names, context, module, name_site)
+    };
+    context.report(problem);
+    context.error_expr(site)
+}
+
+/// Binds arguments to parameters by position and name; reports what does not fit.
+fn bind<'c>(
+    context: &mut Context,
+    scope: &Scope,
+    callee: &str,
+    params: &[&str],
+    call: &'c ast::Call,
+) -> Option<Vec<Option<&'c ast::Arg>>> {
+    let source = context.modules[scope.module].source;
+    let mut bound: Vec<Option<&ast::Arg>> = vec![None; params.len()];
+    let (mut next, mut right) = (0, true);
+    for arg in &call.args {
+        let slot = match &arg.name {
+            Some(name) => match params.iter().position(|param| *param == name.text) {
+                Some(slot) => slot,
+                None => {
+                    context.report(error::unknown_argument(callee, &name.text, params, name.span.at(source)));
+                    right = false;
+                    continue;
+                }
+            },
+            None if next < params.len() => {
+                next += 1;
+                next - 1
+            }
+            None => {
+                context.report(error::too_many_arguments(callee, params, arg, call, source));
+                return None;
+            }
+        };
+        if bound[slot].is_some() {
+            context.report(error::argument_twice(callee, params[slot], arg, call, source));
+            right = false;
+        }
+        if let Some(block) = &arg.options {
+            context.report(error::options_not_here(callee, arg, block, source));
+            right = false;
+        }
+        bound[slot] = Some(arg);
+    }
+    right.then_some(bound)
+}
+
+/// Demands that a parameter without default is bound.
+fn require(context: &mut Context, callee: &str, params: &[&str], slot: usize, call: &ast::Call, name_site: Site, site: Site) {
+    let problem = error::missing_argument(callee, params, slot, call, name_site, site);
+    context.report(problem);
+}
+
+fn expand(context: &mut Context, scope: &Scope, module: ModuleId, item: usize, call: &ast::Call, site: Site) -> ExprId {
+    let file = context.modules[module].file.clone();
+    let ItemKind::Fn { name, params, body } = &file.items[item].kind else { unreachable!("the item is a function") };
+    let name_site = call.name.last().map_or(site, |name| name.span.at(site.source));
+    context.modules[module].expanded[item] = true;
+    if context.expanding.contains(&(module, item)) {
+        let definition = name.span.at(context.modules[module].source);
+        context.report(error::recursion(&name.text, name_site, definition));
+        return context.error_expr(site);
+    }
+    let names: Vec<&str> = params.iter().map(|param| param.name.text.as_str()).collect();
+    let Some(bound) = bind(context, scope, &name.text, &names, call) else { return context.error_expr(site) };
+    let mut locals: HashMap<String, ExprId> = HashMap::new();
+    let mut key = vec![];
+    for (slot, (param, arg)) in params.iter().zip(&bound).enumerate() {
+        let id = match (arg, &param.default) {
+            (Some(arg), _) => resolve::expr(context, scope, &arg.value),
+            // A default may use the parameters before it.
+            (None, Some(default)) => {
+                let inner = Scope { module, locals: Rc::new(locals.clone()), in_fn: true, claim: scope.claim };
+                resolve::expr(context, &inner, default)
+            }
+            (None, None) => {
+                require(context, &name.text, &names, slot, call, name_site, site);
+                return context.error_expr(site);
+            }
+        };
+        key.push(id);
+        locals.insert(param.name.text.clone(), id);
+    }
+    if let Some(&done) = context.expansions.get(&(module, item, key.clone())) {
+        return done;
+    }
+    let inner = Scope { module, locals: Rc::new(locals), in_fn: true, claim: scope.claim };
+    context.expanding.push((module, item));
+    let id = resolve::expr(context, &inner, body);
+    context.expanding.pop();
+    context.expansions.insert((module, item, key), id);
+    id
+}
+
+fn conditional(context: &mut Context, scope: &Scope, call: &ast::Call, site: Site, name_site: Site) -> ExprId {
+    let params = ["condition", "a", "b"];
+    let Some(bound) = bind(context, scope, "if", &params, call) else { return context.error_expr(site) };
+    let mut ids = vec![];
+    for (slot, arg) in bound.iter().enumerate() {
+        let Some(arg) = arg else {
+            require(context, "if", &params, slot, call, name_site, site);
+            return context.error_expr(site);
+        };
+        ids.push(resolve::expr(context, scope, &arg.value));
+    }
+    let condition = resolve::wants(context, ids[0], Kind::Bool, "the condition of `if`");
+    let (yes, no) = (context.kind_of(ids[1]), context.kind_of(ids[2]));
+    if [context.kind_of(condition), yes, no].contains(&Kind::Error) {
+        return context.error_expr(site);
+    }
+    if yes != no {
+        context.report(error::arms_differ(yes, context.site_of(ids[1]), no, context.site_of(ids[2])));
+        return context.error_expr(site);
+    }
+    context.expr(ExprKind::If(condition, ids[1], ids[2]), yes, site)
+}
+
+fn function(
+    context: &mut Context,
+    scope: &Scope,
+    row: &(&'static str, Function, &'static [&'static str]),
+    call: &ast::Call,
+    site: Site,
+    name_site: Site,
+) -> ExprId {
+    let (name, function, mut params) = (row.0, row.1, row.2.to_vec());
+    if params.last() == Some(&"..") {
+        params.pop();
+        params.extend(std::iter::repeat_n("", call.args.len().saturating_sub(params.len())));
+    }
+    let Some(bound) = bind(context, scope, name, &params, call) else { return context.error_expr(site) };
+    let mut args = vec![];
+    for (slot, arg) in bound.iter().enumerate() {
+        let Some(arg) = arg else {
+            require(context, name, &params, slot, call, name_site, site);
+            return context.error_expr(site);
+        };
+        let id = resolve::expr(context, scope, &arg.value);
+        let is_list = matches!(params[slot], "points" | "values");
+        let wanted = if is_list { Kind::List } else { Kind::Weight };
+        let id = resolve::wants(context, id, wanted, &format!("`{name}`"));
+        if is_list && !options::is_number_list(context, id, params[slot] == "points", name) {
+            return context.error_expr(site);
+        }
+        args.push(id);
+    }
+    if args.iter().any(|&id| context.kind_of(id) == Kind::Error) {
+        return context.error_expr(site);
+    }
+    context.expr(ExprKind::Function(function, args), Kind::Weight, site)
+}
+
+fn metric(
+    context: &mut Context,
+    scope: &Scope,
+    row: &(&'static str, Metric, &'static [&'static str]),
+    call: &ast::Call,
+    site: Site,
+    name_site: Site,
+) -> ExprId {
+    let (name, metric, params) = (row.0, row.1, row.2);
+    let Some(within) = scope.claim else {
+        context.report(error::metric_outside(name, name_site));
+        return context.error_expr(site);
+    };
+    let Some(bound) = bind(context, scope, name, params, call) else { return context.error_expr(site) };
+    let mut args = vec![];
+    for (slot, arg) in bound.iter().enumerate() {
+        let Some(arg) = arg else {
+            require(context, name, params, slot, call, name_site, site);
+            return context.error_expr(site);
+        };
+        let id = resolve::expr(context, scope, &arg.value);
+        args.push(resolve::wants(context, id, Kind::Combination, &format!("`{name}`")));
+    }
+    if args.iter().any(|&id| context.kind_of(id) == Kind::Error) {
+        return context.error_expr(site);
+    }
+    let of = if matches!(metric, Metric::Finite | Metric::Same) { Kind::Verdict } else { Kind::Measure };
+    context.expr(ExprKind::Metric { metric, args, within }, of, site)
+}
+
+fn complete(context: &mut Context, scope: &Scope, call: &ast::Call, site: Site, name_site: Site) -> ExprId {
+    let params = ["a", "from"];
+    let Some(bound) = bind(context, scope, "complete", &params, call) else { return context.error_expr(site) };
+    let mut ids = vec![];
+    for (slot, arg) in bound.iter().enumerate() {
+        let Some(arg) = arg else {
+            require(context, "complete", &params, slot, call, name_site, site);
+            return context.error_expr(site);
+        };
+        let id = resolve::expr(context, scope, &arg.value);
+        ids.push(resolve::wants(context, id, Kind::Combination, "`complete`"));
+    }
+    if ids.iter().any(|&id| context.kind_of(id) == Kind::Error) {
+        return context.error_expr(site);
+    }
+    context.expr(ExprKind::Complete(ids[0], ids[1]), Kind::Combination, site)
+}
+
+fn rename(context: &mut Context, scope: &Scope, call: &ast::Call, site: Site, name_site: Site) -> ExprId {
+    let params = ["a", "old", "new"];
+    let Some(bound) = bind(context, scope, "rename", &params, call) else { return context.error_expr(site) };
+    let mut ids = vec![];
+    for (slot, arg) in bound.iter().enumerate() {
+        let Some(arg) = arg else {
+            require(context, "rename", &params, slot, call, name_site, site);
+            return context.error_expr(site);
+        };
+        let id = resolve::expr(context, scope, &arg.value);
+        let wanted = if slot == 0 { Kind::Combination } else { Kind::Text };
+        ids.push(resolve::wants(context, id, wanted, "`rename`"));
+    }
+    let texts: Vec<_> = ids[1..].iter().filter_map(|&id| options::text(context, id)).collect();
+    let [from, to] = texts.as_slice() else { return context.error_expr(site) };
+    if context.kind_of(ids[0]) == Kind::Error {
+        return context.error_expr(site);
+    }
+    if let Err(reason) = super::space::rename_regex(from) {
+        context.report(error::bad_glob(from, &reason, context.site_of(ids[1])));
+        return context.error_expr(site);
+    }
+    let (from, to) = (from.clone(), to.clone());
+    context.expr(ExprKind::Rename { value: ids[0], from, to }, Kind::Combination, site)
+}
+
+/// `ties(a { weight = 0.6 }, b, base = c, normalize = true)`
+fn method_call(
+    context: &mut Context,
+    scope: &Scope,
+    method: &'static Method,
+    call: &ast::Call,
+    site: Site,
+    name_site: Site,
+) -> ExprId {
+    let source = site.source;
+    let named: &[&str] = match method.inputs {
+        Inputs::Named(names) => names,
+        Inputs::Many { .. } => &[],
+    };
+    let many = matches!(method.inputs, Inputs::Many { .. });
+    let params: Vec<&str> = named.iter().copied().chain(method.options.iter().map(|option| option.name)).collect();
+    let mut inputs: Vec<Option<&ast::Arg>> = vec![None; named.len()];
+    let mut given: Vec<Option<&ast::Arg>> = vec![None; method.options.len()];
+    let mut next = 0;
+    for arg in &call.args {
+        let slot = match &arg.name {
+            Some(name) => match params.iter().position(|param| *param == name.text) {
+                Some(slot) => slot,
+                None => {
+                    context.report(error::unknown_argument(method.name, &name.text, &params, name.span.at(source)));
+                    return context.error_expr(site);
+                }
+            },
+            None if many => {
+                inputs.push(Some(arg));
+                continue;
+            }
+            None if next < params.len() => {
+                next += 1;
+                next - 1
+            }
+            None => {
+                context.report(error::too_many_arguments(method.name, &params, arg, call, source));
+                return context.error_expr(site);
+            }
+        };
+        let place = if slot < named.len() { &mut inputs[slot] } else { &mut given[slot - named.len()] };
+        if place.is_some() {
+            context.report(error::argument_twice(method.name, params[slot], arg, call, source));
+            return context.error_expr(site);
+        }
+        *place = Some(arg);
+        if slot >= named.len()
+            && let Some(block) = &arg.options
+        {
+            context.report(error::options_not_here(method.name, arg, block, source));
+            return context.error_expr(site);
+        }
+    }
+    if let Inputs::Many { least } = method.inputs
+        && inputs.len() < least
+    {
+        context.report(error::too_few_inputs(method.name, least, inputs.len(), name_site));
+        return context.error_expr(site);
+    }
+    let mut made = vec![];
+    for (slot, arg) in inputs.iter().enumerate() {
+        let Some(arg) = arg else {
+            require(context, method.name, &params, slot, call, name_site, site);
+            return context.error_expr(site);
+        };
+        let id = resolve::expr(context, scope, &arg.value);
+        let value = resolve::wants(context, id, Kind::Combination, &format!("`{}`", method.name));
+        let Some(options) = input_options(context, scope, method, arg, site) else { return context.error_expr(site) };
+        made.push(MethodInput { value, options });
+    }
+    let mut options = vec![];
+    for (slot, (spec, arg)) in method.options.iter().zip(&given).enumerate() {
+        let value = arg.map(|arg| &arg.value);
+        match option(context, scope, method.name, spec, value, name_site) {
+            Some(id) => options.push(id),
+            None => {
+                if value.is_none() {
+                    require(context, method.name, &params, named.len() + slot, call, name_site, site);
+                }
+                return context.error_expr(site);
+            }
+        }
+    }
+    let all = made.iter().flat_map(|input| std::iter::once(&input.value).chain(&input.options)).chain(&options);
+    if all.into_iter().any(|&id| context.kind_of(id) == Kind::Error) {
+        return context.error_expr(site);
+    }
+    context.expr(ExprKind::Method { method, inputs: made, options }, Kind::Combination, site)
+}
+
+fn input_options(context: &mut Context, scope: &Scope, method: &'static Method, arg: &ast::Arg, site: Site) -> Option<Vec<ExprId>> {
+    let names: Vec<&str> = method.input_options.iter().map(|spec| spec.name).collect();
+    let mut given: Vec<Option<&ast::Expr>> = vec![None; names.len()];
+    let mut right = true;
+    for option in arg.options.iter().flat_map(|block| &block.options) {
+        let option_site = option.name.span.at(site.source);
+        match (names.iter().position(|name| *name == option.name.text), &option.value) {
+            (Some(slot), ast::OptValue::Expr(value)) => given[slot] = Some(value),
+            (Some(_), ast::OptValue::Block(_)) => {
+                context.report(error::block_as_value(&option.name.text, option_site));
+                right = false;
+            }
+            (None, _) => {
+                context.report(error::unknown_option(
+                    &format!("an input of `{}`", method.name),
+                    &option.name.text,
+                    &names,
+                    option_site,
+                ));
+                right = false;
+            }
+        }
+    }
+    let arg_site = arg.value.span.at(site.source);
+    let mut ids = vec![];
+    for (spec, value) in method.input_options.iter().zip(given) {
+        match option(context, scope, method.name, spec, value, arg_site) {
+            Some(id) => ids.push(id),
+            None if value.is_none() => {
+                let text = context.text_at(arg_site);
+                context.report(error::missing_input_option(method.name, spec.name, &text, arg_site));
+                right = false;
+            }
+            None => right = false,
+        }
+    }
+    right.then_some(ids)
+}
+
+/// The node of an option; `None` when it is wrong (reported) or required and absent (for the caller to report).
+fn option(
+    context: &mut Context,
+    scope: &Scope,
+    callee: &str,
+    spec: &OptionSpec,
+    value: Option<&ast::Expr>,
+    site: Site,
+) -> Option<ExprId> {
+    let role = format!("`{}` of `{callee}`", spec.name);
+    match (&spec.kind, value) {
+        (OptionKind::Weight { default }, None) => {
+            default.map(|number| context.expr(ExprKind::Number(number), Kind::Weight, site))
+        }
+        (OptionKind::Weight { .. }, Some(value)) => {
+            let id = resolve::expr(context, scope, value);
+            Some(resolve::wants(context, id, Kind::Weight, &role))
+        }
+        (OptionKind::Bool { default }, None) => Some(context.expr(ExprKind::Bool(*default), Kind::Bool, site)),
+        (OptionKind::Bool { .. }, Some(value)) => {
+            let id = resolve::expr(context, scope, value);
+            Some(resolve::wants(context, id, Kind::Bool, &role))
+        }
+        (OptionKind::Word { words }, None) => {
+            Some(context.expr(ExprKind::Text((*words.first()?).into()), Kind::Text, site))
+        }
+        (OptionKind::Word { words }, Some(value)) => {
+            let word = options::word(context, scope, value, words, &role)?;
+            let at = value.span.at(context.modules[scope.module].source);
+            Some(context.expr(ExprKind::Text(word.into()), Kind::Text, at))
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What the checker knows while it works: modules with their names, the arenas, the problems so far.
+
+use super::Checked;
+use super::World;
+use super::outputs::Evaluated;
+use crate::diag::Problem;
+use crate::diag::Problems;
+use crate::hir::Expr;
+use crate::hir::ExprId;
+use crate::hir::ExprKind;
+use crate::hir::Input;
+use crate::hir::InputId;
+use crate::hir::Kind;
+use crate::hir::Literal;
+use crate::hir::Param;
+use crate::hir::Pattern;
+use crate::hir::PatternId;
+use crate::hir::Recipe;
+use crate::syntax::ast;
+use crate::text::Site;
+use crate::text::SourceId;
+use crate::text::Sources;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// What a run changes in a recipe.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// `--set NAME=VALUE`, values as written.
+    pub sets: Vec<(String, Literal)>,
+    /// `--output PATH`: where the only output goes instead, relative to the working directory.
+    pub output: Option<PathBuf>,
+    /// `--only GLOB`: outputs whose written path fits.
+    pub only: Vec<String>,
+}
+
+/// Index into [`Context::modules`]: one loaded recipe with its parameters bound.
+pub type ModuleId = usize;
+
+/// What a name in the value namespace stands for.
+#[derive(Clone, Debug)]
+pub enum Def {
+    Model(InputId),
+    Param(ExprId, Literal),
+    Let { item: usize, state: LetState },
+    Module(ModuleId),
+    /// Its problem has been reported.
+    Broken,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum LetState {
+    Waiting,
+    Active,
+    Done(ExprId),
+}
+
+/// A loaded recipe.
+pub struct Module {
+    pub source: SourceId,
+    pub base: PathBuf,
+    /// Before the names of its models in messages: `curves.`; empty for the root.
+    pub prefix: String,
+    pub file: Rc<ast::File>,
+    pub values: HashMap<String, (Def, Site)>,
+    /// Functions: index of the item.
+    pub callables: HashMap<String, usize>,
+    /// Named patterns: index of the item.
+    pub patterns: HashMap<String, usize>,
+    /// Functions that have been expanded (the others are checked on their own).
+    pub expanded: Vec<bool>,
+}
+
+/// The checker's state.
+pub struct Context<'a> {
+    pub sources: &'a mut Sources,
+    pub world: &'a dyn World,
+    pub problems: Problems,
+    pub modules: Vec<Module>,
+    pub exprs: Vec<Expr>,
+    pub depths: Vec<u32>,
+    pub patterns: Vec<Pattern>,
+    pub inputs: Vec<Input>,
+    pub params: Vec<Param>,
+    /// Functions being expanded, innermost last: module and item.
+    pub expanding: Vec<(ModuleId, usize)>,
+    /// Expansions done: the same function on the same arguments is the same value.
+    pub expansions: HashMap<(ModuleId, usize, Vec<ExprId>), ExprId>,
+    /// Patterns being resolved.
+    pub naming: Vec<(ModuleId, usize)>,
+    /// Recipes being loaded, for cycles of `use`.
+    pub loading: Vec<PathBuf>,
+    /// The module of `std`, loaded when first needed.
+    pub std: Option<ModuleId>,
+    /// Uses of a name, so that unused ones can be told.
+    pub claims: Vec<(ExprId, Site, String)>,
+    pub outputs: Vec<super::outputs::Statement>,
+}
+
+/// Deepest nesting of values: beyond it, evaluation could exhaust the stack.
+const DEPTH_LIMIT: u32 = 8_000;
+/// Most nodes a recipe may expand to.
+const NODE_LIMIT: usize = 2_000_000;
+
+impl<'a> Context<'a> {
+    pub fn new(sources: &'a mut Sources, world: &'a dyn World) -> Self {
+        Context {
+            sources,
+            world,
+            problems: Problems::default(),
+            modules: vec![],
+            exprs: vec![],
+            depths: vec![],
+            patterns: vec![],
+            inputs: vec![],
+            params: vec![],
+            expanding: vec![],
+            expansions: HashMap::new(),
+            naming: vec![],
+            loading: vec![],
+            std: None,
+            claims: vec![],
+            outputs: vec![],
+        }
+    }
+
+    pub fn report(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
+    /// Adds a node.  Children are there already, so ids are in topological order.
+    pub fn expr(&mut self, kind: ExprKind, of: Kind, site: Site) -> ExprId {
+        let depth = 1 + children(&kind).iter().map(|id| self.depths[id.0 as usize]).max().unwrap_or(0);
+        let too_much = depth > DEPTH_LIMIT || self.exprs.len() > NODE_LIMIT;
+        if too_much && !matches!(kind, ExprKind::Error) {
+            self.report(super::error::too_large(site, DEPTH_LIMIT));
+            return self.expr(ExprKind::Error, Kind::Error, site);
+        }
+        self.exprs.push(Expr { kind, of, site });
+        self.depths.push(depth);
+        ExprId(self.exprs.len() as u32 - 1)
+    }
+
+    pub fn error_expr(&mut self, site: Site) -> ExprId {
+        self.expr(ExprKind::Error, Kind::Error, site)
+    }
+
+    pub fn pattern(&mut self, pattern: Pattern) -> PatternId {
+        self.patterns.push(pattern);
+        PatternId(self.patterns.len() as u32 - 1)
+    }
+
+    pub fn kind_of(&self, id: ExprId) -> Kind {
+        self.exprs[id.0 as usize].of
+    }
+
+    pub fn site_of(&self, id: ExprId) -> Site {
+        self.exprs[id.0 as usize].site
+    }
+
+    /// The text at a place, on one line.
+    pub fn text_at(&self, site: Site) -> String {
+        let source = self.sources.get(site.source);
+        source.text.get(site.span.range()).unwrap_or("").split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    pub fn finish(self, evaluated: Evaluated) -> Checked {
+        let Context { exprs, patterns, inputs, params, problems, sources, modules, claims, .. } = self;
+        if problems.has_errors() {
+            return Checked { recipe: None, problems };
+        }
+        let mut used: Vec<SourceId> = modules.iter().map(|module| module.source).collect();
+        used.sort();
+        used.dedup();
+        let texts = used.iter().map(|&id| sources.get(id)).filter(|source| &*source.name != super::statements::STD_NAME);
+        let recipe = Recipe {
+            inputs,
+            params,
+            exprs,
+            patterns,
+            calls: evaluated.calls,
+            outputs: evaluated.outputs,
+            claims: claims.into_iter().map(|(expr, site, text)| crate::hir::Claim { expr, site, text }).collect(),
+            measured: evaluated.measured,
+            sources: texts.map(|source| (source.name.to_string(), source.text.clone())).collect(),
+        };
+        Checked { recipe: Some(recipe), problems }
+    }
+}
+
+/// The values that a node is made of.
+pub fn children(kind: &ExprKind) -> Vec<ExprId> {
+    match kind {
+        ExprKind::Number(_)
+        | ExprKind::Bool(_)
+        | ExprKind::Text(_)
+        | ExprKind::Coord(_)
+        | ExprKind::Input(_)
+        | ExprKind::Error => vec![],
+        ExprKind::List(items) => items.iter().flat_map(|(key, value)| key.iter().copied().chain([*value])).collect(),
+        ExprKind::Range(low, high) => low.iter().chain(high.iter()).copied().collect(),
+        ExprKind::Neg(inner) | ExprKind::Not(inner) | ExprKind::Where(inner, _) => vec![*inner],
+        ExprKind::Binary(_, left, right) | ExprKind::Complete(left, right) => vec![*left, *right],
+        ExprKind::Function(_, args) | ExprKind::Metric { args, .. } => args.clone(),
+        ExprKind::If(condition, yes, no) => vec![*condition, *yes, *no],
+        ExprKind::Match(arms) => arms.iter().map(|arm| arm.value).collect(),
+        ExprKind::Method { inputs, options, .. } => {
+            let own = inputs.iter().flat_map(|input| std::iter::once(input.value).chain(input.options.iter().copied()));
+            own.chain(options.iter().copied()).collect()
+        }
+        ExprKind::Rename { value, .. } => vec![*value],
+    }
+}

@@ -1,0 +1,312 @@
+//! E04: tensors: arms, coordinates, totals, key sets, shapes, types.
+
+use crate::check::context::Context;
+use crate::check::demand::Complaint;
+use crate::check::demand::Complaints;
+use crate::check::demand::Group;
+use crate::check::error::counted;
+use crate::check::error::listed;
+use crate::check::error::number_fault;
+use crate::check::eval::FaultKind;
+use crate::check::space::Space;
+use crate::diag::Code;
+use crate::diag::Problem;
+use crate::hir::Arm;
+use crate::hir::ExprId;
+use crate::hir::ExprKind;
+use crate::hir::InputId;
+use crate::hir::Kind;
+use crate::hir::Pattern;
+use crate::tensor::Coord;
+use crate::tensor::shape_text;
+use crate::text::Site;
+use crate::text::Span;
+
+fn at_start(site: Site) -> Site {
+    Site { span: Span { start: site.span.start, end: site.span.start }, ..site }
+}
+
+fn at_end(site: Site) -> Site {
+    Site { span: Span { start: site.span.end, end: site.span.end }, ..site }
+}
+
+/// Problems for everything that was complained of.
+pub fn complaints(complaints: &Complaints, space: &Space, root: ExprId, context: &Context) -> Vec<Problem> {
+    complaints.groups.iter().filter_map(|group| complaint(group, space, root, context)).collect()
+}
+
+fn names<'s>(group: &Group, space: &'s Space) -> Vec<&'s str> {
+    group.tensors.iter().map(|&tensor| &*space.names[tensor]).collect()
+}
+
+/// "`a`" or "`a` and 11 other tensors"
+fn subject(names: &[&str]) -> String {
+    match names {
+        [one] => format!("`{one}`"),
+        [first, rest @ ..] => format!("`{first}` and {}", counted(rest.len(), "other tensor")),
+        [] => "no tensor".into(),
+    }
+}
+
+fn complaint(group: &Group, space: &Space, root: ExprId, context: &Context) -> Option<Problem> {
+    let names = names(group, space);
+    let problem = match &group.complaint {
+        Complaint::Fault(fault) => {
+            let site = context.site_of(fault.expr);
+            match &fault.kind {
+                FaultKind::Silent | FaultKind::NotConstant(_) => return None,
+                FaultKind::NoArm => no_arm(fault.expr, group, space, &names, context),
+                FaultKind::NoCoord(coord, whole) => no_coord(*coord, fault.expr, *whole, &names, context),
+                kind @ FaultKind::Number(_) => number_fault(kind, site)?.note(format!("met at {}", subject(&names))),
+                FaultKind::ListTooShort(coord, at, len) => too_short(*coord, *at, *len, fault.expr, &names, context),
+                FaultKind::Total { found, wanted } => total(*found, *wanted, fault.expr, &names, space, context),
+                FaultKind::Refused(reason) => Problem::new(Code("E0408"), format!("{reason}, at {}", subject(&names)))
+                    .at(site, "cannot be computed")
+                    .help("change its options"),
+            }
+        }
+        Complaint::Missing { input } => missing(*input, root, group, space, &names, context),
+        Complaint::Absent { expr } => {
+            let site = context.site_of(*expr);
+            Problem::new(Code("E0404"), format!("{} is asked of a value that its `where` keeps from having it", subject(&names)))
+                .at(site, "has nothing there")
+                .help(format!("say what stands elsewhere: `complete(…, from = MODEL)` around `{}`", context.text_at(site)))
+        }
+        Complaint::Shapes { first, other } => shapes(first, other, root, group, space, &names, context),
+        Complaint::NotFloat { input, dtype } => {
+            let name = &context.inputs[input.0 as usize].name;
+            let site = context.site_of(root);
+            Problem::new(Code("E0407"), format!("{} of `{name}` holds {dtype}, which cannot be mixed", subject(&names)))
+                .at(site, "mixes it")
+                .help(format!("take it from one model: `match {{ {} => {name}  else => … }}`", any_of(&names)))
+                .edit(at_start(site), format!("match {{ {} => {name}  else => ", any_of(&names)))
+                .edit(at_end(site), " }")
+        }
+    };
+    let more = names.len() > 1;
+    Some(if more { problem.note(format!("{}: {}", counted(names.len(), "tensor"), listed(&names))) } else { problem })
+}
+
+/// A pattern that fits these tensors: a few names as they are, more by what they share.
+fn any_of(names: &[&str]) -> String {
+    names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(" or ")
+}
+
+fn no_arm(expr: ExprId, group: &Group, space: &Space, names: &[&str], context: &Context) -> Problem {
+    let site = context.site_of(expr);
+    let close = Site { span: Span { start: site.span.end.saturating_sub(1), end: site.span.end.saturating_sub(1) }, ..site };
+    let ExprKind::Match(arms) = &context.exprs[expr.0 as usize].kind else { unreachable!("only a match lacks an arm") };
+    let value = match context.kind_of(expr) {
+        Kind::Weight => "0".to_string(),
+        Kind::Bool => "false".into(),
+        Kind::Text => "f32".into(),
+        // A model that has all of the tensors that are left over.
+        _ => model_with(group, space, context)
+            .or_else(|| arms.last().map(|arm| context.text_at(context.site_of(arm.value))))
+            .unwrap_or_else(|| "MODEL".into()),
+    };
+    Problem::new(Code("E0401"), format!("no arm takes {}", subject(names)))
+        .at(site, format!("{} left over", if names.len() == 1 { "a tensor is" } else { "tensors are" }))
+        .help(format!("say what holds for the rest: `else => {value}`"))
+        .edit(close, format!("\n  else => {value}\n"))
+}
+
+/// The name of an input that has every tensor of a group.
+fn model_with(group: &Group, space: &Space, context: &Context) -> Option<String> {
+    let has_all = |input: &&InputId| {
+        let canon = &context.inputs[input.0 as usize].canon;
+        group.tensors.iter().all(|&tensor| canon.index.contains_key(&space.names[tensor]))
+    };
+    space.inputs.iter().find(has_all).map(|input| context.inputs[input.0 as usize].name.to_string())
+}
+
+fn no_coord(coord: Coord, expr: ExprId, whole: ExprId, names: &[&str], context: &Context) -> Problem {
+    let (site, around) = (context.site_of(expr), context.site_of(whole));
+    let (word, text) = (coord.text(), context.text_at(around));
+    let problem = Problem::new(Code("E0403"), format!("{} has no {word}", subject(names)))
+        .at(site, format!("asks the {word} of every tensor"));
+    // A place outside the text (a library) cannot be edited: the use of it can.
+    problem
+        .help(format!("say where it holds, `({text} where {word} 0..)`, which is 0 elsewhere; or give those tensors an arm of a `match`"))
+        .edit(at_start(around), "(")
+        .edit(at_end(around), format!(" where {word} 0..)"))
+}
+
+fn too_short(coord: Coord, at: f64, len: usize, expr: ExprId, names: &[&str], context: &Context) -> Problem {
+    let site = context.site_of(expr);
+    let text = context.text_at(site);
+    let needed = if coord == Coord::Octave { at - 1.0 } else { at + 1.0 };
+    let open = text.rfind(']').map(|found| site.span.start + found as u32);
+    let fill = ", 1".repeat(((needed as usize).saturating_sub(len)).min(64));
+    let problem = Problem::new(Code("E0405"), format!("the list has {}, but {} is at {} {at}", counted(len, "item"), subject(names), coord.text()))
+        .at(site, format!("needs {needed} items or more"))
+        .help(format!("add an item for every {} (the first is {} {})", coord.text(), coord.text(), if coord == Coord::Octave { 2 } else { 0 }));
+    match open {
+        Some(open) if !fill.is_empty() => problem.edit(Site { span: Span { start: open, end: open }, ..site }, fill),
+        _ => problem,
+    }
+}
+
+fn total(found: f64, wanted: f64, expr: ExprId, names: &[&str], space: &Space, context: &Context) -> Problem {
+    let site = context.site_of(expr);
+    let text = context.text_at(site);
+    let found_text = rounded(found);
+    let what = if wanted == 1.0 { "a model (total 1)" } else { "a difference (total 0)" };
+    let problem = Problem::new(Code("E0304"), format!("the shares of `{text}` sum to {found_text} at {}, but {what} is needed", subject(names)))
+        .at(site, format!("sums to {found_text}"));
+    let first = space.inputs.first().map(|input| context.inputs[input.0 as usize].name.to_string());
+    match (wanted == 1.0, found.abs() < 1e-9, first) {
+        (true, true, Some(model)) => problem
+            .help(format!("a difference is added to a model: `{model} + ({text})`"))
+            .edit(at_start(site), format!("{model} + ("))
+            .edit(at_end(site), ")"),
+        (true, false, _) => problem
+            .help(format!("divide by the sum: `({text}) / {found_text}`"))
+            .edit(at_start(site), "(")
+            .edit(at_end(site), format!(") / {found}")),
+        (false, _, Some(model)) => problem
+            .help(format!("subtract a model: `({text}) - {model}`"))
+            .edit(at_start(site), "(")
+            .edit(at_end(site), format!(") - {model}")),
+        _ => problem.help("make the shares sum to 1"),
+    }
+}
+
+/// A number as people would write it.
+fn rounded(number: f64) -> String {
+    let rounded = (number * 1e9).round() / 1e9;
+    format!("{rounded}")
+}
+
+fn missing(input: InputId, root: ExprId, group: &Group, space: &Space, names: &[&str], context: &Context) -> Problem {
+    let lacking = &context.inputs[input.0 as usize];
+    // Where the recipe brings the model in: the first mention below the root.
+    let mention = space.reachable.iter().find(|id| matches!(context.exprs[id.0 as usize].kind, ExprKind::Input(found) if found == input));
+    let site = mention.map_or(context.site_of(root), |id| context.site_of(*id));
+    let problem = Problem::new(Code("E0404"), format!("`{}` has no {}, but it has a share in it", lacking.name, subject(names)))
+        .at(site, "lacks them")
+        .because(lacking.site, format!("{}, {}", lacking.canon.family, counted(lacking.canon.tensors.len(), "tensor")));
+    let other_family = space.inputs.iter().map(|id| &context.inputs[id.0 as usize]).find(|other| other.canon.family != lacking.canon.family);
+    if let Some(other) = other_family {
+        let problem = problem.note(format!("`{}` is {} and `{}` is {}: their tensors have different names", lacking.name, lacking.canon.family, other.name, other.canon.family));
+        return problem.help("merge models of one architecture, or name an `arch` file that gives both the same names");
+    }
+    match model_with(group, space, context) {
+        Some(full) => problem
+            .help(format!("take what it lacks from `{full}`: `complete({}, from = {full})`", context.text_at(site)))
+            .edit(site, format!("complete({}, from = {full})", context.text_at(site))),
+        None => problem.help("give those tensors to a model that has them, with `match`"),
+    }
+}
+
+fn shapes(
+    first: &(InputId, crate::tensor::Shape),
+    other: &(InputId, crate::tensor::Shape),
+    root: ExprId,
+    group: &Group,
+    space: &Space,
+    names: &[&str],
+    context: &Context,
+) -> Problem {
+    let (a, b) = (&context.inputs[first.0.0 as usize], &context.inputs[other.0.0 as usize]);
+    let site = context.site_of(root);
+    let message = format!("{} is {} in `{}` and {} in `{}`", subject(names), shape_text(&first.1), a.name, shape_text(&other.1), b.name);
+    let mut problem = Problem::new(Code("E0406"), message)
+        .at(site, "mixes tensors of different shapes")
+        .because(a.site, facts(a))
+        .because(b.site, facts(b));
+    let pattern = by_resolution(group, space).unwrap_or_else(|| any_of(&names[..names.len().min(12)]));
+    problem = problem.help(format!("take them from one model: `match {{ {pattern} => {}  else => … }}`", a.name));
+    let text_is_here = !context.text_at(site).is_empty();
+    if text_is_here && (names.len() <= 12 || by_resolution(group, space).is_some()) {
+        problem = problem.edit(at_start(site), format!("match {{\n  {pattern} => {}\n  else => ", a.name)).edit(at_end(site), "\n}");
+    }
+    problem
+}
+
+fn facts(input: &crate::hir::Input) -> String {
+    let facts: Vec<String> = input.canon.facts.iter().take(2).map(|(name, value)| format!("{name} {value}")).collect();
+    format!("{} {}", input.canon.family, facts.join(", "))
+}
+
+/// `resolution [64, 128]` when all tensors of a group have one.
+fn by_resolution(group: &Group, space: &Space) -> Option<String> {
+    let mut found: Vec<u64> = vec![];
+    for &tensor in &group.tensors {
+        found.push(space.traits[tensor].coord(Coord::Resolution)? as u64);
+    }
+    found.sort();
+    found.dedup();
+    let texts: Vec<String> = found.iter().map(u64::to_string).collect();
+    Some(format!("resolution [{}]", texts.join(", ")))
+}
+
+/// An arm that takes no tensor in any use.
+pub fn dead_arm(arm: &Arm, fits: usize, earlier: &[Arm], context: &Context) -> Problem {
+    let site = arm.site;
+    let head = context.text_at(site);
+    let problem = if fits > 0 {
+        let problem = Problem::new(Code("E0402"), "no tensor is left for this arm: earlier arms take all that it fits")
+            .at(site, format!("fits {}, all taken before", counted(fits, "tensor")));
+        match earlier.last() {
+            Some(before) => problem.because(before.site, "arms above come first"),
+            None => problem,
+        }
+    } else {
+        Problem::new(Code("E0402"), "this arm takes no tensor").at(site, "fits nothing where it is asked")
+    };
+    let _ = head;
+    let problem = match arm.pattern.map(|pattern| &context.patterns[pattern.0 as usize]) {
+        Some(Pattern::Glob { text, regex }) => match canonical_of(text, regex, context) {
+            Some(names) => {
+                let glob = any_of(&names.iter().map(String::as_str).take(1).collect::<Vec<_>>());
+                return problem
+                    .note(format!("`{text}` fits names in the file; patterns see canonical names: {}", listed(&names)))
+                    .help(format!("use canonical names, for example `{glob}`, or write `maybe` before it"))
+                    .edit(at_start(site), "maybe ");
+            }
+            None => problem,
+        },
+        _ => problem,
+    };
+    problem.help("remove it, or write `maybe` before it if it may be empty").edit(at_start(site), "maybe ")
+}
+
+/// Canonical names of tensors whose names in the file fit a glob.
+fn canonical_of(_glob: &str, regex: &str, context: &Context) -> Option<Vec<String>> {
+    let regex = regex::Regex::new(regex).ok()?;
+    let mut out = vec![];
+    for input in &context.inputs {
+        for tensor in &input.canon.tensors {
+            let own = &input.header.entries[tensor.entry].name;
+            if **own != *tensor.name && regex.is_match(own) && !out.contains(&tensor.name.to_string()) {
+                out.push(tensor.name.to_string());
+            }
+        }
+    }
+    (!out.is_empty()).then_some(out)
+}
+
+pub fn empty_output(site: Site) -> Problem {
+    Problem::new(Code("E0409"), "the output would hold no tensor").at(site, "has no tensors").help("name a model, or widen its `where`")
+}
+
+pub fn claim_about_nothing(site: Site) -> Problem {
+    Problem::new(Code("E0409"), "the claim is about no tensor").at(site, "its `where` fits nothing").help("widen its `where`, or remove the claim")
+}
+
+/// A channel space that two tensors give different sizes.
+pub fn no_network(space: &str, sizes: &[(String, u64)], site: Site) -> Problem {
+    let texts: Vec<String> = sizes.iter().map(|(name, size)| format!("`{name}` has {size}")).collect();
+    Problem::new(Code("E0410"), format!("the result is no network: the channels of `{space}` differ in number"))
+        .at(site, texts.iter().take(2).cloned().collect::<Vec<_>>().join(", "))
+        .note(texts.join(", "))
+        .help("take both sides of the seam from models of one width")
+}
+
+/// Counters are not averaged.
+pub fn counters_of_first(count: usize, name: &str, site: Site) -> Problem {
+    Problem::new(Code("W0401"), format!("{} such as `{name}` comes from the first model", counted(count, "counter")))
+        .at(site, "counters are not averaged")
+        .help(format!("say whose it is: `match {{ \"{name}\" => MODEL  else => … }}`"))
+}

@@ -1,0 +1,432 @@
+//! Evaluation on demand: the value of an expression on one tensor.
+//!
+//! Invariant: only what counts is asked.  An arm is asked on its tensors, a branch of `if` when it is chosen, and
+//! nothing is asked of a factor whose partner is exactly 0.
+
+use super::space::Space;
+use crate::hir::Atom;
+use crate::hir::CallInstance;
+use crate::hir::Expr;
+use crate::hir::ExprId;
+use crate::hir::ExprKind;
+use crate::hir::Form;
+use crate::hir::Kind;
+use crate::hir::MethodInput;
+use crate::hir::Operator;
+use crate::hir::Pattern;
+use crate::methods::CallOn;
+use crate::methods::Lower;
+use crate::methods::Method;
+use crate::methods::OptionKind;
+use crate::methods::OptionValue;
+use crate::methods::Role;
+use crate::tensor::Coord;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What an expression comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Number(f64),
+    Bool(bool),
+    Text(Arc<str>),
+    List(Rc<Vec<(Option<Value>, Value)>>),
+    /// Both ends; open ones are infinite.
+    Range(f64, f64),
+    Form(Rc<Form>),
+}
+
+/// Why an expression has no value on a tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FaultKind {
+    /// A problem about it has been reported.
+    Silent,
+    /// No arm takes the tensor.
+    NoArm,
+    /// The tensor has no such coordinate; the second field is the weight as a whole.
+    NoCoord(Coord, ExprId),
+    /// A place that needs a constant asks for a coordinate.
+    NotConstant(Coord),
+    /// What stands in the way of a number: division by zero and the like.
+    Number(&'static str),
+    /// A list for octaves or positions has no item for this tensor: its coordinate, and how many items there are.
+    ListTooShort(Coord, f64, usize),
+    /// The total is not what is needed: found, wanted.
+    Total { found: f64, wanted: f64 },
+    /// The method cannot work with these options.
+    Refused(String),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    pub expr: ExprId,
+    pub kind: FaultKind,
+}
+
+/// A choice that was made on the way, for `blend plan --tensor`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    pub matching: ExprId,
+    pub arm: usize,
+}
+
+type Result<T> = std::result::Result<T, Fault>;
+
+/// Evaluates expressions on tensors of a space.
+pub struct Evaluator<'a> {
+    exprs: &'a [Expr],
+    patterns: &'a [Pattern],
+    space: Option<&'a mut Space>,
+    /// Method calls made so far.
+    pub calls: Vec<CallInstance>,
+    /// Values on the current tensor.
+    memo: Vec<Option<(u32, Result<Value>)>>,
+    stamp: u32,
+    /// The weight being evaluated as a whole.
+    whole: Option<ExprId>,
+    /// Arms taken on the current tensor.
+    pub choices: Vec<Choice>,
+}
+
+/// The value of an expression that depends on no tensor.
+pub fn constant(exprs: &[Expr], id: ExprId) -> Result<Value> {
+    Evaluator::new(exprs, &[], None, vec![]).value(id, None)
+}
+
+impl<'a> Evaluator<'a> {
+    pub fn new(exprs: &'a [Expr], patterns: &'a [Pattern], space: Option<&'a mut Space>, calls: Vec<CallInstance>) -> Self {
+        Evaluator { exprs, patterns, space, calls, memo: vec![], stamp: 0, whole: None, choices: vec![] }
+    }
+
+    pub fn space(&self) -> &Space {
+        self.space.as_deref().expect("only constants are evaluated without a space")
+    }
+
+    /// The form of a combination on a tensor, fresh (earlier tensors' values are forgotten).
+    pub fn form(&mut self, id: ExprId, tensor: usize) -> Result<Rc<Form>> {
+        match self.fresh(id, Some(tensor))? {
+            Value::Form(form) => Ok(form),
+            _ => Err(Fault { expr: id, kind: FaultKind::Silent }),
+        }
+    }
+
+    /// Any value on a tensor, fresh.
+    pub fn fresh(&mut self, id: ExprId, tensor: Option<usize>) -> Result<Value> {
+        self.stamp += 1;
+        self.choices.clear();
+        self.value(id, tensor)
+    }
+
+    fn value(&mut self, id: ExprId, tensor: Option<usize>) -> Result<Value> {
+        // Leaves are cheaper to evaluate than to remember.
+        match &self.exprs[id.0 as usize].kind {
+            ExprKind::Number(number) => return Ok(Value::Number(*number)),
+            ExprKind::Bool(truth) => return Ok(Value::Bool(*truth)),
+            ExprKind::Text(text) => return Ok(Value::Text(text.clone())),
+            _ => {}
+        }
+        let at = id.0 as usize;
+        if let Some(Some((stamp, value))) = self.memo.get(at)
+            && *stamp == self.stamp
+        {
+            return value.clone();
+        }
+        let value = self.compute(id, tensor);
+        if self.memo.len() <= at {
+            self.memo.resize(self.exprs.len(), None);
+        }
+        self.memo[at] = Some((self.stamp, value.clone()));
+        value
+    }
+
+    fn number(&mut self, id: ExprId, tensor: Option<usize>) -> Result<f64> {
+        match self.value(id, tensor)? {
+            Value::Number(number) => Ok(number),
+            _ => Err(Fault { expr: id, kind: FaultKind::Silent }),
+        }
+    }
+
+    fn truth(&mut self, id: ExprId, tensor: Option<usize>) -> Result<bool> {
+        match self.value(id, tensor)? {
+            Value::Bool(truth) => Ok(truth),
+            _ => Err(Fault { expr: id, kind: FaultKind::Silent }),
+        }
+    }
+
+    fn compute(&mut self, id: ExprId, tensor: Option<usize>) -> Result<Value> {
+        let exprs = self.exprs;
+        let expr = &exprs[id.0 as usize];
+        let outer = self.whole;
+        if expr.of == Kind::Weight && outer.is_none() {
+            self.whole = Some(id);
+        } else if expr.of == Kind::Combination {
+            self.whole = None;
+        }
+        let value = self.compute_inner(id, expr, tensor);
+        self.whole = outer;
+        value
+    }
+
+    fn compute_inner(&mut self, id: ExprId, expr: &'a Expr, tensor: Option<usize>) -> Result<Value> {
+        let fault = |kind| Err(Fault { expr: id, kind });
+        match &expr.kind {
+            ExprKind::Number(number) => Ok(Value::Number(*number)),
+            ExprKind::Bool(truth) => Ok(Value::Bool(*truth)),
+            ExprKind::Text(text) => Ok(Value::Text(text.clone())),
+            ExprKind::List(items) => {
+                let mut list = Vec::with_capacity(items.len());
+                for (key, value) in items {
+                    let key = key.map(|key| self.value(key, tensor)).transpose()?;
+                    list.push((key, self.value(*value, tensor)?));
+                }
+                Ok(Value::List(Rc::new(list)))
+            }
+            ExprKind::Range(low, high) => {
+                let low = low.map_or(Ok(f64::NEG_INFINITY), |low| self.number(low, tensor))?;
+                let high = high.map_or(Ok(f64::INFINITY), |high| self.number(high, tensor))?;
+                Ok(Value::Range(low, high))
+            }
+            ExprKind::Coord(coord) => self.coord(id, *coord, tensor).map(Value::Number),
+            ExprKind::Neg(inner) => match self.value(*inner, tensor)? {
+                Value::Number(number) => Ok(Value::Number(-number)),
+                Value::Form(form) => Ok(Value::Form(Rc::new((*form).clone().scaled(-1.0)))),
+                _ => fault(FaultKind::Silent),
+            },
+            ExprKind::Not(inner) => self.truth(*inner, tensor).map(|truth| Value::Bool(!truth)),
+            ExprKind::Binary(op, left, right) => self.binary(id, *op, *left, *right, tensor),
+            ExprKind::Function(function, args) => {
+                let mut list = None;
+                let mut numbers = Vec::with_capacity(args.len());
+                for &arg in args {
+                    match self.value(arg, tensor)? {
+                        Value::Number(number) => numbers.push(number),
+                        Value::List(items) => list = Some(items),
+                        _ => return fault(FaultKind::Silent),
+                    }
+                }
+                let coord = super::functions::coordinate_of(*function);
+                let at = coord.map(|coord| self.coord(id, coord, tensor)).transpose()?;
+                let result = super::functions::apply(*function, &numbers, list.as_deref().map(Vec::as_slice), at);
+                result.and_then(finite).map(Value::Number).or_else(fault)
+            }
+            ExprKind::If(condition, yes, no) => {
+                let chosen = if self.truth(*condition, tensor)? { *yes } else { *no };
+                self.value(chosen, tensor)
+            }
+            ExprKind::Match(arms) => {
+                let Some(at) = tensor else { return self.constant_match(id, arms) };
+                let patterns = self.patterns;
+                let space = self.space.as_deref_mut().expect("a tensor has a space");
+                let chosen = arms.iter().position(|arm| match arm.pattern {
+                    Some(pattern) => space.mask(pattern, patterns).contains(at),
+                    None => true,
+                });
+                match chosen {
+                    Some(arm) => {
+                        self.choices.push(Choice { matching: id, arm });
+                        self.value(arms[arm].value, tensor)
+                    }
+                    None => fault(FaultKind::NoArm),
+                }
+            }
+            ExprKind::Where(inner, pattern) => {
+                let Some(at) = tensor else { return fault(FaultKind::Silent) };
+                let patterns = self.patterns;
+                let space = self.space.as_deref_mut().expect("a tensor has a space");
+                if space.mask(*pattern, patterns).contains(at) {
+                    self.value(*inner, tensor)
+                } else if expr.of == Kind::Weight {
+                    Ok(Value::Number(0.0))
+                } else {
+                    Ok(Value::Form(Rc::new(Form::atom(Atom::Absent(id), 1.0))))
+                }
+            }
+            ExprKind::Input(input) => {
+                let Some(at) = tensor else { return fault(FaultKind::Silent) };
+                let name = self.space().names[at].clone();
+                Ok(Value::Form(Rc::new(Form::atom(Atom::Tensor { input: *input, name }, 1.0))))
+            }
+            ExprKind::Method { method, inputs, options } => self.method(id, method, inputs, options, tensor),
+            ExprKind::Complete(value, from) => {
+                let Some(at) = tensor else { return fault(FaultKind::Silent) };
+                let has = self.space().keys(*value).contains(at);
+                self.value(if has { *value } else { *from }, tensor)
+            }
+            ExprKind::Rename { value, .. } => {
+                let Some(at) = tensor else { return fault(FaultKind::Silent) };
+                let Some(old) = self.space().old_of(id, at) else {
+                    return Ok(Value::Form(Rc::new(Form::atom(Atom::Absent(id), 1.0))));
+                };
+                if old == at {
+                    return self.value(*value, tensor);
+                }
+                // Another tensor is asked: the values remembered for this one do not hold there.
+                let memo = std::mem::take(&mut self.memo);
+                let inner = self.value(*value, Some(old));
+                self.memo = memo;
+                inner
+            }
+            ExprKind::Metric { .. } | ExprKind::Error => fault(FaultKind::Silent),
+        }
+    }
+
+    /// A match without a tensor: only `else` alone can be told.
+    fn constant_match(&mut self, id: ExprId, arms: &[crate::hir::Arm]) -> Result<Value> {
+        match arms {
+            [arm] if arm.pattern.is_none() => self.value(arm.value, None),
+            _ => Err(Fault { expr: id, kind: FaultKind::NotConstant(Coord::Layer) }),
+        }
+    }
+
+    fn coord(&mut self, id: ExprId, coord: Coord, tensor: Option<usize>) -> Result<f64> {
+        let whole = self.whole.unwrap_or(id);
+        let kind = match tensor {
+            None => FaultKind::NotConstant(coord),
+            Some(at) => match self.space().traits[at].coord(coord) {
+                Some(value) => return Ok(value),
+                None => FaultKind::NoCoord(coord, whole),
+            },
+        };
+        Err(Fault { expr: id, kind })
+    }
+
+    fn binary(&mut self, id: ExprId, op: Operator, left: ExprId, right: ExprId, tensor: Option<usize>) -> Result<Value> {
+        let fault = |kind| Fault { expr: id, kind };
+        match op {
+            Operator::Mul => return self.product(id, left, right, tensor),
+            Operator::And | Operator::Or => {
+                let first = self.truth(left, tensor)?;
+                let decided = first == (op == Operator::Or);
+                return if decided { Ok(Value::Bool(first)) } else { self.truth(right, tensor).map(Value::Bool) };
+            }
+            _ => {}
+        }
+        let (a, b) = (self.value(left, tensor)?, self.value(right, tensor)?);
+        match (op, a, b) {
+            (Operator::Add, Value::Form(a), Value::Form(b)) => Ok(Value::Form(Rc::new((*a).clone().add(&b)))),
+            (Operator::Sub, Value::Form(a), Value::Form(b)) => {
+                Ok(Value::Form(Rc::new((*a).clone().add(&(*b).clone().scaled(-1.0)))))
+            }
+            (Operator::Div, _, Value::Number(0.0)) => Err(fault(FaultKind::Number("a division by 0"))),
+            (Operator::Div, Value::Form(a), Value::Number(b)) => {
+                // Divided, not multiplied by 1/b: (a + b + c) / 3 has shares that sum to 1.
+                let mut form = (*a).clone();
+                form.terms.iter_mut().for_each(|term| term.1 /= b);
+                form.total /= b;
+                form.scale /= b.abs();
+                Ok(Value::Form(Rc::new(form)))
+            }
+            (Operator::Add, Value::Number(a), Value::Number(b)) => finite(a + b).map(Value::Number).map_err(fault),
+            (Operator::Sub, Value::Number(a), Value::Number(b)) => finite(a - b).map(Value::Number).map_err(fault),
+            (Operator::Div, Value::Number(a), Value::Number(b)) => finite(a / b).map(Value::Number).map_err(fault),
+            (Operator::In, value, within) => Ok(Value::Bool(holds(&within, &value))),
+            (Operator::Eq, a, b) => Ok(Value::Bool(a == b)),
+            (Operator::Ne, a, b) => Ok(Value::Bool(a != b)),
+            (Operator::Lt, Value::Number(a), Value::Number(b)) => Ok(Value::Bool(a < b)),
+            (Operator::Le, Value::Number(a), Value::Number(b)) => Ok(Value::Bool(a <= b)),
+            (Operator::Gt, Value::Number(a), Value::Number(b)) => Ok(Value::Bool(a > b)),
+            (Operator::Ge, Value::Number(a), Value::Number(b)) => Ok(Value::Bool(a >= b)),
+            _ => Err(fault(FaultKind::Silent)),
+        }
+    }
+
+    /// A product: a factor that is exactly 0 makes it 0, whatever the other is.
+    fn product(&mut self, id: ExprId, left: ExprId, right: ExprId, tensor: Option<usize>) -> Result<Value> {
+        let is_form = |id: ExprId| self.exprs[id.0 as usize].of == Kind::Combination;
+        let (weight, other) = if is_form(left) { (right, left) } else { (left, right) };
+        let of_forms = is_form(other);
+        let zero = || if of_forms { Value::Form(Rc::new(Form::default())) } else { Value::Number(0.0) };
+        let first = self.number(weight, tensor);
+        if first == Ok(0.0) {
+            return Ok(zero());
+        }
+        let second = if of_forms && first.is_err() { Err(Fault { expr: id, kind: FaultKind::Silent }) } else { self.value(other, tensor) };
+        match (first, second) {
+            (_, Ok(Value::Number(0.0))) => Ok(zero()),
+            (Err(fault), _) | (_, Err(fault)) => Err(fault),
+            (Ok(a), Ok(Value::Number(b))) => {
+                finite(a * b).map(Value::Number).map_err(|kind| Fault { expr: id, kind })
+            }
+            (Ok(a), Ok(Value::Form(form))) => Ok(Value::Form(Rc::new((*form).clone().scaled(a)))),
+            _ => Err(Fault { expr: id, kind: FaultKind::Silent }),
+        }
+    }
+
+    fn options(&mut self, specs: &[crate::methods::OptionSpec], ids: &[ExprId], tensor: Option<usize>) -> Result<Vec<OptionValue>> {
+        let mut out = Vec::with_capacity(ids.len());
+        for (spec, &id) in specs.iter().zip(ids) {
+            out.push(match (&spec.kind, self.value(id, tensor)?) {
+                (OptionKind::Weight { .. }, Value::Number(number)) => OptionValue::Number(number),
+                (OptionKind::Bool { .. }, Value::Bool(truth)) => OptionValue::Bool(truth),
+                (OptionKind::Word { words }, Value::Text(text)) => match words.iter().find(|word| **word == &*text) {
+                    Some(word) => OptionValue::Word(word),
+                    None => return Err(Fault { expr: id, kind: FaultKind::Silent }),
+                },
+                _ => return Err(Fault { expr: id, kind: FaultKind::Silent }),
+            });
+        }
+        Ok(out)
+    }
+
+    fn method(
+        &mut self,
+        id: ExprId,
+        method: &'static Method,
+        inputs: &'a [MethodInput],
+        options: &'a [ExprId],
+        tensor: Option<usize>,
+    ) -> Result<Value> {
+        let mut own = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            own.push(self.options(method.input_options, &input.options, tensor)?);
+        }
+        let on = CallOn { inputs: own, options: self.options(method.options, options, tensor)? };
+        match &method.lower {
+            Lower::Shares(shares) => {
+                let shares = shares(&on).map_err(|reason| Fault { expr: id, kind: FaultKind::Refused(reason) })?;
+                let mut form = Form::default();
+                for (input, share) in inputs.iter().zip(shares) {
+                    let share = crate::hir::snap(share);
+                    if share != 0.0 {
+                        form = form.add(&(*self.role(input.value, method.wants, tensor)?).clone().scaled(share));
+                    }
+                }
+                Ok(Value::Form(Rc::new(form)))
+            }
+            Lower::Tiles(_) => {
+                let mut forms = Vec::with_capacity(inputs.len());
+                for input in inputs {
+                    forms.push(self.role(input.value, method.wants, tensor)?.finished());
+                }
+                let site = self.exprs[id.0 as usize].site;
+                self.calls.push(CallInstance { method, inputs: forms, on, site });
+                let total = if method.gives == Role::Point { 1.0 } else { 0.0 };
+                Ok(Value::Form(Rc::new(Form::atom(Atom::Call(self.calls.len() as u32 - 1), total))))
+            }
+            Lower::Keys => Err(Fault { expr: id, kind: FaultKind::Silent }),
+        }
+    }
+
+    /// The form of a method's input, its total checked.
+    fn role(&mut self, id: ExprId, role: Role, tensor: Option<usize>) -> Result<Rc<Form>> {
+        let wanted = if role == Role::Point { 1.0 } else { 0.0 };
+        match self.value(id, tensor)? {
+            Value::Form(form) if form.has_total(wanted) => Ok(form),
+            Value::Form(form) => Err(Fault { expr: id, kind: FaultKind::Total { found: form.total, wanted } }),
+            _ => Err(Fault { expr: id, kind: FaultKind::Silent }),
+        }
+    }
+}
+
+fn finite(number: f64) -> std::result::Result<f64, FaultKind> {
+    if number.is_finite() { Ok(number) } else { Err(FaultKind::Number("a number that is not finite")) }
+}
+
+/// `value in within`
+pub fn holds(within: &Value, value: &Value) -> bool {
+    match (within, value) {
+        (Value::Range(low, high), Value::Number(number)) => low <= number && number <= high,
+        (Value::List(items), value) => items.iter().any(|(_, item)| holds(item, value)),
+        (one, value) => one == value,
+    }
+}

@@ -1,0 +1,286 @@
+//! Outputs and claims: every tensor of them is evaluated and demanded.
+
+use super::context::Context;
+use super::context::ModuleId;
+use super::context::Settings;
+use super::demand;
+use super::demand::Complaints;
+use super::demand::Wanted;
+use super::domain::Taken;
+use super::error;
+use super::eval::Evaluator;
+use super::options;
+use super::options::OutputOptions;
+use super::space::Space;
+use crate::arch;
+use crate::arch::Policy;
+use crate::hir::CallInstance;
+use crate::hir::ExprId;
+use crate::hir::ExprKind;
+use crate::hir::Kind;
+use crate::hir::Made;
+use crate::hir::Measured;
+use crate::hir::Metric;
+use crate::hir::Output;
+use crate::hir::PatternId;
+use crate::text::Site;
+use fixedbitset::FixedBitSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// An `output` statement, resolved.
+pub struct Statement {
+    pub module: ModuleId,
+    pub written: String,
+    pub site: Site,
+    pub value: ExprId,
+    pub options: OutputOptions,
+}
+
+/// What evaluation gives.
+#[derive(Default)]
+pub struct Evaluated {
+    pub calls: Vec<CallInstance>,
+    pub outputs: Vec<Output>,
+    pub measured: Vec<Measured>,
+}
+
+/// Evaluates all outputs and claims; what is wrong goes to the context's problems.
+pub fn evaluate(context: &mut Context, settings: &Settings) -> Evaluated {
+    let mut evaluated = Evaluated::default();
+    let mut taken = Taken::default();
+    let statements = chosen(context, settings);
+    for statement in &statements {
+        if let Some(output) = output(context, statement, settings, &mut evaluated.calls, &mut taken) {
+            evaluated.outputs.push(output);
+        }
+    }
+    claims(context, &mut evaluated, &mut taken);
+    dead_arms(context, &taken);
+    evaluated
+}
+
+/// The outputs of this run: all, or those that `--only` names; their paths must differ.
+fn chosen(context: &mut Context, settings: &Settings) -> Vec<Statement> {
+    let mut statements = std::mem::take(&mut context.outputs);
+    for (at, statement) in statements.iter().enumerate() {
+        if let Some(first) = statements[..at].iter().find(|other| other.written == statement.written) {
+            context.report(error::same_path(&statement.written, statement.site, first.site));
+        }
+    }
+    if !settings.only.is_empty() {
+        let globs: Vec<_> = settings.only.iter().map(|glob| (glob, only_regex(glob))).collect();
+        for (glob, regex) in &globs {
+            if !statements.iter().any(|statement| regex.is_match(&statement.written)) {
+                let paths: Vec<&str> = statements.iter().map(|statement| statement.written.as_str()).collect();
+                context.report(error::only_fits_nothing(glob, &paths));
+            }
+        }
+        statements.retain(|statement| globs.iter().any(|(_, regex)| regex.is_match(&statement.written)));
+    }
+    if settings.output.is_some() && statements.len() != 1 {
+        let paths: Vec<&str> = statements.iter().map(|statement| statement.written.as_str()).collect();
+        context.report(error::output_needs_one(&paths));
+    }
+    statements
+}
+
+/// `*` and `?` in a path, dots and slashes meaning themselves.
+fn only_regex(glob: &str) -> regex::Regex {
+    let escaped = regex::escape(glob).replace(r"\*", ".*").replace(r"\?", ".");
+    regex::Regex::new(&format!("^(?:.*/)?{escaped}$")).expect("an escaped glob is a regular expression")
+}
+
+fn output(context: &mut Context, statement: &Statement, settings: &Settings, calls: &mut Vec<CallInstance>, taken: &mut Taken) -> Option<Output> {
+    let value = super::resolve::wants(context, statement.value, Kind::Combination, "an output");
+    if context.kind_of(value) != Kind::Combination {
+        return None;
+    }
+    let roots: Vec<ExprId> = std::iter::once(value).chain(statement.options.dtype).collect();
+    let mut space = Space::new(&roots, &context.exprs, &context.inputs, &context.patterns);
+    let keys = space.keys(value).clone();
+    if keys.is_clear() {
+        context.report(error::empty_output(context.site_of(value)));
+        return None;
+    }
+    let mut complaints = Complaints::default();
+    let mut evaluator = Evaluator::new(&context.exprs, &context.patterns, Some(&mut space), std::mem::take(calls));
+    let mut tensors: Vec<Made> = vec![];
+    let mut floats = FixedBitSet::with_capacity(keys.len());
+    for tensor in keys.ones() {
+        let made = demand::made(&mut evaluator, value, tensor, Wanted::Model, &context.inputs, &mut complaints);
+        let Some(mut made) = made else { continue };
+        if made.dtype.is_float()
+            && let Some(option) = statement.options.dtype
+        {
+            floats.grow_and_insert(tensor);
+            match evaluator.fresh(option, Some(tensor)) {
+                Ok(word) => made.dtype = options::dtype_of(&word).unwrap_or(made.dtype),
+                Err(fault) => complaints.fault(fault, tensor),
+            }
+        }
+        tensors.push(made);
+    }
+    *calls = std::mem::take(&mut evaluator.calls);
+    let marks: Vec<_> = std::iter::once((value, keys)).chain(statement.options.dtype.map(|id| (id, floats))).collect();
+    taken.mark(&mut space, &context.exprs, &context.patterns, &marks);
+    let problems = error::complaints(&complaints, &space, value, context);
+    let clean = problems.is_empty();
+    problems.into_iter().for_each(|problem| context.report(problem));
+    if !clean {
+        return None;
+    }
+    counters(context, &tensors, statement.site);
+    for (name, sizes) in network(&tensors) {
+        context.report(error::no_network(&name, &sizes, context.site_of(value)));
+    }
+    place(context, statement, settings, &space, tensors)
+}
+
+/// Says which counters were taken from the first input.
+fn counters(context: &mut Context, tensors: &[Made], site: Site) {
+    let first_of: Vec<&str> =
+        tensors.iter().filter(|made| made.traits.policy == Policy::First).map(|made| &*made.name).collect();
+    let several = context.inputs.len() > 1;
+    if let Some(name) = first_of.first()
+        && several
+    {
+        context.report(error::counters_of_first(first_of.len(), name, site));
+    }
+}
+
+fn network(tensors: &[Made]) -> Vec<(String, Vec<(String, u64)>)> {
+    arch::check_network(tensors.iter().map(|made| (&*made.name, made.shape.as_slice(), &*made.traits)))
+}
+
+/// Where the output goes and in which layout.
+fn place(context: &mut Context, statement: &Statement, settings: &Settings, space: &Space, tensors: Vec<Made>) -> Option<Output> {
+    let first = &context.inputs[space.inputs.first()?.0 as usize];
+    let family = first.canon.family.clone();
+    let mut layout = first.canon.layout.clone();
+    if let Some((wanted, site)) = &statement.options.layout {
+        let known = arch::layouts_of(&family);
+        match known.iter().find(|id| **id == wanted.as_str()) {
+            Some(id) => layout = Arc::from(*id),
+            None => {
+                let problem = error::unknown_layout(wanted, &family, &known, *site);
+                context.report(problem);
+                return None;
+            }
+        }
+    }
+    let base = &context.modules[statement.module].base;
+    let path: PathBuf = settings.output.clone().unwrap_or_else(|| base.join(&statement.written));
+    let directory = path.extension().is_none_or(|ending| ending != "safetensors");
+    Some(Output {
+        written: statement.written.clone(),
+        path,
+        directory,
+        site: statement.site,
+        value: statement.value,
+        layout,
+        family,
+        shard_size: statement.options.shard_size,
+        metadata: statement.options.metadata.clone(),
+        overflow: statement.options.overflow,
+        tensors,
+    })
+}
+
+/// Every metric of every claim, over the tensors that it is about.
+fn claims(context: &mut Context, evaluated: &mut Evaluated, taken: &mut Taken) {
+    let ids: Vec<ExprId> = (0..context.exprs.len() as u32).map(ExprId).collect();
+    let mut wanted: Vec<ExprId> = context.claims.iter().map(|claim| claim.0).collect();
+    let mut seen = FixedBitSet::with_capacity(ids.len());
+    while let Some(id) = wanted.pop() {
+        if seen.put(id.0 as usize) {
+            continue;
+        }
+        let expr = context.exprs[id.0 as usize].clone();
+        match &expr.kind {
+            ExprKind::Metric { metric, args, within } => {
+                if let Some(measured) = measure(context, evaluated, taken, id, *metric, args, *within) {
+                    evaluated.measured.push(measured);
+                }
+            }
+            _ if expr.of == Kind::Weight => {
+                // A bound of a claim: one number for all.
+                super::constant::number(context, id);
+            }
+            kind => wanted.extend(super::context::children(kind)),
+        }
+    }
+    evaluated.measured.sort_by_key(|measured| measured.expr);
+}
+
+fn measure(
+    context: &mut Context,
+    evaluated: &mut Evaluated,
+    taken: &mut Taken,
+    id: ExprId,
+    metric: Metric,
+    args: &[ExprId],
+    within: Option<PatternId>,
+) -> Option<Measured> {
+    let mut space = Space::new(args, &context.exprs, &context.inputs, &context.patterns);
+    let mut keys = FixedBitSet::new();
+    args.iter().for_each(|&arg| keys.union_with(space.keys(arg)));
+    if let Some(within) = within {
+        keys.intersect_with(space.mask(within, &context.patterns));
+    }
+    let site = context.site_of(id);
+    if keys.is_clear() {
+        context.report(error::claim_about_nothing(site));
+        return None;
+    }
+    let mut complaints = Complaints::default();
+    let mut evaluator = Evaluator::new(&context.exprs, &context.patterns, Some(&mut space), std::mem::take(&mut evaluated.calls));
+    let mut lists: Vec<Vec<Made>> = vec![vec![]; args.len()];
+    // Canonical name order: sums over tensors are taken in it.
+    let mut tensors: Vec<usize> = keys.ones().collect();
+    tensors.sort_by(|&a, &b| evaluator.space().names[a].cmp(&evaluator.space().names[b]));
+    for &tensor in &tensors {
+        for (list, &arg) in lists.iter_mut().zip(args) {
+            let made = demand::made(&mut evaluator, arg, tensor, Wanted::ModelOrDifference, &context.inputs, &mut complaints);
+            list.extend(made);
+        }
+    }
+    evaluated.calls = std::mem::take(&mut evaluator.calls);
+    let marks: Vec<_> = args.iter().map(|&arg| (arg, keys.clone())).collect();
+    taken.mark(&mut space, &context.exprs, &context.patterns, &marks);
+    let problems = error::complaints(&complaints, &space, args[0], context);
+    let clean = problems.is_empty();
+    problems.into_iter().for_each(|problem| context.report(problem));
+    if !clean {
+        return None;
+    }
+    as_written(&mut lists, args, &evaluated.outputs, metric);
+    Some(Measured { expr: id, metric, args: lists, site })
+}
+
+/// Law 7: a value that an output writes is judged as written, and `same` converts the other side to that type.
+fn as_written(lists: &mut [Vec<Made>], args: &[ExprId], outputs: &[Output], metric: Metric) {
+    for at in 0..args.len() {
+        let Some(output) = outputs.iter().find(|output| output.value == args[at]) else { continue };
+        let written: std::collections::HashMap<&str, _> =
+            output.tensors.iter().map(|made| (&*made.name, made.dtype)).collect();
+        let sides = if metric == Metric::Same { 0..lists.len() } else { at..at + 1 };
+        for side in sides {
+            for made in lists[side].iter_mut().filter(|made| made.dtype.is_float()) {
+                made.dtype = written.get(&*made.name).copied().unwrap_or(made.dtype);
+            }
+        }
+    }
+}
+
+fn dead_arms(context: &mut Context, taken: &Taken) {
+    let mut dead: Vec<(&(ExprId, usize), &(usize, usize))> = taken.arms.iter().filter(|arm| arm.1.1 == 0).collect();
+    dead.sort();
+    for (&(id, index), &(fits, _)) in dead {
+        let ExprKind::Match(arms) = context.exprs[id.0 as usize].kind.clone() else { continue };
+        if !arms[index].may_be_dead {
+            let problem = error::dead_arm(&arms[index], fits, &arms[..index], context);
+            context.report(problem);
+        }
+    }
+}

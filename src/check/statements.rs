@@ -1,0 +1,362 @@
+//! Statements: what a file defines, in two passes, so that order does not matter.
+
+use super::context::Context;
+use super::context::Def;
+use super::context::LetState;
+use super::context::Module;
+use super::context::ModuleId;
+use super::context::Settings;
+use super::error;
+use super::options;
+use super::outputs::Statement;
+use super::resolve;
+use super::resolve::Scope;
+use super::template;
+use crate::arch;
+use crate::hir::ExprId;
+use crate::hir::ExprKind;
+use crate::hir::Input;
+use crate::hir::InputId;
+use crate::hir::Kind;
+use crate::hir::Literal;
+use crate::hir::Param;
+use crate::syntax;
+use crate::syntax::ast;
+use crate::syntax::ast::ItemKind;
+use crate::text::Site;
+use crate::text::SourceId;
+use std::collections::HashMap;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What diagnostics call the library.
+pub const STD_NAME: &str = "std";
+/// The library, written in the language.
+const STD_TEXT: &str = include_str!("../std/std.blend");
+
+/// Loads the root recipe and checks every statement of it.
+pub fn root(context: &mut Context, source: SourceId, base: &Path, settings: &Settings) {
+    let sets = settings.sets.iter().map(|(name, value)| (name.clone(), (value.clone(), None))).collect();
+    let module = load(context, source, base, String::new(), &sets, true);
+    for index in 0..context.modules[module].file.items.len() {
+        statement(context, module, index);
+    }
+    resolve::unused_functions(context, module);
+}
+
+/// The module of `std`, loaded at its first use.
+pub fn std_module(context: &mut Context) -> ModuleId {
+    if let Some(module) = context.std {
+        return module;
+    }
+    let source = context.sources.add(STD_NAME, STD_TEXT).id;
+    let module = load(context, source, Path::new(""), format!("{STD_NAME}."), &HashMap::new(), false);
+    context.std = Some(module);
+    module
+}
+
+/// Values for parameters: from the command line, or from the block of a `use` (with its place).
+type Sets = HashMap<String, (Literal, Option<Site>)>;
+
+/// First pass: parses, and defines every name.
+fn load(context: &mut Context, source: SourceId, base: &Path, prefix: String, sets: &Sets, is_root: bool) -> ModuleId {
+    let parsed = syntax::parse(context.sources.get(source));
+    context.problems.extend(parsed.problems);
+    let file = Rc::new(parsed.file);
+    let module = context.modules.len();
+    context.modules.push(Module {
+        source,
+        base: base.to_path_buf(),
+        prefix,
+        file: file.clone(),
+        values: HashMap::new(),
+        callables: HashMap::new(),
+        patterns: HashMap::new(),
+        expanded: vec![false; file.items.len()],
+    });
+    // Parameters first: paths and imports may use them.
+    for (index, item) in file.items.iter().enumerate() {
+        if let ItemKind::Param { name, default, within } = &item.kind {
+            param(context, module, name, default, within.as_ref(), sets);
+        }
+        define_later(context, module, index, item);
+    }
+    for item in &file.items {
+        match &item.kind {
+            ItemKind::Model { name, path, options } => model(context, module, name, path, options.as_ref()),
+            ItemKind::Use { path, name, options } => import(context, module, path, name, options.as_ref()),
+            ItemKind::Lora { name, .. } => unsupported(context, module, name, "lora"),
+            ItemKind::Channels { name, .. } => unsupported(context, module, name, "channels"),
+            _ => {}
+        }
+    }
+    let known: Vec<String> = context.modules[module].param_names();
+    for (name, (_, site)) in sets {
+        if !known.contains(name) {
+            context.report(error::unknown_param(name, &known, *site, is_root));
+        }
+    }
+    module
+}
+
+impl Module {
+    pub fn param_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .values
+            .iter()
+            .filter(|(_, (def, _))| matches!(def, Def::Param(..)))
+            .map(|(name, _)| name.clone())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+/// Names that are resolved when somebody asks for them.
+fn define_later(context: &mut Context, module: ModuleId, index: usize, item: &ast::Item) {
+    let source = context.modules[module].source;
+    let name = match &item.kind {
+        ItemKind::Let { name, .. } => {
+            let def = Def::Let { item: index, state: LetState::Waiting };
+            return define(context, module, name, def);
+        }
+        ItemKind::Fn { name, .. } | ItemKind::Pattern { name, .. } => name,
+        _ => return,
+    };
+    let is_fn = matches!(item.kind, ItemKind::Fn { .. });
+    let own = &mut context.modules[module];
+    let table = if is_fn { &mut own.callables } else { &mut own.patterns };
+    if let Some(before) = table.insert(name.text.clone(), index) {
+        table.insert(name.text.clone(), before);
+        let first = item_name(&own.file.items[before]).span.at(source);
+        let other = free_name(&name.text, |candidate| !own.callables.contains_key(candidate) && !own.patterns.contains_key(candidate));
+        context.report(error::defined_twice(&name.text, name.span.at(source), first, &other));
+    }
+}
+
+fn item_name(item: &ast::Item) -> &ast::Name {
+    match &item.kind {
+        ItemKind::Fn { name, .. } | ItemKind::Pattern { name, .. } => name,
+        _ => unreachable!("only functions and patterns are in these tables"),
+    }
+}
+
+fn free_name(name: &str, is_free: impl Fn(&str) -> bool) -> String {
+    (2..).map(|n| format!("{name}_{n}")).find(|candidate| is_free(candidate)).expect("some number is free")
+}
+
+/// Puts a name into the value namespace.
+fn define(context: &mut Context, module: ModuleId, name: &ast::Name, def: Def) {
+    let own = &mut context.modules[module];
+    let site = name.span.at(own.source);
+    match own.values.get(&name.text) {
+        Some((_, first)) => {
+            let first = *first;
+            let other = free_name(&name.text, |candidate| !own.values.contains_key(candidate));
+            context.report(error::defined_twice(&name.text, site, first, &other));
+        }
+        None => {
+            own.values.insert(name.text.clone(), (def, site));
+        }
+    }
+}
+
+fn unsupported(context: &mut Context, module: ModuleId, name: &ast::Name, what: &'static str) {
+    let site = name.span.at(context.modules[module].source);
+    context.report(error::not_yet(what, site));
+    define(context, module, name, Def::Broken);
+}
+
+/// `param NAME = DEFAULT in RANGE-OR-LIST`
+fn param(context: &mut Context, module: ModuleId, name: &ast::Name, default: &ast::Expr, within: Option<&ast::Expr>, sets: &Sets) {
+    let source = context.modules[module].source;
+    let site = name.span.at(source);
+    let scope = Scope::bare(module);
+    let default_id = resolve::expr(context, &scope, default);
+    let Some(default_value) = options::literal(context, default_id) else {
+        return define(context, module, name, Def::Broken);
+    };
+    let mut value = default_value.clone();
+    let mut value_site = None;
+    if let Some((set, set_site)) = sets.get(&name.text) {
+        if std::mem::discriminant(set) != std::mem::discriminant(&default_value) {
+            context.report(error::param_kind(&name.text, set, &default_value, *set_site, site));
+        } else {
+            value = set.clone();
+            value_site = Some(*set_site);
+        }
+    }
+    if let Some(within) = within {
+        let within_id = resolve::expr(context, &scope, within);
+        if !options::allows(context, within_id, &default_value) {
+            context.report(error::default_outside(&name.text, &default_value, default.span.at(source), within.span.at(source), context));
+        } else if let Some(set_site) = value_site
+            && !options::allows(context, within_id, &value)
+        {
+            let allowed = context.text_at(within.span.at(source));
+            context.report(error::set_outside(&name.text, &value, &allowed, set_site, within.span.at(source)));
+            value = default_value.clone();
+        }
+    }
+    let (kind, of) = match &value {
+        Literal::Number(number) => (ExprKind::Number(*number), Kind::Weight),
+        Literal::Bool(truth) => (ExprKind::Bool(*truth), Kind::Bool),
+        Literal::Text(text) => (ExprKind::Text(text.clone()), Kind::Text),
+    };
+    let id = context.expr(kind, of, site);
+    let full = format!("{}{}", context.modules[module].prefix, name.text);
+    context.params.push(Param { name: full.into(), value: value.clone(), default: default_value, site });
+    define(context, module, name, Def::Param(id, value));
+}
+
+/// `model NAME = "PATH" { … }`: reads the header and finds the layout.
+fn model(context: &mut Context, module: ModuleId, name: &ast::Name, path: &ast::Text, block: Option<&ast::Block>) {
+    let def = match open_model(context, module, name, path, block) {
+        Some(input) => {
+            context.inputs.push(input);
+            Def::Model(InputId(context.inputs.len() as u32 - 1))
+        }
+        None => Def::Broken,
+    };
+    define(context, module, name, def);
+}
+
+fn open_model(context: &mut Context, module: ModuleId, name: &ast::Name, path: &ast::Text, block: Option<&ast::Block>) -> Option<Input> {
+    let own = &context.modules[module];
+    let (source, base, prefix) = (own.source, own.base.clone(), own.prefix.clone());
+    let site = path.span.at(source);
+    let options = options::model(context, module, block)?;
+    let written = template::fill(context, module, path)?;
+    let full = base.join(&written);
+    let header = context.world.checkpoint(&full);
+    let header = match header {
+        Ok(header) => options.renamed(header),
+        Err(problem) => {
+            context.report(problem.at(site, "this checkpoint cannot be used"));
+            return None;
+        }
+    };
+    let own_arch = match &options.arch {
+        Some((arch_path, arch_site)) => {
+            let text = context.world.architecture(&base.join(arch_path));
+            let loaded = text.and_then(|text| arch::load(&text, arch_path));
+            match loaded {
+                Ok(architecture) => Some(architecture),
+                Err(problem) => {
+                    context.report(problem.at(*arch_site, "this architecture file cannot be used"));
+                    return None;
+                }
+            }
+        }
+        None => None,
+    };
+    let layout = options.layout.as_ref().map(|(layout, _)| layout.as_str());
+    match arch::detect(&header, own_arch.as_ref(), layout) {
+        Ok(canon) => Some(Input {
+            name: format!("{prefix}{}", name.text).into(),
+            written,
+            path: full,
+            site,
+            header: Arc::new(header),
+            canon: Arc::new(canon),
+        }),
+        Err(problem) => {
+            let at = options.layout.as_ref().map_or(site, |(_, site)| *site);
+            context.report(problem.at(at, "its tensors do not fit"));
+            None
+        }
+    }
+}
+
+/// `use "PATH" as NAME { … }`
+fn import(context: &mut Context, module: ModuleId, path: &ast::Text, name: &ast::Name, block: Option<&ast::Block>) {
+    let def = load_import(context, module, path, name, block).map_or(Def::Broken, Def::Module);
+    define(context, module, name, def);
+}
+
+fn load_import(context: &mut Context, module: ModuleId, path: &ast::Text, name: &ast::Name, block: Option<&ast::Block>) -> Option<ModuleId> {
+    let own = &context.modules[module];
+    let (source, full, prefix) = (own.source, own.base.join(&path.value), format!("{}{}.", own.prefix, name.text));
+    let site = path.span.at(source);
+    if context.loading.contains(&full) || (context.loading.is_empty() && context.sources.get(source).name.as_ref() == path.value) {
+        context.report(error::use_cycle(&path.value, site, &context.loading));
+        return None;
+    }
+    if context.loading.len() >= 64 {
+        context.report(error::too_large(site, 64));
+        return None;
+    }
+    let mut sets = Sets::new();
+    for option in block.iter().flat_map(|block| &block.options) {
+        let ast::OptValue::Expr(value) = &option.value else {
+            context.report(error::block_as_value(&option.name.text, option.span.at(source)));
+            continue;
+        };
+        let id = resolve::expr(context, &Scope::bare(module), value);
+        if let Some(literal) = options::literal(context, id) {
+            sets.insert(option.name.text.clone(), (literal, Some(option.name.span.at(source))));
+        }
+    }
+    let text = match context.world.recipe(&full) {
+        Ok(text) => text,
+        Err(problem) => {
+            context.report(problem.at(site, "this recipe cannot be used"));
+            return None;
+        }
+    };
+    let shown = path.value.clone();
+    let id = context.sources.add(shown, text).id;
+    let base = full.parent().unwrap_or(Path::new("")).to_path_buf();
+    context.loading.push(full);
+    let loaded = load(context, id, &base, prefix, &sets, false);
+    context.loading.pop();
+    Some(loaded)
+}
+
+/// Second pass, for the root alone: outputs and claims are evaluated, lets and functions are at least resolved.
+fn statement(context: &mut Context, module: ModuleId, index: usize) {
+    let file = context.modules[module].file.clone();
+    let source = context.modules[module].source;
+    let item = &file.items[index];
+    let scope = Scope::bare(module);
+    match &item.kind {
+        ItemKind::Let { name, .. } => {
+            resolve::value_named(context, module, &name.text, name.span.at(source));
+        }
+        ItemKind::Pattern { pattern, .. } => {
+            super::patterns::pattern(context, &scope, pattern);
+        }
+        ItemKind::Output { path, value, options } => {
+            let id = resolve::expr(context, &scope, value);
+            let Some(written) = template::fill(context, module, path) else { return };
+            let Some(options) = options::output(context, module, options.as_ref()) else { return };
+            let statement = Statement { module, written, site: path.span.at(source), value: id, options };
+            context.outputs.push(statement);
+        }
+        ItemKind::Assert { claim } => assert(context, &scope, claim),
+        _ => {}
+    }
+}
+
+fn assert(context: &mut Context, scope: &Scope, claim: &ast::Expr) {
+    let site = claim.span.at(context.modules[scope.module].source);
+    let (inner, within) = match &claim.kind {
+        ast::ExprKind::Where(inner, pattern) => (&**inner, Some(super::patterns::pattern(context, scope, pattern).0)),
+        _ => (claim, None),
+    };
+    let mut scope = scope.clone();
+    scope.claim = Some(within);
+    let id: ExprId = resolve::expr(context, &scope, inner);
+    match context.kind_of(id) {
+        Kind::Verdict => {
+            let text = context.text_at(site);
+            context.claims.push((id, site, text));
+        }
+        Kind::Error => {}
+        found => {
+            let text = context.text_at(inner.span.at(site.source));
+            context.report(error::not_a_claim(found, &text, inner.span.at(site.source)));
+        }
+    }
+}

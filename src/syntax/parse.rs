@@ -1,0 +1,273 @@
+//! Statements and recovery.  A statement runs from its word at the start of a line to the next such word, even when a
+//! bracket is still open; so a slip costs one statement and one diagnostic.
+
+use super::ast::Edition;
+use super::ast::Expr;
+use super::ast::File;
+use super::ast::FnParam;
+use super::ast::Item;
+use super::ast::ItemKind;
+use super::ast::Name;
+use super::error;
+use super::expect::P;
+use super::expect::Slip;
+use super::expect::Tokens;
+use super::expect::fail;
+use super::expect::keyword;
+use super::expect::slip;
+use super::expect::tok;
+use super::expr;
+use super::pattern;
+use super::token::Kind;
+use super::token::STATEMENT_WORDS;
+use super::token::Token;
+use super::token::is_reserved;
+use crate::diag::Problems;
+use crate::text::Source;
+use crate::text::Span;
+use nom::Parser;
+use nom::combinator::cut;
+
+/// The edition that this version knows.
+pub const EDITION: f64 = 1.0;
+
+/// `file = "blend" NUMBER { statement }`
+pub fn file(source: &Source, tokens: &[Token]) -> (File, Problems) {
+    let mut problems = Problems::default();
+    error::flaws(source, tokens, &mut problems);
+    let significant: Vec<Token> = tokens.iter().copied().filter(|token| !token.kind.is_trivia()).collect();
+    let mut file = File { edition: None, items: vec![] };
+    let mut seen_any = false;
+    for chunk in chunks(source, &significant) {
+        let i = Tokens { text: &source.text, list: chunk, depth: 0, before: chunk[0].span.start };
+        let span = chunk[0].span.to(chunk[chunk.len() - 1].span);
+        if i.is_word("blend") {
+            match edition(i) {
+                Ok(_) if seen_any => problems.push(error::edition_not_first(source, span)),
+                Ok((rest, edition)) if rest.list.is_empty() => {
+                    if edition.number != EDITION {
+                        // One error, and nothing else: another edition's text need not be ours.
+                        return (File { edition: Some(edition.clone()), items: vec![] }, error::unknown_edition(source, &edition).into());
+                    }
+                    file.edition = Some(edition);
+                }
+                Ok((rest, _)) => problems.push(error::trailing(source, rest)),
+                Err(found) => problems.push(error::of(source, i, found)),
+            }
+            seen_any = true;
+            continue;
+        }
+        seen_any = true;
+        match statement(i) {
+            Ok((rest, kind)) => {
+                if rest.list.is_empty() {
+                    file.items.push(Item { kind, span });
+                } else {
+                    problems.push(error::trailing(source, rest));
+                    file.items.push(Item { kind: ItemKind::Error, span });
+                }
+            }
+            Err(found) => {
+                problems.push(error::of(source, i, found));
+                file.items.push(Item { kind: ItemKind::Error, span });
+            }
+        }
+    }
+    if file.edition.is_none() && !problems.iter().any(|problem| error::is_about_edition(problem)) {
+        problems.push(error::no_edition(source));
+    }
+    (file, problems)
+}
+
+/// Cuts the tokens at statement words that begin a line.
+fn chunks<'t>(source: &Source, tokens: &'t [Token]) -> Vec<&'t [Token]> {
+    let begins = |token: &Token| {
+        let start = token.span.start as usize;
+        let at_line_start = start == 0 || source.text.as_bytes()[start - 1] == b'\n' || source.text[..start] == *"\u{feff}";
+        at_line_start && token.kind == Kind::Word && STATEMENT_WORDS.contains(&&source.text[token.span.range()])
+    };
+    let mut cuts: Vec<usize> = tokens.iter().enumerate().filter(|(_, token)| begins(token)).map(|(at, _)| at).collect();
+    if cuts.first() != Some(&0) && !tokens.is_empty() {
+        cuts.insert(0, 0);
+    }
+    cuts.push(tokens.len());
+    cuts.windows(2).map(|pair| &tokens[pair[0]..pair[1]]).filter(|chunk| !chunk.is_empty()).collect()
+}
+
+fn edition(i: Tokens) -> P<Edition> {
+    let start = i.here();
+    let (rest, _) = keyword("blend")(i)?;
+    let (rest, span) = cut(tok(Kind::Number)).parse(rest)?;
+    let number = i.text[span.range()].parse().unwrap_or(f64::NAN);
+    Ok((rest, Edition { number, span: start.to(span) }))
+}
+
+/// `statement = …`, each by its word
+fn statement(i: Tokens) -> P<ItemKind> {
+    if i.kind() != Some(Kind::Word) {
+        return fail(i, "a statement");
+    }
+    match i.word() {
+        "use" => use_statement(i.skip(1)),
+        "model" => model(i.skip(1)),
+        "lora" => lora(i.skip(1)),
+        "channels" => channels(i.skip(1)),
+        "param" => param(i.skip(1)),
+        "let" => let_statement(i.skip(1)),
+        "fn" => fn_statement(i.skip(1)),
+        "pattern" => pattern_statement(i.skip(1)),
+        "output" => output(i.skip(1)),
+        "assert" => assert(i.skip(1)),
+        _ => fail(i, "a statement"),
+    }
+}
+
+/// A name that is being defined.
+fn new_name(i: Tokens) -> P<Name> {
+    if i.kind() == Some(Kind::Word) && is_reserved(i.word()) {
+        return slip(i, "a name", Slip::Reserved);
+    }
+    let text = i.word().to_string();
+    let (rest, span) = cut(tok(Kind::Word)).parse(i)?;
+    Ok((rest, Name { text, span }))
+}
+
+fn assign(i: Tokens) -> P<Span> {
+    cut(tok(Kind::Assign)).parse(i)
+}
+
+/// `"use" STRING "as" NAME [ block ]`
+fn use_statement(i: Tokens) -> P<ItemKind> {
+    let (rest, path) = cut(expr::text).parse(i)?;
+    let (rest, _) = cut(keyword("as")).parse(rest)?;
+    let (rest, name) = new_name(rest)?;
+    let (rest, options) = expr::optional_block(rest)?;
+    Ok((rest, ItemKind::Use { path, name, options }))
+}
+
+/// `"model" NAME "=" STRING [ block ]`
+fn model(i: Tokens) -> P<ItemKind> {
+    let (rest, name) = new_name(i)?;
+    let (rest, _) = assign(rest)?;
+    let (rest, path) = cut(expr::text).parse(rest)?;
+    let (rest, options) = expr::optional_block(rest)?;
+    Ok((rest, ItemKind::Model { name, path, options }))
+}
+
+/// `"lora" NAME "=" STRING [ block ]`
+fn lora(i: Tokens) -> P<ItemKind> {
+    let (rest, kind) = model(i)?;
+    match kind {
+        ItemKind::Model { name, path, options } => Ok((rest, ItemKind::Lora { name, path, options })),
+        other => Ok((rest, other)),
+    }
+}
+
+/// `"channels" NAME "=" ( STRING [ block ] | block )`
+fn channels(i: Tokens) -> P<ItemKind> {
+    let (rest, name) = new_name(i)?;
+    let (rest, _) = assign(rest)?;
+    if rest.kind() == Some(Kind::LBrace) {
+        let (rest, block) = expr::block(rest)?;
+        return Ok((rest, ItemKind::Channels { name, path: None, options: Some(block) }));
+    }
+    let (rest, path) = cut(expr::text).parse(rest)?;
+    let (rest, options) = expr::optional_block(rest)?;
+    Ok((rest, ItemKind::Channels { name, path: Some(path), options }))
+}
+
+/// `"param" NAME "=" literal [ "in" ( range | list ) ]`
+fn param(i: Tokens) -> P<ItemKind> {
+    let (rest, name) = new_name(i)?;
+    let (rest, _) = assign(rest)?;
+    let (rest, default) = cut(expr::sum).parse(rest)?;
+    if !rest.is_word("in") {
+        return Ok((rest, ItemKind::Param { name, default, within: None }));
+    }
+    let (rest, within) = cut(expr::range).parse(rest.skip(1))?;
+    Ok((rest, ItemKind::Param { name, default, within: Some(within) }))
+}
+
+/// `"let" NAME "=" expr`
+fn let_statement(i: Tokens) -> P<ItemKind> {
+    let (rest, name) = new_name(i)?;
+    let (rest, _) = assign(rest)?;
+    let (rest, value) = cut(expr::expr).parse(rest)?;
+    Ok((rest, ItemKind::Let { name, value }))
+}
+
+/// `"fn" CALL [ fnparam { "," fnparam } [","] ] ")" "=" expr`
+fn fn_statement(i: Tokens) -> P<ItemKind> {
+    let touching = i.touches(Kind::LParen);
+    let (rest, name) = new_name(i)?;
+    if !touching && rest.kind() == Some(Kind::LParen) {
+        return slip(rest, "the `(` to touch the name", Slip::Detached);
+    }
+    let (mut rest, _) = cut(tok(Kind::LParen)).parse(rest)?;
+    let mut params = vec![];
+    while rest.kind() != Some(Kind::RParen) {
+        let (after, param) = fn_param(rest)?;
+        params.push(param);
+        rest = after;
+        match rest.kind() {
+            Some(Kind::Comma) => rest = rest.skip(1),
+            Some(Kind::RParen) => {}
+            _ => return cut(|i| fail(i, "`,`")).parse(rest),
+        }
+    }
+    let (rest, _) = assign(rest.skip(1))?;
+    let (rest, body) = cut(expr::expr).parse(rest)?;
+    Ok((rest, ItemKind::Fn { name, params, body }))
+}
+
+/// `fnparam = NAME [ "=" expr ]`
+fn fn_param(i: Tokens) -> P<FnParam> {
+    let (rest, name) = new_name(i)?;
+    if rest.kind() != Some(Kind::Assign) {
+        return Ok((rest, FnParam { name, default: None }));
+    }
+    let (rest, default) = cut(expr::expr).parse(rest.skip(1))?;
+    Ok((rest, FnParam { name, default: Some(default) }))
+}
+
+/// `"pattern" NAME "=" pattern`
+fn pattern_statement(i: Tokens) -> P<ItemKind> {
+    let (rest, name) = new_name(i)?;
+    let (rest, _) = assign(rest)?;
+    let (rest, pattern) = cut(pattern::pattern).parse(rest)?;
+    Ok((rest, ItemKind::Pattern { name, pattern }))
+}
+
+/// `"output" STRING "=" expr [ block ]`
+fn output(i: Tokens) -> P<ItemKind> {
+    let (rest, path) = cut(expr::text).parse(i)?;
+    let (rest, _) = assign(rest)?;
+    let (rest, value) = cut(expr::expr).parse(rest)?;
+    let (rest, options) = expr::optional_block(rest)?;
+    Ok((rest, ItemKind::Output { path, value, options }))
+}
+
+/// `"assert" expr`
+fn assert(i: Tokens) -> P<ItemKind> {
+    let (rest, claim) = cut(expr::expr).parse(i)?;
+    Ok((rest, ItemKind::Assert { claim }))
+}
+
+/// One expression and nothing after it, for the command line.
+pub fn lone_expr(source: &Source, tokens: &[Token]) -> (Option<Expr>, Problems) {
+    let mut problems = Problems::default();
+    error::flaws(source, tokens, &mut problems);
+    let significant: Vec<Token> = tokens.iter().copied().filter(|token| !token.kind.is_trivia()).collect();
+    let i = Tokens { text: &source.text, list: &significant, depth: 0, before: 0 };
+    match expr::expr(i) {
+        Ok((rest, value)) if rest.list.is_empty() => (Some(value), problems),
+        Ok((rest, _)) => {
+            problems.push(error::trailing(source, rest));
+            (None, problems)
+        }
+        Err(found) => {
+            problems.push(error::of(source, i, found));
+            (None, problems)
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! A program: loads, nodes in order (children first), scalars, and what comes out.
+
+use super::Load;
+use super::Scalar;
+use super::ScalarId;
+use crate::tensor::Dtype;
+use crate::tensor::Shape;
+
+/// Index of a node in a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub u32);
+
+/// Operations on one operand, element by element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unary {
+    Neg,
+    Abs,
+    Sqrt,
+    /// 1 where the value is NaN or infinite, else 0.
+    NonFinite,
+}
+
+/// Operations on two operands, element by element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binary {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Min,
+    Max,
+    /// 1 where the bits differ, else 0.
+    Differs,
+}
+
+/// A factor of a linear combination; in f64, rounded once to the working type.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Share {
+    Const(f64),
+    Scalar(ScalarId),
+}
+
+/// One operation on tiles.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Node {
+    /// Elements of a load, its affine map applied.
+    Load(u32),
+    /// A number, the same for every element.
+    Const(f64),
+    Unary(Unary, NodeId),
+    Binary(Binary, NodeId, NodeId),
+    /// ((s₀·x₀ + s₁·x₁) + s₂·x₂) + …, products rounded, no FMA.
+    Linear(Vec<(Share, NodeId)>),
+    /// The value as it would be written in this type.
+    Round(Dtype, NodeId),
+}
+
+impl Node {
+    pub fn inputs(&self) -> Vec<NodeId> {
+        match self {
+            Node::Load(_) | Node::Const(_) => vec![],
+            Node::Unary(_, a) | Node::Round(_, a) => vec![*a],
+            Node::Binary(_, a, b) => vec![*a, *b],
+            Node::Linear(terms) => terms.iter().map(|term| term.1).collect(),
+        }
+    }
+
+    pub fn shares(&self) -> Vec<ScalarId> {
+        match self {
+            Node::Linear(terms) => {
+                terms.iter().filter_map(|(share, _)| if let Share::Scalar(id) = share { Some(*id) } else { None }).collect()
+            }
+            _ => vec![],
+        }
+    }
+}
+
+/// The result of a program that has one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Result {
+    pub node: NodeId,
+    pub dtype: Dtype,
+    /// Values beyond the type become its largest finite ones, and are not counted.
+    pub saturate: bool,
+}
+
+/// A program for one tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Program {
+    pub shape: Shape,
+    pub loads: Vec<Load>,
+    pub nodes: Vec<Node>,
+    pub scalars: Vec<Scalar>,
+    /// Stage of every scalar that is a reduction; others have the stage after which they are known.
+    pub stage_of: Vec<usize>,
+    /// Reduction stages before the result.
+    pub stages: usize,
+    pub result: Option<Result>,
+    /// Scalars that are wanted at the end.
+    pub measured: Vec<ScalarId>,
+    /// Computes in f64.
+    pub wide: bool,
+}
+
+impl Program {
+    /// Elements of the tensor.
+    pub fn elems(&self) -> u64 {
+        crate::tensor::elems(&self.shape)
+    }
+
+    /// Reduction blocks of the tensor.
+    pub fn blocks(&self) -> u64 {
+        self.elems().div_ceil(super::BLOCK)
+    }
+
+    /// Bytes that all its loads read, once.
+    pub fn read_bytes(&self) -> u64 {
+        self.loads.iter().map(|load| self.elems() * load.dtype.bytes()).sum()
+    }
+
+    /// The nodes that some nodes need, in order.
+    pub fn needed(&self, roots: &[NodeId]) -> Vec<NodeId> {
+        let mut need = vec![false; self.nodes.len()];
+        roots.iter().for_each(|root| need[root.0 as usize] = true);
+        for at in (0..self.nodes.len()).rev() {
+            if need[at] {
+                self.nodes[at].inputs().iter().for_each(|input| need[input.0 as usize] = true);
+            }
+        }
+        (0..self.nodes.len()).filter(|&at| need[at]).map(|at| NodeId(at as u32)).collect()
+    }
+
+    /// One line per operation, for people.
+    pub fn describe(&self) -> String {
+        let mut out = String::new();
+        for (at, node) in self.nodes.iter().enumerate() {
+            let text = match node {
+                Node::Load(load) => format!("load {} of file {}", self.loads[*load as usize].dtype, self.loads[*load as usize].file),
+                other => format!("{other:?}"),
+            };
+            out.push_str(&format!("%{at} = {text}\n"));
+        }
+        out
+    }
+}
