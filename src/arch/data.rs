@@ -141,7 +141,8 @@ pub struct Architecture {
 
 impl Family {
     fn new(text: FamilyText) -> Result<Family, String> {
-        let mut family = Family { id: text.id, words: text.words.into_iter().collect(), tensors: vec![], index: HashMap::new() };
+        let mut family =
+            Family { id: text.id, words: text.words.into_iter().collect(), tensors: vec![], index: HashMap::new() };
         for rule in text.tensor {
             let name = Template::parse(&rule.name)?;
             let mut coords = vec![];
@@ -150,7 +151,8 @@ impl Family {
                 coords.push((coord, Expr::parse(expr)?));
             }
             coords.sort_by_key(|entry| entry.0);
-            let axes = rule.axes.iter().map(|axis| if axis.is_empty() { Ok(None) } else { Template::parse(axis).map(Some) });
+            let axes =
+                rule.axes.iter().map(|axis| if axis.is_empty() { Ok(None) } else { Template::parse(axis).map(Some) });
             let policy = match rule.policy.as_deref() {
                 None | Some("mix") => Policy::Mix,
                 Some("equal") => Policy::Equal,
@@ -159,7 +161,13 @@ impl Family {
             };
             family.words.extend(rule.words.iter().cloned());
             family.index.entry(name.skeleton()).or_default().push(family.tensors.len());
-            family.tensors.push(TensorRule { name, words: rule.words, coords, axes: axes.collect::<Result<_, _>>()?, policy });
+            family.tensors.push(TensorRule {
+                name,
+                words: rule.words,
+                coords,
+                axes: axes.collect::<Result<_, _>>()?,
+                policy,
+            });
         }
         Ok(family)
     }
@@ -167,7 +175,10 @@ impl Family {
     /// The rule of a canonical name, with its variables.
     pub fn rule(&self, name: &str) -> Option<(usize, super::template::Binding)> {
         let (bones, numbers) = skeleton(name);
-        self.index.get(&bones)?.iter().find_map(|&at| self.tensors[at].name.solve(&numbers).map(|binding| (at, binding)))
+        self.index
+            .get(&bones)?
+            .iter()
+            .find_map(|&at| self.tensors[at].name.solve(&numbers).map(|binding| (at, binding)))
     }
 }
 
@@ -213,8 +224,16 @@ impl Layout {
             let Some(stored) = key.name.fill(&binding) else { continue };
             carried = true;
             if which == 0 {
-                let views = key.fixes.iter().rev().filter_map(|fix| if let Fix::View(op) = fix { Some(op.inverse()) } else { None });
-                return Stored::Name { name: stored, ops: views.collect(), affine: fix::inverse(fix::affine(&key.fixes)) };
+                let views = key
+                    .fixes
+                    .iter()
+                    .rev()
+                    .filter_map(|fix| if let Fix::View(op) = fix { Some(op.inverse()) } else { None });
+                return Stored::Name {
+                    name: stored,
+                    ops: views.collect(),
+                    affine: fix::inverse(fix::affine(&key.fixes)),
+                };
             }
         }
         let known = family(&self.family).is_some_and(|family| family.rule(name).is_some());

@@ -41,7 +41,9 @@ pub fn detect(header: &Header, own: Option<&Architecture>, forced: Option<&str>)
         }
     };
     match layout {
-        Some(layout) => through(header, layout, data::family(&layout.family).expect("shipped layouts have shipped families")),
+        Some(layout) => {
+            through(header, layout, data::family(&layout.family).expect("shipped layouts have shipped families"))
+        }
         None => Ok(generic::canon(header)),
     }
 }
@@ -49,7 +51,8 @@ pub fn detect(header: &Header, own: Option<&Architecture>, forced: Option<&str>)
 fn unknown_layout(id: &str) -> Problem {
     let known: Vec<&str> = data::layouts().iter().map(|layout| layout.id.as_str()).chain([generic::LAYOUT]).collect();
     let near = nearest(id, known.iter().copied()).unwrap_or(generic::LAYOUT);
-    Problem::new(Code("E0431"), format!("there is no layout `{id}`")).help(format!("write `\"{near}\"` (there are {})", known.join(", ")))
+    Problem::new(Code("E0431"), format!("there is no layout `{id}`"))
+        .help(format!("write `\"{near}\"` (there are {})", known.join(", ")))
 }
 
 fn claims(layout: &Layout, names: &HashSet<&str>, skeletons: &HashSet<String>) -> bool {
@@ -74,7 +77,9 @@ fn through(header: &Header, layout: &Layout, family: &Family) -> Result<Canon, P
     for (at, entry) in header.entries.iter().enumerate() {
         let (bones, numbers) = skeleton(&entry.name);
         let names: Vec<(String, &[Fix])> = match layout.key(&bones, &numbers) {
-            Some((key, binding)) => key.canonical.iter().filter_map(|name| Some((name.fill(&binding)?, key.fixes.as_slice()))).collect(),
+            Some((key, binding)) => {
+                key.canonical.iter().filter_map(|name| Some((name.fill(&binding)?, key.fixes.as_slice()))).collect()
+            }
             None => vec![],
         };
         let known = !names.is_empty() || (layout.canonical_names && family.rule(&entry.name).is_some());
@@ -94,7 +99,15 @@ fn through(header: &Header, layout: &Layout, family: &Family) -> Result<Canon, P
         .map(|found| {
             let entry = &header.entries[found.entry];
             let traits = traits(&found.name, entry, family, &counts);
-            CanonTensor { shape: found.view.shape.clone(), name: found.name, dtype: entry.dtype, entry: found.entry, view: found.view, affine: found.affine, traits: Arc::new(traits) }
+            CanonTensor {
+                shape: found.view.shape.clone(),
+                name: found.name,
+                dtype: entry.dtype,
+                entry: found.entry,
+                view: found.view,
+                affine: found.affine,
+                traits: Arc::new(traits),
+            }
         })
         .collect();
     let index = tensors.iter().enumerate().map(|(at, tensor)| (tensor.name.clone(), at)).collect();
@@ -104,7 +117,14 @@ fn through(header: &Header, layout: &Layout, family: &Family) -> Result<Canon, P
 
 /// Adds a canonical tensor.  Two stored tensors may give one canonical tensor (filters that every block stores); the
 /// first is taken.
-fn push(found: &mut Vec<Found>, taken: &mut HashMap<Arc<str>, usize>, header: &Header, at: usize, name: &str, fixes: &[Fix]) -> Result<(), Problem> {
+fn push(
+    found: &mut Vec<Found>,
+    taken: &mut HashMap<Arc<str>, usize>,
+    header: &Header,
+    at: usize,
+    name: &str,
+    fixes: &[Fix],
+) -> Result<(), Problem> {
     if taken.contains_key(name) {
         return Ok(());
     }
@@ -155,7 +175,8 @@ fn traits(name: &str, entry: &Entry, family: &Family, counts: &Counts) -> Traits
     // Numbers that only the stored name has (the size of a StyleGAN3 layer).
     let size = entry.name.split('.').find_map(|segment| segment.strip_prefix('L')?.split('_').nth(1)?.parse().ok());
     binding.extend(size.map(|size: i64| ("size".to_string(), size)));
-    let coords: Vec<(Coord, f64)> = rule.coords.iter().filter_map(|(coord, expr)| Some((*coord, expr.real(&binding)?))).collect();
+    let coords: Vec<(Coord, f64)> =
+        rule.coords.iter().filter_map(|(coord, expr)| Some((*coord, expr.real(&binding)?))).collect();
     let axes = rule.axes.iter().map(|axis| axis.as_ref()?.fill(&binding).map(Arc::from)).collect();
     let policy = if rule.policy == Policy::Mix && !entry.dtype.is_float() { Policy::Equal } else { rule.policy };
     Traits { words: rule.words.iter().map(|word| Arc::from(word.as_str())).collect(), coords, axes, policy }
@@ -164,7 +185,12 @@ fn traits(name: &str, entry: &Entry, family: &Family, counts: &Counts) -> Traits
 /// Facts for people.
 fn facts(tensors: &[CanonTensor], family: &Family) -> Vec<(String, String)> {
     let shape_of = |name: &str| tensors.iter().find(|tensor| &*tensor.name == name).map(|tensor| tensor.shape.clone());
-    let most = |coord: Coord| tensors.iter().filter_map(|tensor| tensor.traits.coord(coord)).fold(None, |most: Option<f64>, value| Some(most.map_or(value, |most| most.max(value))));
+    let most = |coord: Coord| {
+        tensors
+            .iter()
+            .filter_map(|tensor| tensor.traits.coord(coord))
+            .fold(None, |most: Option<f64>, value| Some(most.map_or(value, |most| most.max(value))))
+    };
     let mut facts = vec![];
     let mut fact = |name: &str, value: String| facts.push((name.to_string(), value));
     if let Some(resolution) = most(Coord::Resolution) {
@@ -176,8 +202,21 @@ fn facts(tensors: &[CanonTensor], family: &Family) -> Vec<(String, String)> {
         "stylegan2" => {
             let has = |word: &str| tensors.iter().any(|tensor| tensor.traits.has_word(word));
             let rgb4 = tensors.iter().any(|tensor| &*tensor.name == "synthesis.b4.torgb.weight");
-            fact("kind", (if has("skip") { "resnet" } else if rgb4 { "skip" } else { "orig" }).into());
-            let layers = tensors.iter().filter(|tensor| tensor.name.starts_with("mapping.fc") && tensor.name.ends_with(".weight")).count();
+            fact(
+                "kind",
+                (if has("skip") {
+                    "resnet"
+                } else if rgb4 {
+                    "skip"
+                } else {
+                    "orig"
+                })
+                .into(),
+            );
+            let layers = tensors
+                .iter()
+                .filter(|tensor| tensor.name.starts_with("mapping.fc") && tensor.name.ends_with(".weight"))
+                .count();
             fact("mapping layers", layers.to_string());
             let widths: Vec<String> = (2..13)
                 .map(|octave| 1u64 << octave)

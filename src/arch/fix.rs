@@ -54,7 +54,9 @@ impl Fix {
                 }
                 Ok(Fix::View(ViewOp::Permute(order)))
             }
-            "scale" => number().and_then(|scale| if scale == 0.0 { Err(format!("`{text}` has no inverse")) } else { Ok(Fix::Scale(scale)) }),
+            "scale" => number().and_then(|scale| {
+                if scale == 0.0 { Err(format!("`{text}` has no inverse")) } else { Ok(Fix::Scale(scale)) }
+            }),
             "add" => number().map(Fix::Add),
             _ => Err(format!("`{name}` is no fix: there are drop_axis, add_axis, permute, flip, scale and add")),
         }
@@ -139,7 +141,8 @@ mod tests {
     #[track_caller]
     fn check(fixes: &[&str], stored: &[u64], canonical: &[u64], base: u64, strides: &[i64]) {
         let fixes: Vec<Fix> = fixes.iter().map(|text| Fix::parse(text).expect("the fix is right")).collect();
-        let ops: Vec<_> = fixes.iter().filter_map(|fix| if let Fix::View(op) = fix { Some(op) } else { None }).collect();
+        let ops: Vec<_> =
+            fixes.iter().filter_map(|fix| if let Fix::View(op) = fix { Some(op) } else { None }).collect();
         let view = ops.iter().try_fold(View::contiguous(stored), |view, op| op.apply(view)).expect("the shape fits");
         assert_eq!((view.shape.as_slice(), view.base, view.strides.as_slice()), (canonical, base, strides));
         let back = ops.iter().rev().try_fold(view, |view, op| op.inverse().apply(view)).expect("inverses fit");

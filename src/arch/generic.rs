@@ -44,7 +44,8 @@ fn layer(name: &str) -> Option<u32> {
 /// Traits read off a name: its segments are words, its first number is the layer.
 pub fn traits(name: &str, dtype: Dtype, layers: Option<u32>) -> Traits {
     let is_word = |segment: &&str| {
-        segment.starts_with(|c: char| c.is_ascii_lowercase() || c == '_') && segment.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        segment.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+            && segment.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
     };
     let lowered = name.to_ascii_lowercase();
     let words: Vec<Arc<str>> = lowered.split('.').filter(is_word).map(Arc::from).collect();

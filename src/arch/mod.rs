@@ -106,7 +106,8 @@ pub fn stored(layout: &str, name: &str) -> Stored {
 
 /// The layouts of a family that can be written.
 pub fn layouts_of(family: &str) -> Vec<&'static str> {
-    let ids: Vec<&str> = data::layouts().iter().filter(|layout| layout.family == family).map(|layout| layout.id.as_str()).collect();
+    let ids: Vec<&str> =
+        data::layouts().iter().filter(|layout| layout.family == family).map(|layout| layout.id.as_str()).collect();
     if ids.is_empty() { vec![generic::LAYOUT] } else { ids }
 }
 

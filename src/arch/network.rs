@@ -4,7 +4,9 @@ use super::Traits;
 use indexmap::IndexMap;
 
 /// Channel spaces with more than one size: per space, the first tensor of each size.
-pub fn check_network<'t>(tensors: impl Iterator<Item = (&'t str, &'t [u64], &'t Traits)>) -> Vec<(String, Vec<(String, u64)>)> {
+pub fn check_network<'t>(
+    tensors: impl Iterator<Item = (&'t str, &'t [u64], &'t Traits)>,
+) -> Vec<(String, Vec<(String, u64)>)> {
     let mut spaces: IndexMap<String, Vec<(String, u64)>> = IndexMap::new();
     for (name, shape, traits) in tensors {
         for (axis, space) in traits.axes.iter().enumerate() {

@@ -126,7 +126,11 @@ impl Expr {
     pub fn parse(text: &str) -> Result<Expr, String> {
         let mut parser = Parser { rest: text.trim(), whole: text };
         let expr = parser.sum()?;
-        if parser.rest.is_empty() { Ok(expr) } else { Err(format!("`{text}` cannot be read from `{}` on", parser.rest)) }
+        if parser.rest.is_empty() {
+            Ok(expr)
+        } else {
+            Err(format!("`{text}` cannot be read from `{}` on", parser.rest))
+        }
     }
 
     /// The value as an integer; divisions and logarithms must come out whole.
@@ -143,7 +147,9 @@ impl Expr {
                     _ => (b != 0 && a % b == 0).then(|| a / b),
                 }
             }
-            Expr::Log2(inner) => inner.eval(binding).filter(|n| *n > 0 && n & (n - 1) == 0).map(|n| n.trailing_zeros() as i64),
+            Expr::Log2(inner) => {
+                inner.eval(binding).filter(|n| *n > 0 && n & (n - 1) == 0).map(|n| n.trailing_zeros() as i64)
+            }
             Expr::Pow2(inner) => inner.eval(binding).filter(|n| (0..62).contains(n)).map(|n| 1 << n),
         }
     }
@@ -208,7 +214,13 @@ impl Parser<'_> {
     fn sum(&mut self) -> Result<Expr, String> {
         let mut left = self.product()?;
         loop {
-            let op = if self.take('+') { '+' } else if self.take('-') { '-' } else { return Ok(left) };
+            let op = if self.take('+') {
+                '+'
+            } else if self.take('-') {
+                '-'
+            } else {
+                return Ok(left);
+            };
             left = Expr::Binary(op, Box::new(left), Box::new(self.product()?));
         }
     }
@@ -216,7 +228,13 @@ impl Parser<'_> {
     fn product(&mut self) -> Result<Expr, String> {
         let mut left = self.atom()?;
         loop {
-            let op = if self.take('*') { '*' } else if self.take('/') { '/' } else { return Ok(left) };
+            let op = if self.take('*') {
+                '*'
+            } else if self.take('/') {
+                '/'
+            } else {
+                return Ok(left);
+            };
             left = Expr::Binary(op, Box::new(left), Box::new(self.atom()?));
         }
     }
@@ -256,7 +274,9 @@ mod tests {
         let template = Template::parse(template).expect("the template is right");
         let (bones, numbers) = skeleton(name);
         let solved = (bones == template.skeleton()).then(|| template.solve(&numbers)).flatten();
-        let text = solved.as_ref().map(|binding| binding.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "));
+        let text = solved
+            .as_ref()
+            .map(|binding| binding.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "));
         assert_eq!(text.as_deref(), expected, "{name}");
         if let Some(binding) = solved {
             assert_eq!(template.fill(&binding).as_deref(), Some(name));

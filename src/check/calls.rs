@@ -52,8 +52,19 @@ const METRICS: &[(&str, Metric, &[&str])] = &[
 
 /// Callables of the language that later versions bring.
 const LATER: &[&str] = &[
-    "stack", "align", "render", "image", "psnr", "ssim", "ms_ssim", "lab_distance", "lowpass", "highpass", "contrast",
-    "saturation", "diversity",
+    "stack",
+    "align",
+    "render",
+    "image",
+    "psnr",
+    "ssim",
+    "ms_ssim",
+    "lab_distance",
+    "lowpass",
+    "highpass",
+    "contrast",
+    "saturation",
+    "diversity",
 ];
 
 /// Every name that can be called from a module, for "did you mean".
@@ -70,7 +81,9 @@ pub fn callable_names(context: &mut Context, module: ModuleId) -> Vec<String> {
 
 /// Resolves a call.  A recipe's own functions come first, so that a new method never changes a recipe.
 pub fn call(context: &mut Context, scope: &Scope, call: &ast::Call, site: Site) -> ExprId {
-    let Some((module, name)) = resolve::walk(context, scope.module, &call.name) else { return context.error_expr(site) };
+    let Some((module, name)) = resolve::walk(context, scope.module, &call.name) else {
+        return context.error_expr(site);
+    };
     let name_site = name.span.at(site.source);
     if let Some(&item) = context.modules[module].callables.get(&name.text) {
         return expand(context, scope, module, item, call, site);
@@ -151,7 +164,15 @@ fn bind<'c>(
 }
 
 /// Demands that a parameter without default is bound.
-fn require(context: &mut Context, callee: &str, params: &[&str], slot: usize, call: &ast::Call, name_site: Site, site: Site) {
+fn require(
+    context: &mut Context,
+    callee: &str,
+    params: &[&str],
+    slot: usize,
+    call: &ast::Call,
+    name_site: Site,
+    site: Site,
+) {
     let problem = error::missing_argument(callee, params, slot, call, name_site, site);
     context.report(problem);
 }
@@ -420,7 +441,13 @@ fn method_call(
     context.expr(ExprKind::Method { method, inputs: made, options }, Kind::Combination, site)
 }
 
-fn input_options(context: &mut Context, scope: &Scope, method: &'static Method, arg: &ast::Arg, site: Site) -> Option<Vec<ExprId>> {
+fn input_options(
+    context: &mut Context,
+    scope: &Scope,
+    method: &'static Method,
+    arg: &ast::Arg,
+    site: Site,
+) -> Option<Vec<ExprId>> {
     let names: Vec<&str> = method.input_options.iter().map(|spec| spec.name).collect();
     let mut given: Vec<Option<&ast::Expr>> = vec![None; names.len()];
     let mut right = true;

@@ -43,7 +43,10 @@ pub type ModuleId = usize;
 pub enum Def {
     Model(InputId),
     Param(ExprId, Literal),
-    Let { item: usize, state: LetState },
+    Let {
+        item: usize,
+        state: LetState,
+    },
     Module(ModuleId),
     /// Its problem has been reported.
     Broken,
@@ -173,7 +176,8 @@ impl<'a> Context<'a> {
         let mut used: Vec<SourceId> = modules.iter().map(|module| module.source).collect();
         used.sort();
         used.dedup();
-        let texts = used.iter().map(|&id| sources.get(id)).filter(|source| &*source.name != super::statements::STD_NAME);
+        let texts =
+            used.iter().map(|&id| sources.get(id)).filter(|source| &*source.name != super::statements::STD_NAME);
         let recipe = Recipe {
             inputs,
             params,

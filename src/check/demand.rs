@@ -22,13 +22,23 @@ use std::sync::Arc;
 pub enum Complaint {
     Fault(Fault),
     /// An input with a share has no such tensor.
-    Missing { input: InputId },
+    Missing {
+        input: InputId,
+    },
     /// The value has nothing here (outside a `where`).
-    Absent { expr: ExprId },
+    Absent {
+        expr: ExprId,
+    },
     /// Two inputs disagree in shape.
-    Shapes { first: (InputId, Shape), other: (InputId, Shape) },
+    Shapes {
+        first: (InputId, Shape),
+        other: (InputId, Shape),
+    },
     /// Arithmetic on a type that has none.
-    NotFloat { input: InputId, dtype: Dtype },
+    NotFloat {
+        input: InputId,
+        dtype: Dtype,
+    },
 }
 
 impl Complaint {
@@ -90,7 +100,14 @@ pub enum Wanted {
 }
 
 /// What a tensor of a value is made of; `None` after a complaint.
-pub fn made(evaluator: &mut Evaluator, root: ExprId, tensor: usize, wanted: Wanted, inputs: &[Input], complaints: &mut Complaints) -> Option<Made> {
+pub fn made(
+    evaluator: &mut Evaluator,
+    root: ExprId,
+    tensor: usize,
+    wanted: Wanted,
+    inputs: &[Input],
+    complaints: &mut Complaints,
+) -> Option<Made> {
     let form = match evaluator.form(root, tensor) {
         Ok(form) => form,
         Err(fault) => {
@@ -114,7 +131,15 @@ pub fn made(evaluator: &mut Evaluator, root: ExprId, tensor: usize, wanted: Want
     let traits = evaluator.space().traits[tensor].clone();
     let Some(&(first_input, first)) = leaves.first() else {
         // A difference of equal things: nothing is left, and only claims meet it.
-        return Some(Made { name, traits, shape: Shape::new(), dtype: Dtype::F32, form, bits_only: false, equal: vec![] });
+        return Some(Made {
+            name,
+            traits,
+            shape: Shape::new(),
+            dtype: Dtype::F32,
+            form,
+            bits_only: false,
+            equal: vec![],
+        });
     };
     if let Some(&(other_input, other)) = leaves.iter().find(|leaf| leaf.1.shape != first.shape) {
         let complaint =
@@ -131,7 +156,15 @@ pub fn made(evaluator: &mut Evaluator, root: ExprId, tensor: usize, wanted: Want
         policy => policy,
     };
     if alone || policy == Policy::Mix {
-        return Some(Made { name, traits, shape: first.shape.clone(), dtype, form, bits_only: alone && !floats, equal: vec![] });
+        return Some(Made {
+            name,
+            traits,
+            shape: first.shape.clone(),
+            dtype,
+            form,
+            bits_only: alone && !floats,
+            equal: vec![],
+        });
     }
     // Bits are moved from the first input; for filters and integers the others must agree with it.
     if let Some(&(input, leaf)) = leaves.iter().find(|leaf| is_f8(leaf.1.dtype)) {
@@ -154,7 +187,12 @@ fn is_f8(dtype: Dtype) -> bool {
 }
 
 /// Every input tensor that a form needs, in order of first appearance.
-fn collect<'i>(form: &Form, calls: &[CallInstance], inputs: &'i [Input], leaves: &mut Vec<(InputId, &'i CanonTensor)>) -> Result<(), Complaint> {
+fn collect<'i>(
+    form: &Form,
+    calls: &[CallInstance],
+    inputs: &'i [Input],
+    leaves: &mut Vec<(InputId, &'i CanonTensor)>,
+) -> Result<(), Complaint> {
     for (atom, _) in &form.terms {
         match atom {
             Atom::Tensor { input, name } => {

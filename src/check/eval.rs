@@ -94,7 +94,12 @@ pub fn constant(exprs: &[Expr], id: ExprId) -> Result<Value> {
 }
 
 impl<'a> Evaluator<'a> {
-    pub fn new(exprs: &'a [Expr], patterns: &'a [Pattern], space: Option<&'a mut Space>, calls: Vec<CallInstance>) -> Self {
+    pub fn new(
+        exprs: &'a [Expr],
+        patterns: &'a [Pattern],
+        space: Option<&'a mut Space>,
+        calls: Vec<CallInstance>,
+    ) -> Self {
         Evaluator { exprs, patterns, space, calls, memo: vec![], stamp: 0, whole: None, choices: vec![] }
     }
 
@@ -290,7 +295,14 @@ impl<'a> Evaluator<'a> {
         Err(Fault { expr: id, kind })
     }
 
-    fn binary(&mut self, id: ExprId, op: Operator, left: ExprId, right: ExprId, tensor: Option<usize>) -> Result<Value> {
+    fn binary(
+        &mut self,
+        id: ExprId,
+        op: Operator,
+        left: ExprId,
+        right: ExprId,
+        tensor: Option<usize>,
+    ) -> Result<Value> {
         let fault = |kind| Fault { expr: id, kind };
         match op {
             Operator::Mul => return self.product(id, left, right, tensor),
@@ -340,19 +352,26 @@ impl<'a> Evaluator<'a> {
         if first == Ok(0.0) {
             return Ok(zero());
         }
-        let second = if of_forms && first.is_err() { Err(Fault { expr: id, kind: FaultKind::Silent }) } else { self.value(other, tensor) };
+        let second = if of_forms && first.is_err() {
+            Err(Fault { expr: id, kind: FaultKind::Silent })
+        } else {
+            self.value(other, tensor)
+        };
         match (first, second) {
             (_, Ok(Value::Number(0.0))) => Ok(zero()),
             (Err(fault), _) | (_, Err(fault)) => Err(fault),
-            (Ok(a), Ok(Value::Number(b))) => {
-                finite(a * b).map(Value::Number).map_err(|kind| Fault { expr: id, kind })
-            }
+            (Ok(a), Ok(Value::Number(b))) => finite(a * b).map(Value::Number).map_err(|kind| Fault { expr: id, kind }),
             (Ok(a), Ok(Value::Form(form))) => Ok(Value::Form(Rc::new((*form).clone().scaled(a)))),
             _ => Err(Fault { expr: id, kind: FaultKind::Silent }),
         }
     }
 
-    fn options(&mut self, specs: &[crate::methods::OptionSpec], ids: &[ExprId], tensor: Option<usize>) -> Result<Vec<OptionValue>> {
+    fn options(
+        &mut self,
+        specs: &[crate::methods::OptionSpec],
+        ids: &[ExprId],
+        tensor: Option<usize>,
+    ) -> Result<Vec<OptionValue>> {
         let mut out = Vec::with_capacity(ids.len());
         for (spec, &id) in specs.iter().zip(ids) {
             out.push(match (&spec.kind, self.value(id, tensor)?) {

@@ -16,7 +16,12 @@ pub fn coordinate_of(function: Function) -> Option<Coord> {
 }
 
 /// A function of numbers; `at` is the coordinate of [`coordinate_of`].
-pub fn apply(function: Function, x: &[f64], list: Option<&[(Option<Value>, Value)]>, at: Option<f64>) -> Result<f64, FaultKind> {
+pub fn apply(
+    function: Function,
+    x: &[f64],
+    list: Option<&[(Option<Value>, Value)]>,
+    at: Option<f64>,
+) -> Result<f64, FaultKind> {
     let at = at.unwrap_or(0.0);
     let list = list.unwrap_or(&[]);
     Ok(match function {

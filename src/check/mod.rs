@@ -8,6 +8,7 @@ mod demand;
 mod domain;
 mod error;
 mod eval;
+mod functions;
 mod options;
 mod outputs;
 mod patterns;
@@ -15,8 +16,6 @@ mod resolve;
 mod space;
 mod statements;
 mod template;
-mod functions;
-pub mod trace;
 
 pub use context::Settings;
 pub use space::Space;

@@ -134,7 +134,13 @@ pub fn output(context: &mut Context, module: ModuleId, block: Option<&ast::Block
 }
 
 /// The value of an option that is no block, its name checked.
-fn plain<'o>(context: &mut Context, option: &'o ast::Opt, site: Site, of: &str, known: &[&str]) -> Option<&'o ast::Expr> {
+fn plain<'o>(
+    context: &mut Context,
+    option: &'o ast::Opt,
+    site: Site,
+    of: &str,
+    known: &[&str],
+) -> Option<&'o ast::Expr> {
     if !known.contains(&option.name.text.as_str()) {
         context.report(error::unknown_option(&format!("`{of}`"), &option.name.text, known, site));
         return None;
@@ -241,7 +247,13 @@ pub fn dtype_of(value: &Value) -> Option<Dtype> {
 }
 
 /// A word of a closed set, bare or quoted, or a parameter that holds one.
-pub fn word(context: &mut Context, scope: &Scope, tree: &ast::Expr, words: &'static [&'static str], role: &str) -> Option<&'static str> {
+pub fn word(
+    context: &mut Context,
+    scope: &Scope,
+    tree: &ast::Expr,
+    words: &'static [&'static str],
+    role: &str,
+) -> Option<&'static str> {
     let site = tree.span.at(context.modules[scope.module].source);
     let text = bare_or_text(context, scope, tree, words)?;
     match words.iter().find(|word| **word == text) {

@@ -91,7 +91,13 @@ fn only_regex(glob: &str) -> regex::Regex {
     regex::Regex::new(&format!("^(?:.*/)?{escaped}$")).expect("an escaped glob is a regular expression")
 }
 
-fn output(context: &mut Context, statement: &Statement, settings: &Settings, calls: &mut Vec<CallInstance>, taken: &mut Taken) -> Option<Output> {
+fn output(
+    context: &mut Context,
+    statement: &Statement,
+    settings: &Settings,
+    calls: &mut Vec<CallInstance>,
+    taken: &mut Taken,
+) -> Option<Output> {
     let value = super::resolve::wants(context, statement.value, Kind::Combination, "an output");
     if context.kind_of(value) != Kind::Combination {
         return None;
@@ -154,7 +160,13 @@ fn network(tensors: &[Made]) -> Vec<(String, Vec<(String, u64)>)> {
 }
 
 /// Where the output goes and in which layout.
-fn place(context: &mut Context, statement: &Statement, settings: &Settings, space: &Space, tensors: Vec<Made>) -> Option<Output> {
+fn place(
+    context: &mut Context,
+    statement: &Statement,
+    settings: &Settings,
+    space: &Space,
+    tensors: Vec<Made>,
+) -> Option<Output> {
     let first = &context.inputs[space.inputs.first()?.0 as usize];
     let family = first.canon.family.clone();
     let mut layout = first.canon.layout.clone();
@@ -234,14 +246,16 @@ fn measure(
         return None;
     }
     let mut complaints = Complaints::default();
-    let mut evaluator = Evaluator::new(&context.exprs, &context.patterns, Some(&mut space), std::mem::take(&mut evaluated.calls));
+    let mut evaluator =
+        Evaluator::new(&context.exprs, &context.patterns, Some(&mut space), std::mem::take(&mut evaluated.calls));
     let mut lists: Vec<Vec<Made>> = vec![vec![]; args.len()];
     // Canonical name order: sums over tensors are taken in it.
     let mut tensors: Vec<usize> = keys.ones().collect();
     tensors.sort_by(|&a, &b| evaluator.space().names[a].cmp(&evaluator.space().names[b]));
     for &tensor in &tensors {
         for (list, &arg) in lists.iter_mut().zip(args) {
-            let made = demand::made(&mut evaluator, arg, tensor, Wanted::ModelOrDifference, &context.inputs, &mut complaints);
+            let made =
+                demand::made(&mut evaluator, arg, tensor, Wanted::ModelOrDifference, &context.inputs, &mut complaints);
             list.extend(made);
         }
     }

@@ -238,9 +238,12 @@ fn result_kind(op: BinaryOp, left: Kind, right: Kind) -> Option<Kind> {
         (BinaryOp::Mul, Combination, Weight) | (BinaryOp::Mul, Weight, Combination) => Some(Combination),
         (BinaryOp::Div, Combination, Weight) => Some(Combination),
         (BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div, Weight, Weight) => Some(Weight),
-        (BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div, Weight | Measure, Weight | Measure) => Some(Measure),
+        (BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div, Weight | Measure, Weight | Measure) => {
+            Some(Measure)
+        }
         (BinaryOp::Eq | BinaryOp::Ne, Text, Text) | (BinaryOp::Eq | BinaryOp::Ne, Bool, Bool) => Some(Bool),
-        (BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge, l, r) => match (l, r) {
+        (BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge, l, r) => match (l, r)
+        {
             (Weight, Weight) => Some(Bool),
             (Weight | Measure, Weight | Measure) => Some(Verdict),
             _ => None,

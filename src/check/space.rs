@@ -218,7 +218,9 @@ pub fn rename_regex(from: &str) -> Result<regex::Regex, String> {
         } else {
             // `$1` in the old name means: any text here, called $1 in the new one.
             group += 1;
-            let after = tail.strip_prefix(&format!("${group}")).ok_or(format!("its groups are not `$1`, `$2`, … in order: expected `${group}`"))?;
+            let after = tail
+                .strip_prefix(&format!("${group}"))
+                .ok_or(format!("its groups are not `$1`, `$2`, … in order: expected `${group}`"))?;
             out.push_str("(.+)");
             rest = after;
         }

@@ -130,7 +130,9 @@ fn define_later(context: &mut Context, module: ModuleId, index: usize, item: &as
     if let Some(before) = table.insert(name.text.clone(), index) {
         table.insert(name.text.clone(), before);
         let first = item_name(&own.file.items[before]).span.at(source);
-        let other = free_name(&name.text, |candidate| !own.callables.contains_key(candidate) && !own.patterns.contains_key(candidate));
+        let other = free_name(&name.text, |candidate| {
+            !own.callables.contains_key(candidate) && !own.patterns.contains_key(candidate)
+        });
         context.report(error::defined_twice(&name.text, name.span.at(source), first, &other));
     }
 }
@@ -169,7 +171,14 @@ fn unsupported(context: &mut Context, module: ModuleId, name: &ast::Name, what: 
 }
 
 /// `param NAME = DEFAULT in RANGE-OR-LIST`
-fn param(context: &mut Context, module: ModuleId, name: &ast::Name, default: &ast::Expr, within: Option<&ast::Expr>, sets: &Sets) {
+fn param(
+    context: &mut Context,
+    module: ModuleId,
+    name: &ast::Name,
+    default: &ast::Expr,
+    within: Option<&ast::Expr>,
+    sets: &Sets,
+) {
     let source = context.modules[module].source;
     let site = name.span.at(source);
     let scope = Scope::bare(module);
@@ -190,7 +199,13 @@ fn param(context: &mut Context, module: ModuleId, name: &ast::Name, default: &as
     if let Some(within) = within {
         let within_id = resolve::expr(context, &scope, within);
         if !options::allows(context, within_id, &default_value) {
-            context.report(error::default_outside(&name.text, &default_value, default.span.at(source), within.span.at(source), context));
+            context.report(error::default_outside(
+                &name.text,
+                &default_value,
+                default.span.at(source),
+                within.span.at(source),
+                context,
+            ));
         } else if let Some(set_site) = value_site
             && !options::allows(context, within_id, &value)
         {
@@ -222,7 +237,13 @@ fn model(context: &mut Context, module: ModuleId, name: &ast::Name, path: &ast::
     define(context, module, name, def);
 }
 
-fn open_model(context: &mut Context, module: ModuleId, name: &ast::Name, path: &ast::Text, block: Option<&ast::Block>) -> Option<Input> {
+fn open_model(
+    context: &mut Context,
+    module: ModuleId,
+    name: &ast::Name,
+    path: &ast::Text,
+    block: Option<&ast::Block>,
+) -> Option<Input> {
     let own = &context.modules[module];
     let (source, base, prefix) = (own.source, own.base.clone(), own.prefix.clone());
     let site = path.span.at(source);
@@ -275,11 +296,19 @@ fn import(context: &mut Context, module: ModuleId, path: &ast::Text, name: &ast:
     define(context, module, name, def);
 }
 
-fn load_import(context: &mut Context, module: ModuleId, path: &ast::Text, name: &ast::Name, block: Option<&ast::Block>) -> Option<ModuleId> {
+fn load_import(
+    context: &mut Context,
+    module: ModuleId,
+    path: &ast::Text,
+    name: &ast::Name,
+    block: Option<&ast::Block>,
+) -> Option<ModuleId> {
     let own = &context.modules[module];
     let (source, full, prefix) = (own.source, own.base.join(&path.value), format!("{}{}.", own.prefix, name.text));
     let site = path.span.at(source);
-    if context.loading.contains(&full) || (context.loading.is_empty() && context.sources.get(source).name.as_ref() == path.value) {
+    if context.loading.contains(&full)
+        || (context.loading.is_empty() && context.sources.get(source).name.as_ref() == path.value)
+    {
         context.report(error::use_cycle(&path.value, site, &context.loading));
         return None;
     }

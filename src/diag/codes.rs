@@ -13,5 +13,33 @@ macro_rules! rows {
     };
 }
 
-/// All codes: E01 syntax, E02 names, E03 kinds, E04 shapes and keys, E05 files, E06 run, W0x warnings.
-pub static ALL: &[Row] = rows![];
+/// E01: lexer and parser.
+static SYNTAX: &[Row] = rows![];
+
+/// E02: names, arguments, options, paths.
+static NAMES: &[Row] = rows![];
+
+/// E03: kinds of values.
+static KINDS: &[Row] = rows![];
+
+/// E04: tensors, shapes, key sets, architectures.
+static TENSORS: &[Row] = rows![];
+
+/// E05: files.
+static FILES: &[Row] = rows![];
+
+/// E06: the run.
+static RUN: &[Row] = rows![];
+
+/// W: warnings.
+static WARNINGS: &[Row] = rows![];
+
+/// Every row, in the order of the codes.
+pub fn all() -> impl Iterator<Item = &'static Row> {
+    [SYNTAX, NAMES, KINDS, TENSORS, FILES, RUN, WARNINGS].into_iter().flatten()
+}
+
+/// The row of a code.
+pub fn find(code: &str) -> Option<&'static Row> {
+    all().find(|row| row.code == code)
+}

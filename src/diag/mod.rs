@@ -7,7 +7,7 @@ pub mod suggest;
 
 use crate::text::Site;
 
-/// A stable code such as `E0302`; the first letter is the severity.  Every code has a row in [`codes::ALL`].
+/// A stable code such as `E0302`; the first letter is the severity.  Every code has a row in [`codes::all`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Code(pub &'static str);
 

@@ -38,7 +38,8 @@ pub fn lower(recipe: &Recipe) -> Graph {
             let dtypes = sides.iter().map(|made| made.dtype).collect();
             let kind = OpKind::Measure { measured: index, metric: measured.metric, dtypes };
             // A difference that cancels has no shape of its own.
-            let shape = sides.iter().map(|made| &made.shape).max_by_key(|shape| shape.len()).expect("a metric has arguments");
+            let shape =
+                sides.iter().map(|made| &made.shape).max_by_key(|shape| shape.len()).expect("a metric has arguments");
             let id = lowering.op(kind, values, &sides[0].name, shape, measured.site);
             lowering.graph.measures.push(id);
         }

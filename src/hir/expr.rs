@@ -154,13 +154,25 @@ pub enum ExprKind {
     Match(Vec<Arm>),
     Where(ExprId, PatternId),
     Input(InputId),
-    Method { method: &'static Method, inputs: Vec<MethodInput>, options: Vec<ExprId> },
+    Method {
+        method: &'static Method,
+        inputs: Vec<MethodInput>,
+        options: Vec<ExprId>,
+    },
     /// `complete(a, from = b)`
     Complete(ExprId, ExprId),
     /// `rename(a, "old.$1", "new.$1")`
-    Rename { value: ExprId, from: Arc<str>, to: Arc<str> },
+    Rename {
+        value: ExprId,
+        from: Arc<str>,
+        to: Arc<str>,
+    },
     /// A metric of combinations, restricted to a pattern.
-    Metric { metric: Metric, args: Vec<ExprId>, within: Option<PatternId> },
+    Metric {
+        metric: Metric,
+        args: Vec<ExprId>,
+        within: Option<PatternId>,
+    },
     Error,
 }
 
@@ -200,7 +212,10 @@ impl PartialEq for ExprKind {
 pub enum Pattern {
     Word(Arc<str>),
     /// Anchored glob on the canonical name, and the same as a regular expression.
-    Glob { text: Arc<str>, regex: Arc<str> },
+    Glob {
+        text: Arc<str>,
+        regex: Arc<str>,
+    },
     Regex(Arc<str>),
     /// The coordinate lies in one of the ranges (ends included).
     Coord(Coord, Vec<(f64, f64)>),

@@ -29,8 +29,16 @@ pub static METHOD: Method = Method {
     inputs: Inputs::Many { least: 1 },
     wants: Role::Point,
     gives: Role::Point,
-    input_options: &[OptionSpec { name: "weight", kind: OptionKind::Weight { default: None }, help: "weight of this model" }],
-    options: &[OptionSpec { name: "normalize", kind: OptionKind::Bool { default: true }, help: "divide by the sum of the weights" }],
+    input_options: &[OptionSpec {
+        name: "weight",
+        kind: OptionKind::Weight { default: None },
+        help: "weight of this model",
+    }],
+    options: &[OptionSpec {
+        name: "normalize",
+        kind: OptionKind::Bool { default: true },
+        help: "divide by the sum of the weights",
+    }],
     lower: Lower::Shares(shares),
     source: include_str!("linear.rs"),
 };

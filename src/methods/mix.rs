@@ -33,7 +33,11 @@ pub static METHOD: Method = Method {
     input_options: &[],
     options: &[
         OptionSpec { name: "w", kind: OptionKind::Weight { default: None }, help: "share of the second model" },
-        OptionSpec { name: "norm", kind: OptionKind::Word { words: &["raw"] }, help: "how rows of different length are treated" },
+        OptionSpec {
+            name: "norm",
+            kind: OptionKind::Word { words: &["raw"] },
+            help: "how rows of different length are treated",
+        },
     ],
     lower: Lower::Shares(shares),
     source: include_str!("mix.rs"),
@@ -54,7 +58,10 @@ mod tests {
     #[test]
     fn the_weight_is_the_share_of_the_second() {
         for (w, expected) in [(0.0, [1.0, 0.0]), (1.0, [0.0, 1.0]), (0.25, [0.75, 0.25]), (1.5, [-0.5, 1.5])] {
-            let on = CallOn { inputs: vec![vec![], vec![]], options: vec![OptionValue::Number(w), OptionValue::Word("raw")] };
+            let on = CallOn {
+                inputs: vec![vec![], vec![]],
+                options: vec![OptionValue::Number(w), OptionValue::Word("raw")],
+            };
             assert_eq!(super::shares(&on), Ok(expected.to_vec()));
         }
     }

@@ -42,7 +42,11 @@ pub static METHOD: Method = Method {
     wants: Role::Point,
     gives: Role::Point,
     input_options: &[],
-    options: &[OptionSpec { name: "t", kind: OptionKind::Weight { default: None }, help: "0 gives the first model, 1 the second" }],
+    options: &[OptionSpec {
+        name: "t",
+        kind: OptionKind::Weight { default: None },
+        help: "0 gives the first model, 1 the second",
+    }],
     lower: Lower::Tiles(lower),
     source: include_str!("slerp.rs"),
 };

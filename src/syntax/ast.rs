@@ -221,7 +221,11 @@ pub enum PatternKind {
     /// `regex '…'`
     Regex(Text),
     /// `resolution 4..16`, `layer 3`, `layer [1, 2, 8..]`: a number, a range or a list expression.
-    Coord { coord: Coord, coord_span: Span, value: Box<Expr> },
+    Coord {
+        coord: Coord,
+        coord_span: Span,
+        value: Box<Expr>,
+    },
     Not(Box<Pattern>),
     And(Box<Pattern>, Box<Pattern>),
     Or(Box<Pattern>, Box<Pattern>),

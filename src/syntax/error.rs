@@ -46,13 +46,15 @@ fn flaw_problem(source: &Source, token: &Token, flaw: Flaw) -> Problem {
     let site = span.at(source.id);
     match flaw {
         Flaw::TrailingDot => instead(
-            Problem::new(Code("E0102"), format!("the number `{text}` ends in a dot")).at(site, "digits are missing after the dot"),
+            Problem::new(Code("E0102"), format!("the number `{text}` ends in a dot"))
+                .at(site, "digits are missing after the dot"),
             source,
             span,
             &format!("{text}0"),
         ),
         Flaw::LeadingDot => instead(
-            Problem::new(Code("E0102"), format!("the number `{text}` begins with a dot")).at(site, "a digit is missing before the dot"),
+            Problem::new(Code("E0102"), format!("the number `{text}` begins with a dot"))
+                .at(site, "a digit is missing before the dot"),
             source,
             span,
             &format!("0{text}"),
@@ -84,11 +86,17 @@ fn flaw_problem(source: &Source, token: &Token, flaw: Flaw) -> Problem {
         }
         Flaw::Foreign(ours) if token.kind == Kind::Comment => {
             let slashes = Span { start: span.start, end: span.start + 2 };
-            Problem::new(Code("E0106"), "a comment begins with `#`, not with `//`").at(slashes.at(source.id), "begins no comment").help(format!("write `{ours}`")).edit(slashes.at(source.id), ours)
+            Problem::new(Code("E0106"), "a comment begins with `#`, not with `//`")
+                .at(slashes.at(source.id), "begins no comment")
+                .help(format!("write `{ours}`"))
+                .edit(slashes.at(source.id), ours)
         }
         Flaw::Foreign(ours) => {
             let spaced = if token.kind == Kind::Word { format!(" {ours} ") } else { ours.to_string() };
-            Problem::new(Code("E0106"), format!("`{text}` is no sign of this language")).at(site, "from another language").help(format!("write `{ours}`")).edit(site, spaced)
+            Problem::new(Code("E0106"), format!("`{text}` is no sign of this language"))
+                .at(site, "from another language")
+                .help(format!("write `{ours}`"))
+                .edit(site, spaced)
         }
         Flaw::Unknown => Problem::new(Code("E0107"), format!("the character {} has no meaning here", shown(text)))
             .at(site, "not part of the language")
@@ -100,7 +108,9 @@ fn flaw_problem(source: &Source, token: &Token, flaw: Flaw) -> Problem {
 /// A character that may be invisible.
 fn shown(text: &str) -> String {
     match text.chars().next() {
-        Some(c) if c.is_control() || c.is_whitespace() || !c.is_ascii() => format!("`{}` (U+{:04X})", c.escape_default(), c as u32),
+        Some(c) if c.is_control() || c.is_whitespace() || !c.is_ascii() => {
+            format!("`{}` (U+{:04X})", c.escape_default(), c as u32)
+        }
         _ => format!("`{text}`"),
     }
 }
@@ -150,7 +160,8 @@ impl Found<'_> {
 
     /// Where to point: at the token, or just behind the last one.
     fn span(&self) -> Span {
-        self.token.map_or(Span { start: self.failure.before.saturating_sub(1), end: self.failure.before }, |token| token.span)
+        self.token
+            .map_or(Span { start: self.failure.before.saturating_sub(1), end: self.failure.before }, |token| token.span)
     }
 
     fn gap(&self) -> Span {
@@ -164,7 +175,11 @@ impl Found<'_> {
         hoped.retain(|hope| !hope.is_empty());
         let quoted: Vec<String> = hoped
             .iter()
-            .map(|hope| if hope.chars().all(|c| c.is_ascii_lowercase()) { format!("`{hope}`") } else { hope.to_string() })
+            .map(
+                |hope| {
+                    if hope.chars().all(|c| c.is_ascii_lowercase()) { format!("`{hope}`") } else { hope.to_string() }
+                },
+            )
             .collect();
         match quoted.as_slice() {
             [] => "something else".into(),
@@ -191,13 +206,15 @@ impl Found<'_> {
         let site = self.span().at(self.source.id);
         match self.failure.slip {
             Slip::TooDeep => {
-                return Problem::new(Code("E0108"), "the brackets nest too deep").at(site, "more than 200 levels").help("name the inner parts with `let`");
+                return Problem::new(Code("E0108"), "the brackets nest too deep")
+                    .at(site, "more than 200 levels")
+                    .help("name the inner parts with `let`");
             }
             Slip::Chained => {
-                return Problem::new(Code("E0109"), "a comparison follows a comparison").at(site, "comparisons are not chained").help("join them: write `and` here, and repeat the middle value").edit(
-                    self.gap().at(self.source.id),
-                    format!(" and {}", self.middle()),
-                );
+                return Problem::new(Code("E0109"), "a comparison follows a comparison")
+                    .at(site, "comparisons are not chained")
+                    .help("join them: write `and` here, and repeat the middle value")
+                    .edit(self.gap().at(self.source.id), format!(" and {}", self.middle()));
             }
             Slip::Detached => {
                 let gap = Span { start: self.failure.before, end: self.span().start };
@@ -209,7 +226,11 @@ impl Found<'_> {
             Slip::Reserved => {
                 let name = format!("{}_", self.text());
                 return instead(
-                    Problem::new(Code("E0113"), format!("`{}` is a word of the language, and a name is needed", self.text())).at(site, "reserved"),
+                    Problem::new(
+                        Code("E0113"),
+                        format!("`{}` is a word of the language, and a name is needed", self.text()),
+                    )
+                    .at(site, "reserved"),
                     self.source,
                     self.span(),
                     &name,
@@ -220,7 +241,9 @@ impl Found<'_> {
         if self.hopes("a statement") {
             return self.statement();
         }
-        if self.hopes("`=>`") && matches!(self.kind(), Some(Kind::Assign | Kind::Colon | Kind::Greater | Kind::EqEq | Kind::GreaterEq)) {
+        if self.hopes("`=>`")
+            && matches!(self.kind(), Some(Kind::Assign | Kind::Colon | Kind::Greater | Kind::EqEq | Kind::GreaterEq))
+        {
             return self.replace("=>");
         }
         if self.hopes("`=`") && matches!(self.kind(), Some(Kind::EqEq | Kind::Colon | Kind::Arrow)) {
@@ -229,13 +252,16 @@ impl Found<'_> {
         if self.hopes("`=>`") && self.token.is_some() {
             return self.insert(" =>");
         }
-        if self.hopes("`=`") && self.token.is_some_and(|token| matches!(token.kind, Kind::Text | Kind::Number | Kind::Word)) {
+        if self.hopes("`=`")
+            && self.token.is_some_and(|token| matches!(token.kind, Kind::Text | Kind::Number | Kind::Word))
+        {
             return self.insert(" =");
         }
         if self.hopes("as") && self.kind() == Some(Kind::Word) {
             return self.insert(" as");
         }
-        let begins_value = matches!(self.kind(), Some(Kind::Word | Kind::Number | Kind::Text | Kind::LParen | Kind::LBracket));
+        let begins_value =
+            matches!(self.kind(), Some(Kind::Word | Kind::Number | Kind::Text | Kind::LParen | Kind::LBracket));
         if self.hopes("`,`") && begins_value {
             return self.insert(",");
         }
@@ -243,7 +269,9 @@ impl Found<'_> {
             if self.hopes(kind.text()) {
                 return match self.kind() {
                     // Another bracket closes: ours is missing before it, or it is the wrong one.
-                    Some(Kind::RParen | Kind::RBracket | Kind::RBrace) if !self.is_balanced_without() => self.replace(bracket),
+                    Some(Kind::RParen | Kind::RBracket | Kind::RBrace) if !self.is_balanced_without() => {
+                        self.replace(bracket)
+                    }
                     _ => self.insert(&format!("{}{bracket}", if kind == Kind::RBrace { " " } else { "" })),
                 };
             }
@@ -261,7 +289,10 @@ impl Found<'_> {
         if self.hopes("a pattern") && matches!(self.kind(), Some(Kind::Star)) {
             return self.replace("\"**\"");
         }
-        if self.hopes("a value") && matches!(self.kind(), Some(Kind::RParen | Kind::RBracket | Kind::RBrace | Kind::Comma)) && self.previous.is_some() {
+        if self.hopes("a value")
+            && matches!(self.kind(), Some(Kind::RParen | Kind::RBracket | Kind::RBrace | Kind::Comma))
+            && self.previous.is_some()
+        {
             return self.insert(" 1").help("give a value, for example `1`");
         }
         self.expected_but().help(format!("write {} here", self.expected()))
@@ -333,11 +364,15 @@ pub fn trailing(source: &Source, rest: Tokens) -> Problem {
         return problem.help("begin the line with it, without indentation").edit(indent.at(source.id), "");
     }
     match rest.kind() {
-        Some(Kind::RParen | Kind::RBracket | Kind::RBrace) => problem.help("remove it: it closes nothing").edit(span.at(source.id), ""),
+        Some(Kind::RParen | Kind::RBracket | Kind::RBrace) => {
+            problem.help("remove it: it closes nothing").edit(span.at(source.id), "")
+        }
         Some(Kind::Assign) => instead(problem, source, span, "=="),
         _ => {
             let all = span.to(rest.list[rest.list.len() - 1].span);
-            problem.help("remove it, or join it with an operator such as `+` or `*`").edit(Span { start: rest.before, end: all.end }.at(source.id), "")
+            problem
+                .help("remove it, or join it with an operator such as `+` or `*`")
+                .edit(Span { start: rest.before, end: all.end }.at(source.id), "")
         }
     }
 }
@@ -351,15 +386,22 @@ pub fn no_edition(source: &Source) -> Problem {
 }
 
 pub fn edition_not_first(source: &Source, span: Span) -> Problem {
-    Problem::new(NO_EDITION, "the edition does not come first").at(span.at(source.id), "must be the first statement, once").help("move `blend 1` to the top").edit(span.at(source.id), "").edit(Span { start: 0, end: 0 }.at(source.id), "blend 1\n\n")
+    Problem::new(NO_EDITION, "the edition does not come first")
+        .at(span.at(source.id), "must be the first statement, once")
+        .help("move `blend 1` to the top")
+        .edit(span.at(source.id), "")
+        .edit(Span { start: 0, end: 0 }.at(source.id), "blend 1\n\n")
 }
 
 pub fn unknown_edition(source: &Source, edition: &Edition) -> Problem {
     let version = env!("CARGO_PKG_VERSION");
-    Problem::new(UNKNOWN_EDITION, format!("edition {} is not known: this is blend {version}, which knows edition 1", edition.number))
-        .at(edition.span.at(source.id), "an edition of another version")
-        .help("write `blend 1`, or install the version of blend that the recipe was written for")
-        .edit(edition.span.at(source.id), "blend 1")
+    Problem::new(
+        UNKNOWN_EDITION,
+        format!("edition {} is not known: this is blend {version}, which knows edition 1", edition.number),
+    )
+    .at(edition.span.at(source.id), "an edition of another version")
+    .help("write `blend 1`, or install the version of blend that the recipe was written for")
+    .edit(edition.span.at(source.id), "blend 1")
 }
 
 /// Whether a problem already speaks of the edition.
@@ -369,14 +411,25 @@ pub fn is_about_edition(problem: &Problem) -> bool {
 
 /// A file that is no recipe at all: told from its first bytes.
 pub fn sniff(bytes: &[u8]) -> Option<Problem> {
-    let about = |what: &str, help: &str| Some(Problem::new(Code("E0115"), format!("this is {what}, not a merge recipe")).help(help.to_string()));
+    let about = |what: &str, help: &str| {
+        Some(Problem::new(Code("E0115"), format!("this is {what}, not a merge recipe")).help(help.to_string()))
+    };
     let blender = "a Blender scene shares the ending; name a text recipe that begins with `blend 1`";
     match bytes {
         [b'B', b'L', b'E', b'N', b'D', b'E', b'R', ..] => about("a Blender scene", blender),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x1f, 0x8b, ..] => about("a compressed file (perhaps a Blender scene)", blender),
-        [b'P', b'K', 3, 4, ..] => about("a zip archive (perhaps a PyTorch checkpoint)", "name it in a recipe: `model a = \"…\"`"),
-        _ if bytes.len() > 16 << 20 => about("a file of more than 16 MiB", "name a text recipe that begins with `blend 1`"),
-        _ if bytes.contains(&0) => about("a binary file", "name a text recipe that begins with `blend 1`; a checkpoint is named inside one: `model a = \"…\"`"),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x1f, 0x8b, ..] => {
+            about("a compressed file (perhaps a Blender scene)", blender)
+        }
+        [b'P', b'K', 3, 4, ..] => {
+            about("a zip archive (perhaps a PyTorch checkpoint)", "name it in a recipe: `model a = \"…\"`")
+        }
+        _ if bytes.len() > 16 << 20 => {
+            about("a file of more than 16 MiB", "name a text recipe that begins with `blend 1`")
+        }
+        _ if bytes.contains(&0) => about(
+            "a binary file",
+            "name a text recipe that begins with `blend 1`; a checkpoint is named inside one: `model a = \"…\"`",
+        ),
         _ if std::str::from_utf8(bytes).is_err() => about("not UTF-8 text", "save the recipe as UTF-8"),
         _ => None,
     }

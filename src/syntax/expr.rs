@@ -145,7 +145,11 @@ fn prod(i: Tokens) -> P<Expr> {
 }
 
 /// A left-associative chain of one level of precedence.
-fn chain<'t>(i: Tokens<'t>, part: fn(Tokens<'t>) -> P<'t, Expr>, op: fn(&Tokens<'t>) -> Option<BinaryOp>) -> P<'t, Expr> {
+fn chain<'t>(
+    i: Tokens<'t>,
+    part: fn(Tokens<'t>) -> P<'t, Expr>,
+    op: fn(&Tokens<'t>) -> Option<BinaryOp>,
+) -> P<'t, Expr> {
     let (mut rest, mut left) = part(i)?;
     while let Some(found) = op(&rest) {
         let op_span = rest.here();
@@ -244,7 +248,11 @@ fn separated<'t, T>(i: Tokens<'t>, close: Kind, part: fn(Tokens<'t>) -> P<'t, T>
         match rest.kind() {
             Some(Kind::Comma) => rest = rest.skip(1),
             Some(kind) if kind == close => {}
-            _ => return cut(|i| fail(i, "`,`").or_else(|_| tok(close)(i).map(|_| unreachable!("it is not there")))).parse(rest).map_err(|error| with_hope(error, close.text())),
+            _ => {
+                return cut(|i| fail(i, "`,`").or_else(|_| tok(close)(i).map(|_| unreachable!("it is not there"))))
+                    .parse(rest)
+                    .map_err(|error| with_hope(error, close.text()));
+            }
         }
     }
 }
@@ -359,10 +367,12 @@ fn option(i: Tokens) -> P<Opt> {
         (rest, Name { text: text.value, span: text.span })
     } else {
         let text = i.word().to_string();
-        let (rest, span) = tok(Kind::Word)(i).map_err(|error| error.map(|mut failure: super::expect::Failure| {
-            failure.hoped = vec!["the name of an option"];
-            failure
-        }))?;
+        let (rest, span) = tok(Kind::Word)(i).map_err(|error| {
+            error.map(|mut failure: super::expect::Failure| {
+                failure.hoped = vec!["the name of an option"];
+                failure
+            })
+        })?;
         (rest, Name { text, span })
     };
     let (rest, _) = cut(tok(Kind::Assign)).parse(rest)?;
@@ -384,7 +394,9 @@ fn matching(i: Tokens) -> P<Expr> {
     rest = rest.deeper();
     let mut arms = vec![];
     while rest.kind() != Some(Kind::RBrace) {
-        let (after, arm) = cut(arm).parse(rest).map_err(|error| if rest.first().is_none() { with_hope(error, "`}`") } else { error })?;
+        let (after, arm) = cut(arm)
+            .parse(rest)
+            .map_err(|error| if rest.first().is_none() { with_hope(error, "`}`") } else { error })?;
         arms.push(arm);
         rest = after;
     }

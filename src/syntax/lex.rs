@@ -87,7 +87,8 @@ fn exponent(i: &str) -> &str {
 
 fn word(i: &str) -> Lexed<'_> {
     let is_start = |c: char| c.is_ascii_alphabetic() || c == '_';
-    let (rest, text) = recognize(pair(take_while1(is_start), take_while(|c: char| c.is_ascii_alphanumeric() || c == '_'))).parse(i)?;
+    let (rest, text) =
+        recognize(pair(take_while1(is_start), take_while(|c: char| c.is_ascii_alphanumeric() || c == '_'))).parse(i)?;
     let flaw = text.contains(|c: char| c.is_ascii_uppercase()).then_some(Flaw::Capital);
     Ok((rest, (Kind::Word, flaw)))
 }

@@ -47,7 +47,10 @@ pub fn file(source: &Source, tokens: &[Token]) -> (File, Problems) {
                 Ok((rest, edition)) if rest.list.is_empty() => {
                     if edition.number != EDITION {
                         // One error, and nothing else: another edition's text need not be ours.
-                        return (File { edition: Some(edition.clone()), items: vec![] }, error::unknown_edition(source, &edition).into());
+                        return (
+                            File { edition: Some(edition.clone()), items: vec![] },
+                            error::unknown_edition(source, &edition).into(),
+                        );
                     }
                     file.edition = Some(edition);
                 }
@@ -83,7 +86,8 @@ pub fn file(source: &Source, tokens: &[Token]) -> (File, Problems) {
 fn chunks<'t>(source: &Source, tokens: &'t [Token]) -> Vec<&'t [Token]> {
     let begins = |token: &Token| {
         let start = token.span.start as usize;
-        let at_line_start = start == 0 || source.text.as_bytes()[start - 1] == b'\n' || source.text[..start] == *"\u{feff}";
+        let at_line_start =
+            start == 0 || source.text.as_bytes()[start - 1] == b'\n' || source.text[..start] == *"\u{feff}";
         at_line_start && token.kind == Kind::Word && STATEMENT_WORDS.contains(&&source.text[token.span.range()])
     };
     let mut cuts: Vec<usize> = tokens.iter().enumerate().filter(|(_, token)| begins(token)).map(|(at, _)| at).collect();

@@ -137,7 +137,13 @@ pub fn encode<T: Real>(
 }
 
 /// One element at a time: NaN canonical, overflows counted or saturated.
-fn encode_carefully<T: Real>(dtype: Dtype, values: &[T], out: &mut [u8], saturate: bool, finite_inputs: impl Fn(usize) -> bool) -> Tally {
+fn encode_carefully<T: Real>(
+    dtype: Dtype,
+    values: &[T],
+    out: &mut [u8],
+    saturate: bool,
+    finite_inputs: impl Fn(usize) -> bool,
+) -> Tally {
     let mut tally = Tally::default();
     let size = dtype.bytes() as usize;
     let largest = match dtype {

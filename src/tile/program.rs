@@ -67,9 +67,10 @@ impl Node {
 
     pub fn shares(&self) -> Vec<ScalarId> {
         match self {
-            Node::Linear(terms) => {
-                terms.iter().filter_map(|(share, _)| if let Share::Scalar(id) = share { Some(*id) } else { None }).collect()
-            }
+            Node::Linear(terms) => terms
+                .iter()
+                .filter_map(|(share, _)| if let Share::Scalar(id) = share { Some(*id) } else { None })
+                .collect(),
             _ => vec![],
         }
     }
@@ -135,7 +136,9 @@ impl Program {
         let mut out = String::new();
         for (at, node) in self.nodes.iter().enumerate() {
             let text = match node {
-                Node::Load(load) => format!("load {} of file {}", self.loads[*load as usize].dtype, self.loads[*load as usize].file),
+                Node::Load(load) => {
+                    format!("load {} of file {}", self.loads[*load as usize].dtype, self.loads[*load as usize].file)
+                }
                 other => format!("{other:?}"),
             };
             out.push_str(&format!("%{at} = {text}\n"));

@@ -82,12 +82,30 @@ impl Program {
     }
 
     /// The sums of one block for every reduction of a stage.
-    pub fn reduce<F: Fetch>(&self, stage: usize, block: u64, state: &State, fetch: &F, scratch: &mut Scratch) -> Result<Vec<f64>, F::Error> {
+    pub fn reduce<F: Fetch>(
+        &self,
+        stage: usize,
+        block: u64,
+        state: &State,
+        fetch: &F,
+        scratch: &mut Scratch,
+    ) -> Result<Vec<f64>, F::Error> {
         let range = block * BLOCK..((block + 1) * BLOCK).min(self.elems());
-        if self.wide { self.reduce_in::<f64, F>(stage, range, state, fetch, scratch) } else { self.reduce_in::<f32, F>(stage, range, state, fetch, scratch) }
+        if self.wide {
+            self.reduce_in::<f64, F>(stage, range, state, fetch, scratch)
+        } else {
+            self.reduce_in::<f32, F>(stage, range, state, fetch, scratch)
+        }
     }
 
-    fn reduce_in<T: Buffers, F: Fetch>(&self, stage: usize, range: Range<u64>, state: &State, fetch: &F, scratch: &mut Scratch) -> Result<Vec<f64>, F::Error> {
+    fn reduce_in<T: Buffers, F: Fetch>(
+        &self,
+        stage: usize,
+        range: Range<u64>,
+        state: &State,
+        fetch: &F,
+        scratch: &mut Scratch,
+    ) -> Result<Vec<f64>, F::Error> {
         let reductions = self.reductions(stage);
         let roots: Vec<NodeId> = reductions
             .iter()
@@ -127,14 +145,36 @@ impl Program {
     }
 
     /// Computes a range of elements of the result into `dst`.
-    pub fn evaluate<F: Fetch>(&self, range: Range<u64>, state: &State, fetch: &F, scratch: &mut Scratch, dst: &mut [u8]) -> Result<Tally, F::Error> {
-        if self.wide { self.evaluate_in::<f64, F>(range, state, fetch, scratch, dst) } else { self.evaluate_in::<f32, F>(range, state, fetch, scratch, dst) }
+    pub fn evaluate<F: Fetch>(
+        &self,
+        range: Range<u64>,
+        state: &State,
+        fetch: &F,
+        scratch: &mut Scratch,
+        dst: &mut [u8],
+    ) -> Result<Tally, F::Error> {
+        if self.wide {
+            self.evaluate_in::<f64, F>(range, state, fetch, scratch, dst)
+        } else {
+            self.evaluate_in::<f32, F>(range, state, fetch, scratch, dst)
+        }
     }
 
-    fn evaluate_in<T: Buffers, F: Fetch>(&self, range: Range<u64>, state: &State, fetch: &F, scratch: &mut Scratch, dst: &mut [u8]) -> Result<Tally, F::Error> {
+    fn evaluate_in<T: Buffers, F: Fetch>(
+        &self,
+        range: Range<u64>,
+        state: &State,
+        fetch: &F,
+        scratch: &mut Scratch,
+        dst: &mut [u8],
+    ) -> Result<Tally, F::Error> {
         let Some(result) = self.result else { return Ok(Tally::default()) };
         let needed = self.needed(&[result.node]);
-        let loads: Vec<usize> = needed.iter().filter(|id| matches!(self.nodes[id.0 as usize], Node::Load(_))).map(|id| id.0 as usize).collect();
+        let loads: Vec<usize> = needed
+            .iter()
+            .filter(|id| matches!(self.nodes[id.0 as usize], Node::Load(_)))
+            .map(|id| id.0 as usize)
+            .collect();
         let size = result.dtype.bytes() as usize;
         let start = range.start;
         let mut tally = Tally::default();
@@ -144,7 +184,14 @@ impl Program {
             let from = (at - start) as usize * size;
             let out = &mut dst[from..from + count * size];
             let finite = |element: usize| loads.iter().all(|&load| tiles[load][element].is_finite());
-            let found = cast::encode(result.dtype, &tiles[result.node.0 as usize][..count], out, result.saturate, finite, &mut halves);
+            let found = cast::encode(
+                result.dtype,
+                &tiles[result.node.0 as usize][..count],
+                out,
+                result.saturate,
+                finite,
+                &mut halves,
+            );
             tally = tally.merge(found);
             scratch.halves = halves;
         })?;
@@ -275,7 +322,6 @@ impl Program {
         T::of(scratch)[at] = own;
     }
 }
-
 
 #[inline(always)]
 fn map<T: Real>(a: &[T], out: &mut [T], f: impl Fn(T) -> T) {

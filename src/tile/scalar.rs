@@ -59,7 +59,9 @@ impl Scalar {
     pub fn inputs(&self) -> Vec<ScalarId> {
         match self {
             Scalar::Const(_) | Scalar::Sum(_) | Scalar::Dot(..) => vec![],
-            Scalar::Add(a, b) | Scalar::Sub(a, b) | Scalar::Mul(a, b) | Scalar::Div(a, b) | Scalar::Greater(a, b) => vec![*a, *b],
+            Scalar::Add(a, b) | Scalar::Sub(a, b) | Scalar::Mul(a, b) | Scalar::Div(a, b) | Scalar::Greater(a, b) => {
+                vec![*a, *b]
+            }
             Scalar::Sqrt(a) | Scalar::Sin(a) | Scalar::Acos(a) | Scalar::Abs(a) | Scalar::Clamp(a, _, _) => vec![*a],
             Scalar::Select(a, b, c) => vec![*a, *b, *c],
         }

@@ -1,1 +1,14 @@
-//! t
+//! The one integration binary: every suite is data driven through one `check` function.
+
+mod arch;
+mod cli;
+mod faults;
+mod fmt;
+mod goldens;
+mod grammar;
+mod hostile;
+mod presets;
+mod recipes;
+mod tidy;
+mod ui;
+mod world;

@@ -22,7 +22,14 @@ fn after(site: Site) -> Site {
 }
 
 /// An operator on kinds that it is not defined on.
-pub fn wrong_operands(op: BinaryOp, context: &Context, left: ExprId, right: ExprId, site: Site, op_site: Site) -> Problem {
+pub fn wrong_operands(
+    op: BinaryOp,
+    context: &Context,
+    left: ExprId,
+    right: ExprId,
+    site: Site,
+    op_site: Site,
+) -> Problem {
     let (l, r) = (context.kind_of(left), context.kind_of(right));
     let (l_site, r_site) = (context.site_of(left), context.site_of(right));
     let (l_text, r_text) = (context.text_at(l_site), context.text_at(r_site));
@@ -37,12 +44,12 @@ pub fn wrong_operands(op: BinaryOp, context: &Context, left: ExprId, right: Expr
             let better = format!("mix({l_text}, {r_text}, 0.5)");
             problem.help(format!("mix them instead: `{better}`")).edit(site, better)
         }
-        (BinaryOp::Add | BinaryOp::Sub, (Combination, Weight)) => {
-            problem.help(format!("leave the number away: `{l_text}` (a model is multiplied by a weight, never added to one)")).edit(site, l_text)
-        }
-        (BinaryOp::Add | BinaryOp::Sub, (Weight, Combination)) => {
-            problem.help(format!("leave the number away: `{r_text}` (a model is multiplied by a weight, never added to one)")).edit(site, r_text)
-        }
+        (BinaryOp::Add | BinaryOp::Sub, (Combination, Weight)) => problem
+            .help(format!("leave the number away: `{l_text}` (a model is multiplied by a weight, never added to one)"))
+            .edit(site, l_text),
+        (BinaryOp::Add | BinaryOp::Sub, (Weight, Combination)) => problem
+            .help(format!("leave the number away: `{r_text}` (a model is multiplied by a weight, never added to one)"))
+            .edit(site, r_text),
         (BinaryOp::Div, (Weight, Combination)) => {
             problem.help(format!("leave the number away: `{r_text}`")).edit(site, r_text)
         }
@@ -54,8 +61,12 @@ pub fn wrong_operands(op: BinaryOp, context: &Context, left: ExprId, right: Expr
             let better = format!("distance({l_text}, {r_text}) {sign} 0.1");
             problem.help(format!("compare a measure of them: `{better}`")).edit(site, better)
         }
-        (BinaryOp::And | BinaryOp::Or, _) => problem.help(format!("join truth values with `{sign}`, for example `resolution >= 32 {sign} layer < 4`")),
-        (BinaryOp::In, _) => problem.help("write a number on the left of `in` and a range or a list on its right: `resolution in 4..16`"),
+        (BinaryOp::And | BinaryOp::Or, _) => {
+            problem.help(format!("join truth values with `{sign}`, for example `resolution >= 32 {sign} layer < 4`"))
+        }
+        (BinaryOp::In, _) => {
+            problem.help("write a number on the left of `in` and a range or a list on its right: `resolution in 4..16`")
+        }
         _ => problem.help(format!("use two values of one kind on both sides of `{sign}`")),
     }
 }
@@ -83,17 +94,26 @@ pub fn wrong_unary(op: UnaryOp, found: Kind, text: &str, inner: Site, site: Site
 }
 
 pub fn wrong_kind(role: &str, text: &str, found: Kind, wanted: Kind, site: Site) -> Problem {
-    let problem = Problem::new(Code("E0302"), format!("{role} needs {}, but `{text}` is {}", wanted.text(), found.text()))
-        .at(site, format!("found {}, expected {}", found.text(), wanted.text()));
+    let problem =
+        Problem::new(Code("E0302"), format!("{role} needs {}, but `{text}` is {}", wanted.text(), found.text()))
+            .at(site, format!("found {}, expected {}", found.text(), wanted.text()));
     match (wanted, found) {
         (Kind::Bool, Kind::Weight) => problem.help(format!("compare it: `{text} > 0`")).edit(after(site), " > 0"),
-        (Kind::Weight, Kind::Bool) => {
-            problem.help(format!("choose numbers for it: `if({text}, 1, 0)`")).edit(before(site), "if(").edit(after(site), ", 1, 0)")
-        }
+        (Kind::Weight, Kind::Bool) => problem
+            .help(format!("choose numbers for it: `if({text}, 1, 0)`"))
+            .edit(before(site), "if(")
+            .edit(after(site), ", 1, 0)"),
         (Kind::Weight, Kind::Combination) => problem.help("give a number or a weight such as `0.5`").edit(site, "0.5"),
-        (Kind::Weight, Kind::List) => problem.help(format!("spread it over the depth: `gradient({text})`")).edit(before(site), "gradient(").edit(after(site), ")"),
-        (Kind::List, _) => problem.help(format!("write a list: `[{text}]`")).edit(before(site), "[").edit(after(site), "]"),
-        (Kind::Text, _) => problem.help(format!("write a string: `\"{text}\"`")).edit(before(site), "\"").edit(after(site), "\""),
+        (Kind::Weight, Kind::List) => problem
+            .help(format!("spread it over the depth: `gradient({text})`"))
+            .edit(before(site), "gradient(")
+            .edit(after(site), ")"),
+        (Kind::List, _) => {
+            problem.help(format!("write a list: `[{text}]`")).edit(before(site), "[").edit(after(site), "]")
+        }
+        (Kind::Text, _) => {
+            problem.help(format!("write a string: `\"{text}\"`")).edit(before(site), "\"").edit(after(site), "\"")
+        }
         (Kind::Combination, _) => problem.help("name a model, or a combination of models such as `a + 0.5 * (b - a)`"),
         (Kind::Range, _) => problem.help("write a number, a range such as `4..16`, or a list of them"),
         _ => problem.help(format!("give {}", wanted.text())),
@@ -112,8 +132,12 @@ pub fn arms_differ(first: Kind, first_site: Site, other: Kind, other_site: Site)
         .at(other_site, format!("this is {}", other.text()))
         .because(first_site, format!("this is {}", first.text()));
     match (first, other) {
-        (Kind::Weight, _) => problem.help("give a weight too, for example `1`: the choices of one `match` are of one kind").edit(other_site, "1"),
-        (Kind::Combination, Kind::Weight) => problem.help("give a model too: the choices of one `match` are of one kind"),
+        (Kind::Weight, _) => problem
+            .help("give a weight too, for example `1`: the choices of one `match` are of one kind")
+            .edit(other_site, "1"),
+        (Kind::Combination, Kind::Weight) => {
+            problem.help("give a model too: the choices of one `match` are of one kind")
+        }
         _ => problem.help(format!("give {} too", first.text())),
     }
 }
@@ -127,11 +151,17 @@ pub fn arm_after_else(site: Site, else_site: Site) -> Problem {
 }
 
 pub fn empty_match(site: Site) -> Problem {
-    Problem::new(Code("E0303"), "a `match` without arms takes no tensor").at(site, "no arms").help("add one: `match { else => 1 }`").edit(site, "match { else => 1 }")
+    Problem::new(Code("E0303"), "a `match` without arms takes no tensor")
+        .at(site, "no arms")
+        .help("add one: `match { else => 1 }`")
+        .edit(site, "match { else => 1 }")
 }
 
 pub fn number_too_large(site: Site) -> Problem {
-    Problem::new(Code("E0305"), "the number is too large").at(site, "beyond 1.8e308").help("write a smaller number").edit(site, "1e300")
+    Problem::new(Code("E0305"), "the number is too large")
+        .at(site, "beyond 1.8e308")
+        .help("write a smaller number")
+        .edit(site, "1e300")
 }
 
 pub fn empty_range(text: &str, range: Option<(f64, f64)>, site: Site) -> Problem {
@@ -151,8 +181,16 @@ pub fn constant_fault(fault: &Fault, context: &Context) -> Option<Problem> {
     match &fault.kind {
         FaultKind::NotConstant(coord) => {
             let text = context.text_at(site);
-            let problem = Problem::new(Code("E0305"), format!("a number is needed that is the same for every tensor, but `{text}` depends on the tensor"));
-            Some(problem.at(site, format!("differs from tensor to tensor: `{}` is a coordinate", coord.text())).help("write a number, or a parameter, such as `16`").edit(site, "16"))
+            let problem = Problem::new(
+                Code("E0305"),
+                format!("a number is needed that is the same for every tensor, but `{text}` depends on the tensor"),
+            );
+            Some(
+                problem
+                    .at(site, format!("differs from tensor to tensor: `{}` is a coordinate", coord.text()))
+                    .help("write a number, or a parameter, such as `16`")
+                    .edit(site, "16"),
+            )
         }
         kind => number_fault(kind, site),
     }
@@ -167,7 +205,10 @@ pub fn number_fault(kind: &FaultKind, site: Site) -> Option<Problem> {
 
 pub fn empty_list(callee: &str, keyed: bool, site: Site) -> Problem {
     let example = if keyed { "[4: 1, 64: 0]" } else { "[0, 1]" };
-    Problem::new(Code("E0307"), format!("`{callee}` needs a list with something in it")).at(site, "nothing in it").help(format!("write `{example}`")).edit(site, example)
+    Problem::new(Code("E0307"), format!("`{callee}` needs a list with something in it"))
+        .at(site, "nothing in it")
+        .help(format!("write `{example}`"))
+        .edit(site, example)
 }
 
 pub fn list_keys(callee: &str, keyed: bool, site: Site) -> Problem {
@@ -191,17 +232,26 @@ pub fn metric_outside(name: &str, site: Site) -> Problem {
 }
 
 pub fn not_a_claim(found: Kind, text: &str, site: Site) -> Problem {
-    let problem = Problem::new(Code("E0309"), format!("`assert` needs a claim, but `{text}` is {}", found.text())).at(site, format!("this is {}", found.text()));
+    let problem = Problem::new(Code("E0309"), format!("`assert` needs a claim, but `{text}` is {}", found.text()))
+        .at(site, format!("this is {}", found.text()));
     match found {
         Kind::Measure => problem.help(format!("say what it must be: `{text} <= 1`")).edit(after(site), " <= 1"),
-        Kind::Combination => problem.help(format!("claim something of it: `finite({text})`")).edit(before(site), "finite(").edit(after(site), ")"),
-        Kind::Weight | Kind::Bool => problem.help("claim something of a model, such as `finite(a)` or `distance(a, b) <= 0.1`"),
+        Kind::Combination => problem
+            .help(format!("claim something of it: `finite({text})`"))
+            .edit(before(site), "finite(")
+            .edit(after(site), ")"),
+        Kind::Weight | Kind::Bool => {
+            problem.help("claim something of a model, such as `finite(a)` or `distance(a, b) <= 0.1`")
+        }
         _ => problem.help("claim `finite(a)`, `same(a, b)`, or a comparison of `distance(a, b)` or `cosine(a, b)`"),
     }
 }
 
 pub fn too_large(site: Site, limit: u32) -> Problem {
-    Problem::new(Code("E0310"), format!("the recipe nests more than {} deep or expands to too much", counted(limit as usize, "value")))
-        .at(site, "here it became too much")
-        .help("build long sums with fewer nested `let`s and functions")
+    Problem::new(
+        Code("E0310"),
+        format!("the recipe nests more than {} deep or expands to too much", counted(limit as usize, "value")),
+    )
+    .at(site, "here it became too much")
+    .help("build long sums with fewer nested `let`s and functions")
 }

@@ -42,11 +42,15 @@ pub fn unknown_name(name: &str, context: &Context, module: ModuleId, site: Site)
     }
     if own.callables.contains_key(name) {
         let problem = problem.at(site, "this is a function, and a function is called");
-        return problem.help(format!("call it: `{name}(…)`")).edit(Site { span: Span { start: site.span.end, end: site.span.end }, ..site }, "()");
+        return problem
+            .help(format!("call it: `{name}(…)`"))
+            .edit(Site { span: Span { start: site.span.end, end: site.span.end }, ..site }, "()");
     }
     if own.patterns.contains_key(name) {
         let problem = problem.at(site, "this is a pattern, and patterns stand in `match` and after `where`");
-        return problem.help(format!("write `(1 where {name})` for a weight of 1 on its tensors")).edit(site, format!("(1 where {name})"));
+        return problem
+            .help(format!("write `(1 where {name})` for a weight of 1 on its tensors"))
+            .edit(site, format!("(1 where {name})"));
     }
     let problem = problem.at(site, "nothing is called this");
     match names.first() {
@@ -66,7 +70,8 @@ pub fn unknown_module(name: &str, context: &Context, module: ModuleId, site: Sit
         .chain(["std"])
         .collect();
     names.sort();
-    let problem = Problem::new(Code("E0201"), format!("no recipe is used as `{name}`")).at(site, "nothing is called this");
+    let problem =
+        Problem::new(Code("E0201"), format!("no recipe is used as `{name}`")).at(site, "nothing is called this");
     match nearest(name, names.iter().copied()) {
         Some(near) => instead(problem, site, near),
         None => problem.help(format!("add `use \"{name}.blend\" as {name}`")),
@@ -150,9 +155,13 @@ pub fn unknown_param(name: &str, known: &[String], site: Option<Site>, is_root: 
     let near = nearest(name, known.iter().map(String::as_str));
     match (site, near) {
         (Some(site), Some(near)) => instead(problem.at(site, "no parameter is called this"), site, near),
-        (Some(site), None) => problem.at(site, "no parameter is called this").help(format!("set one of its parameters: {}", listed(known))),
+        (Some(site), None) => problem
+            .at(site, "no parameter is called this")
+            .help(format!("set one of its parameters: {}", listed(known))),
         (None, Some(near)) => problem.help(format!("type `--set {near}=…`")),
-        (None, None) if known.is_empty() => problem.help(format!("add `param {name} = 1` to the recipe, or leave `--set` away")),
+        (None, None) if known.is_empty() => {
+            problem.help(format!("add `param {name} = 1` to the recipe, or leave `--set` away"))
+        }
         (None, None) => problem.help(format!("set one of its parameters: {}", listed(known))),
     }
 }
@@ -166,7 +175,8 @@ fn literal_kind(literal: &Literal) -> &'static str {
 }
 
 pub fn param_kind(name: &str, found: &Literal, default: &Literal, at: Option<Site>, definition: Site) -> Problem {
-    let message = format!("the parameter `{name}` is {}, but `{found}` is {}", literal_kind(default), literal_kind(found));
+    let message =
+        format!("the parameter `{name}` is {}, but `{found}` is {}", literal_kind(default), literal_kind(found));
     let problem = Problem::new(Code("E0207"), message);
     let problem = match at {
         Some(site) => problem.at(site, "set to a value of another kind").because(definition, "defined"),
@@ -182,7 +192,8 @@ pub fn default_outside(name: &str, default: &Literal, site: Site, within: Site, 
         .because(within, "what is allowed");
     // The nearest end of a range, or the first item of a list.
     let inner = allowed.trim_start_matches('[');
-    let first: String = inner.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '"' || *c == '-' || *c == '_').collect();
+    let first: String =
+        inner.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '"' || *c == '-' || *c == '_').collect();
     if first.is_empty() {
         return problem.help("give a default that its `in` holds");
     }
@@ -200,7 +211,8 @@ pub fn set_outside(name: &str, value: &Literal, allowed: &str, at: Option<Site>,
 
 pub fn unknown_argument(callee: &str, name: &str, params: &[&str], site: Site) -> Problem {
     let shown: Vec<&str> = params.iter().copied().filter(|param| !param.is_empty()).collect();
-    let problem = Problem::new(Code("E0208"), format!("`{callee}` has no parameter `{name}`")).at(site, "no parameter is called this");
+    let problem = Problem::new(Code("E0208"), format!("`{callee}` has no parameter `{name}`"))
+        .at(site, "no parameter is called this");
     match nearest(name, shown.iter().copied()).or(shown.last().copied().filter(|_| shown.len() == 1)) {
         Some(near) => instead(problem, site, near),
         None => problem.help(format!("use one of its parameters: {}", listed(&shown))),
@@ -208,7 +220,8 @@ pub fn unknown_argument(callee: &str, name: &str, params: &[&str], site: Site) -
 }
 
 pub fn unknown_option(of: &str, name: &str, known: &[&str], site: Site) -> Problem {
-    let problem = Problem::new(Code("E0208"), format!("{of} has no option `{name}`")).at(site, "no option is called this");
+    let problem =
+        Problem::new(Code("E0208"), format!("{of} has no option `{name}`")).at(site, "no option is called this");
     match nearest(name, known.iter().copied()) {
         Some(near) => instead(problem, site, near),
         None if known.is_empty() => problem.help("remove the braces: it takes no options"),
@@ -222,9 +235,17 @@ fn usage(callee: &str, params: &[&str]) -> String {
     format!("`{callee}({})`", shown.join(", "))
 }
 
-pub fn missing_argument(callee: &str, params: &[&str], slot: usize, call: &ast::Call, name_site: Site, site: Site) -> Problem {
+pub fn missing_argument(
+    callee: &str,
+    params: &[&str],
+    slot: usize,
+    call: &ast::Call,
+    name_site: Site,
+    site: Site,
+) -> Problem {
     let param = params[slot];
-    let close = Site { span: Span { start: site.span.end.saturating_sub(1), end: site.span.end.saturating_sub(1) }, ..site };
+    let close =
+        Site { span: Span { start: site.span.end.saturating_sub(1), end: site.span.end.saturating_sub(1) }, ..site };
     // A plausible value, so that the help can be typed as it stands.
     let example = match param {
         "points" => "[4: 1, 64: 0]",
@@ -233,10 +254,17 @@ pub fn missing_argument(callee: &str, params: &[&str], slot: usize, call: &ast::
         _ => "1",
     };
     let comma = if call.args.is_empty() { "" } else { ", " };
-    Problem::new(Code("E0209"), format!("`{callee}` needs {}, but the call gives {}", counted(params.iter().filter(|p| !p.is_empty()).count(), "argument"), call.args.len()))
-        .at(name_site, format!("`{param}` is missing"))
-        .help(format!("add `{param} = {example}`: the form is {}", usage(callee, params)))
-        .edit(close, format!("{comma}{param} = {example}"))
+    Problem::new(
+        Code("E0209"),
+        format!(
+            "`{callee}` needs {}, but the call gives {}",
+            counted(params.iter().filter(|p| !p.is_empty()).count(), "argument"),
+            call.args.len()
+        ),
+    )
+    .at(name_site, format!("`{param}` is missing"))
+    .help(format!("add `{param} = {example}`: the form is {}", usage(callee, params)))
+    .edit(close, format!("{comma}{param} = {example}"))
 }
 
 pub fn missing_input_option(method: &str, option: &str, input: &str, site: Site) -> Problem {
@@ -248,9 +276,12 @@ pub fn missing_input_option(method: &str, option: &str, input: &str, site: Site)
 }
 
 pub fn too_few_inputs(method: &str, least: usize, found: usize, site: Site) -> Problem {
-    Problem::new(Code("E0209"), format!("`{method}` needs at least {}, but the call gives {found}", counted(least, "input")))
-        .at(site, "too few inputs")
-        .help(format!("name the models to merge: `{method}(a, b, …)`"))
+    Problem::new(
+        Code("E0209"),
+        format!("`{method}` needs at least {}, but the call gives {found}", counted(least, "input")),
+    )
+    .at(site, "too few inputs")
+    .help(format!("name the models to merge: `{method}(a, b, …)`"))
 }
 
 /// The place of an argument with the comma before it.
@@ -268,7 +299,13 @@ fn arg_start(arg: &ast::Arg) -> u32 {
     arg.name.as_ref().map_or(arg.value.span.start, |name| name.span.start)
 }
 
-pub fn too_many_arguments(callee: &str, params: &[&str], arg: &ast::Arg, call: &ast::Call, source: SourceId) -> Problem {
+pub fn too_many_arguments(
+    callee: &str,
+    params: &[&str],
+    arg: &ast::Arg,
+    call: &ast::Call,
+    source: SourceId,
+) -> Problem {
     let takes = counted(params.len(), "argument");
     Problem::new(Code("E0210"), format!("`{callee}` takes {takes}, but the call gives {}", call.args.len()))
         .at(arg.value.span.at(source), "one too many")
@@ -312,18 +349,25 @@ pub fn reserved_metadata(name: &str, site: Site) -> Problem {
 pub fn unknown_word(word: &str, context: &Context, module: ModuleId, site: Site) -> Problem {
     let mut known: Vec<String> = context.modules[module].patterns.keys().cloned().collect();
     for input in &context.inputs {
-        known.extend(input.canon.tensors.iter().flat_map(|tensor| tensor.traits.words.iter().map(|word| word.to_string())));
+        known.extend(
+            input.canon.tensors.iter().flat_map(|tensor| tensor.traits.words.iter().map(|word| word.to_string())),
+        );
     }
     known.sort();
     known.dedup();
     let families: Vec<String> = context.inputs.iter().map(|input| input.canon.family.to_string()).collect();
-    let problem = Problem::new(Code("E0212"), format!("`{word}` is no word of {} and no pattern", families.first().map_or("these models", String::as_str)))
-        .at(site, "no tensor has this word");
+    let problem = Problem::new(
+        Code("E0212"),
+        format!("`{word}` is no word of {} and no pattern", families.first().map_or("these models", String::as_str)),
+    )
+    .at(site, "no tensor has this word");
     if let Some(near) = nearest(word, known.iter().map(String::as_str)) {
         return instead(problem, site, near);
     }
     if context.modules[module].values.contains_key(word) {
-        return problem.note("patterns see words and coordinates, never `let` or model names").help(format!("use a word of the architecture: {}", listed(&known)));
+        return problem
+            .note("patterns see words and coordinates, never `let` or model names")
+            .help(format!("use a word of the architecture: {}", listed(&known)));
     }
     // A part of a name is what people mean by an unknown word.
     if context.inputs.iter().any(|input| input.canon.tensors.iter().any(|tensor| tensor.name.contains(word))) {
@@ -336,7 +380,8 @@ pub fn unknown_word(word: &str, context: &Context, module: ModuleId, site: Site)
 pub fn unknown_pattern(name: &str, context: &Context, module: ModuleId, site: Site) -> Problem {
     let mut known: Vec<&str> = context.modules[module].patterns.keys().map(String::as_str).collect();
     known.sort();
-    let problem = Problem::new(Code("E0212"), format!("that recipe has no pattern `{name}`")).at(site, "no pattern is called this");
+    let problem = Problem::new(Code("E0212"), format!("that recipe has no pattern `{name}`"))
+        .at(site, "no pattern is called this");
     match nearest(name, known.iter().copied()) {
         Some(near) => instead(problem, site, near),
         None => problem.help(format!("use one of its patterns: {}", listed(&known))),
@@ -367,7 +412,10 @@ pub fn lone_brace(path: &str, brace: &str, raw: bool, site: Site) -> Problem {
 }
 
 pub fn empty_path(site: Site) -> Problem {
-    Problem::new(Code("E0214"), "the path is empty").at(site, "names no file").help("write `\"out/merged.safetensors\"`").edit(site, "\"out/merged.safetensors\"")
+    Problem::new(Code("E0214"), "the path is empty")
+        .at(site, "names no file")
+        .help("write `\"out/merged.safetensors\"`")
+        .edit(site, "\"out/merged.safetensors\"")
 }
 
 pub fn unsafe_fill(name: &str, value: &str, site: Site) -> Problem {
@@ -378,7 +426,8 @@ pub fn unsafe_fill(name: &str, value: &str, site: Site) -> Problem {
 
 pub fn unknown_in_path(name: &str, context: &Context, module: ModuleId, site: Site) -> Problem {
     let params = context.modules[module].param_names();
-    let problem = Problem::new(Code("E0214"), format!("the path names `{name}`, which is no parameter")).at(site, "only parameters are filled in");
+    let problem = Problem::new(Code("E0214"), format!("the path names `{name}`, which is no parameter"))
+        .at(site, "only parameters are filled in");
     let text = context.text_at(site);
     match nearest(name, params.iter().map(String::as_str)) {
         Some(near) => {
@@ -387,13 +436,16 @@ pub fn unknown_in_path(name: &str, context: &Context, module: ModuleId, site: Si
         }
         None => {
             let path = text.replace(&format!("{{{name}}}"), &format!("{{{{{name}}}}}"));
-            problem.help(format!("define it, `param {name} = 1`, or write `{{{{{name}}}}}` for braces")).edit(site, path)
+            problem
+                .help(format!("define it, `param {name} = 1`, or write `{{{{{name}}}}}` for braces"))
+                .edit(site, path)
         }
     }
 }
 
 pub fn same_path(path: &str, site: Site, first: Site) -> Problem {
-    let (stem, ending) = path.rsplit_once('.').map_or((path, String::new()), |(stem, ending)| (stem, format!(".{ending}")));
+    let (stem, ending) =
+        path.rsplit_once('.').map_or((path, String::new()), |(stem, ending)| (stem, format!(".{ending}")));
     let other = format!("\"{stem}-2{ending}\"");
     Problem::new(Code("E0215"), format!("two outputs are written to `{path}`"))
         .at(site, "written again")
@@ -422,10 +474,13 @@ pub fn unknown_choice(role: &str, word: &str, words: &[&str], site: Site) -> Pro
 }
 
 pub fn unknown_layout(name: &str, family: &str, known: &[&str], site: Site) -> Problem {
-    let problem = Problem::new(Code("E0217"), format!("`{name}` is no layout of {family}")).at(site, "no layout is called this");
+    let problem =
+        Problem::new(Code("E0217"), format!("`{name}` is no layout of {family}")).at(site, "no layout is called this");
     let near = nearest(name, known.iter().copied()).or(known.first().copied());
     match near {
-        Some(near) => problem.help(format!("write `\"{near}\"` (its layouts are {})", listed(known))).edit(site, format!("\"{near}\"")),
+        Some(near) => problem
+            .help(format!("write `\"{near}\"` (its layouts are {})", listed(known)))
+            .edit(site, format!("\"{near}\"")),
         None => problem.help("leave `layout` away"),
     }
 }
@@ -441,11 +496,19 @@ pub fn bad_size(text: &str, site: Site) -> Problem {
 pub fn not_yet(what: &'static str, site: Site) -> Problem {
     let (message, help) = match what {
         "lora" => ("adapters (`lora`) are not in this version", "merge the adapter into a model first and use `model`"),
-        "channels" => ("channel masks (`channels`) are not in this version", "write weights by resolution, layer or name"),
+        "channels" => {
+            ("channel masks (`channels`) are not in this version", "write weights by resolution, layer or name")
+        }
         "stack" => ("`stack` is not in this version", "name every layer's source with `match` and `layer`"),
         "align" => ("`align` is not in this version", "merge models that share an ancestor"),
-        "files" | "tokenizer" => ("the options `files` and `tokenizer` are not in this version", "copy config and tokenizer files beside the output"),
-        "key" => ("the option `key` is for pickles, which are not in this version", "convert the checkpoint to safetensors and leave `key` away"),
+        "files" | "tokenizer" => (
+            "the options `files` and `tokenizer` are not in this version",
+            "copy config and tokenizer files beside the output",
+        ),
+        "key" => (
+            "the option `key` is for pickles, which are not in this version",
+            "convert the checkpoint to safetensors and leave `key` away",
+        ),
         "format = pt" => ("writing PyTorch files is not in this version", "write `format = safetensors`"),
         _ => ("image functions in claims are not in this version", "claim `finite`, `same`, `distance` or `cosine`"),
     };

@@ -68,9 +68,12 @@ fn complaint(group: &Group, space: &Space, root: ExprId, context: &Context) -> O
         Complaint::Missing { input } => missing(*input, root, group, space, &names, context),
         Complaint::Absent { expr } => {
             let site = context.site_of(*expr);
-            Problem::new(Code("E0404"), format!("{} is asked of a value that its `where` keeps from having it", subject(&names)))
-                .at(site, "has nothing there")
-                .help(format!("say what stands elsewhere: `complete(…, from = MODEL)` around `{}`", context.text_at(site)))
+            Problem::new(
+                Code("E0404"),
+                format!("{} is asked of a value that its `where` keeps from having it", subject(&names)),
+            )
+            .at(site, "has nothing there")
+            .help(format!("say what stands elsewhere: `complete(…, from = MODEL)` around `{}`", context.text_at(site)))
         }
         Complaint::Shapes { first, other } => shapes(first, other, root, group, space, &names, context),
         Complaint::NotFloat { input, dtype } => {
@@ -94,7 +97,8 @@ fn any_of(names: &[&str]) -> String {
 
 fn no_arm(expr: ExprId, group: &Group, space: &Space, names: &[&str], context: &Context) -> Problem {
     let site = context.site_of(expr);
-    let close = Site { span: Span { start: site.span.end.saturating_sub(1), end: site.span.end.saturating_sub(1) }, ..site };
+    let close =
+        Site { span: Span { start: site.span.end.saturating_sub(1), end: site.span.end.saturating_sub(1) }, ..site };
     let ExprKind::Match(arms) = &context.exprs[expr.0 as usize].kind else { unreachable!("only a match lacks an arm") };
     let value = match context.kind_of(expr) {
         Kind::Weight => "0".to_string(),
@@ -138,9 +142,17 @@ fn too_short(coord: Coord, at: f64, len: usize, expr: ExprId, names: &[&str], co
     let needed = if coord == Coord::Octave { at - 1.0 } else { at + 1.0 };
     let open = text.rfind(']').map(|found| site.span.start + found as u32);
     let fill = ", 1".repeat(((needed as usize).saturating_sub(len)).min(64));
-    let problem = Problem::new(Code("E0405"), format!("the list has {}, but {} is at {} {at}", counted(len, "item"), subject(names), coord.text()))
-        .at(site, format!("needs {needed} items or more"))
-        .help(format!("add an item for every {} (the first is {} {})", coord.text(), coord.text(), if coord == Coord::Octave { 2 } else { 0 }));
+    let problem = Problem::new(
+        Code("E0405"),
+        format!("the list has {}, but {} is at {} {at}", counted(len, "item"), subject(names), coord.text()),
+    )
+    .at(site, format!("needs {needed} items or more"))
+    .help(format!(
+        "add an item for every {} (the first is {} {})",
+        coord.text(),
+        coord.text(),
+        if coord == Coord::Octave { 2 } else { 0 }
+    ));
     match open {
         Some(open) if !fill.is_empty() => problem.edit(Site { span: Span { start: open, end: open }, ..site }, fill),
         _ => problem,
@@ -152,8 +164,11 @@ fn total(found: f64, wanted: f64, expr: ExprId, names: &[&str], space: &Space, c
     let text = context.text_at(site);
     let found_text = rounded(found);
     let what = if wanted == 1.0 { "a model (total 1)" } else { "a difference (total 0)" };
-    let problem = Problem::new(Code("E0304"), format!("the shares of `{text}` sum to {found_text} at {}, but {what} is needed", subject(names)))
-        .at(site, format!("sums to {found_text}"));
+    let problem = Problem::new(
+        Code("E0304"),
+        format!("the shares of `{text}` sum to {found_text} at {}, but {what} is needed", subject(names)),
+    )
+    .at(site, format!("sums to {found_text}"));
     let first = space.inputs.first().map(|input| context.inputs[input.0 as usize].name.to_string());
     match (wanted == 1.0, found.abs() < 1e-9, first) {
         (true, true, Some(model)) => problem
@@ -181,14 +196,28 @@ fn rounded(number: f64) -> String {
 fn missing(input: InputId, root: ExprId, group: &Group, space: &Space, names: &[&str], context: &Context) -> Problem {
     let lacking = &context.inputs[input.0 as usize];
     // Where the recipe brings the model in: the first mention below the root.
-    let mention = space.reachable.iter().find(|id| matches!(context.exprs[id.0 as usize].kind, ExprKind::Input(found) if found == input));
+    let mention = space
+        .reachable
+        .iter()
+        .find(|id| matches!(context.exprs[id.0 as usize].kind, ExprKind::Input(found) if found == input));
     let site = mention.map_or(context.site_of(root), |id| context.site_of(*id));
-    let problem = Problem::new(Code("E0404"), format!("`{}` has no {}, but it has a share in it", lacking.name, subject(names)))
-        .at(site, "lacks them")
-        .because(lacking.site, format!("{}, {}", lacking.canon.family, counted(lacking.canon.tensors.len(), "tensor")));
-    let other_family = space.inputs.iter().map(|id| &context.inputs[id.0 as usize]).find(|other| other.canon.family != lacking.canon.family);
+    let problem =
+        Problem::new(Code("E0404"), format!("`{}` has no {}, but it has a share in it", lacking.name, subject(names)))
+            .at(site, "lacks them")
+            .because(
+                lacking.site,
+                format!("{}, {}", lacking.canon.family, counted(lacking.canon.tensors.len(), "tensor")),
+            );
+    let other_family = space
+        .inputs
+        .iter()
+        .map(|id| &context.inputs[id.0 as usize])
+        .find(|other| other.canon.family != lacking.canon.family);
     if let Some(other) = other_family {
-        let problem = problem.note(format!("`{}` is {} and `{}` is {}: their tensors have different names", lacking.name, lacking.canon.family, other.name, other.canon.family));
+        let problem = problem.note(format!(
+            "`{}` is {} and `{}` is {}: their tensors have different names",
+            lacking.name, lacking.canon.family, other.name, other.canon.family
+        ));
         return problem.help("merge models of one architecture, or name an `arch` file that gives both the same names");
     }
     match model_with(group, space, context) {
@@ -210,7 +239,14 @@ fn shapes(
 ) -> Problem {
     let (a, b) = (&context.inputs[first.0.0 as usize], &context.inputs[other.0.0 as usize]);
     let site = context.site_of(root);
-    let message = format!("{} is {} in `{}` and {} in `{}`", subject(names), shape_text(&first.1), a.name, shape_text(&other.1), b.name);
+    let message = format!(
+        "{} is {} in `{}` and {} in `{}`",
+        subject(names),
+        shape_text(&first.1),
+        a.name,
+        shape_text(&other.1),
+        b.name
+    );
     let mut problem = Problem::new(Code("E0406"), message)
         .at(site, "mixes tensors of different shapes")
         .because(a.site, facts(a))
@@ -219,7 +255,9 @@ fn shapes(
     problem = problem.help(format!("take them from one model: `match {{ {pattern} => {}  else => … }}`", a.name));
     let text_is_here = !context.text_at(site).is_empty();
     if text_is_here && (names.len() <= 12 || by_resolution(group, space).is_some()) {
-        problem = problem.edit(at_start(site), format!("match {{\n  {pattern} => {}\n  else => ", a.name)).edit(at_end(site), "\n}");
+        problem = problem
+            .edit(at_start(site), format!("match {{\n  {pattern} => {}\n  else => ", a.name))
+            .edit(at_end(site), "\n}");
     }
     problem
 }
@@ -288,11 +326,15 @@ fn canonical_of(_glob: &str, regex: &str, context: &Context) -> Option<Vec<Strin
 }
 
 pub fn empty_output(site: Site) -> Problem {
-    Problem::new(Code("E0409"), "the output would hold no tensor").at(site, "has no tensors").help("name a model, or widen its `where`")
+    Problem::new(Code("E0409"), "the output would hold no tensor")
+        .at(site, "has no tensors")
+        .help("name a model, or widen its `where`")
 }
 
 pub fn claim_about_nothing(site: Site) -> Problem {
-    Problem::new(Code("E0409"), "the claim is about no tensor").at(site, "its `where` fits nothing").help("widen its `where`, or remove the claim")
+    Problem::new(Code("E0409"), "the claim is about no tensor")
+        .at(site, "its `where` fits nothing")
+        .help("widen its `where`, or remove the claim")
 }
 
 /// A channel space that two tensors give different sizes.
