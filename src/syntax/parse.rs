@@ -76,7 +76,7 @@ pub fn file(source: &Source, tokens: &[Token]) -> (File, Problems) {
             }
         }
     }
-    if file.edition.is_none() && !problems.iter().any(|problem| error::is_about_edition(problem)) {
+    if file.edition.is_none() && !problems.iter().any(error::is_about_edition) {
         problems.push(error::no_edition(source));
     }
     (file, problems)

@@ -199,7 +199,7 @@ pub fn constant_fault(fault: &Fault, context: &Context) -> Option<Problem> {
 /// Arithmetic that has no result.
 pub fn number_fault(kind: &FaultKind, site: Site) -> Option<Problem> {
     let FaultKind::Number(what) = kind else { return None };
-    let problem = Problem::new(Code("E0306"), format!("{what}")).at(site, *what);
+    let problem = Problem::new(Code("E0306"), what.to_string()).at(site, *what);
     Some(problem.help("change the numbers so that the result is finite, for example to `1`").edit(site, "1"))
 }
 
