@@ -13,6 +13,7 @@ use crate::plan::Work;
 use crate::store::Part;
 use crate::tile::BLOCK;
 use crate::tile::Fetch;
+use crate::tile::Mover;
 use crate::tile::Program;
 use crate::tile::Scratch;
 use crate::tile::State;
@@ -46,7 +47,6 @@ enum Job<'p> {
 type Tallies = Mutex<BTreeMap<(usize, u64), Tally>>;
 
 struct Workshop<'w> {
-    plan: &'w Plan,
     files: &'w Files<'w>,
     reader: Reader<'w>,
     progress: &'w Progress,
@@ -55,9 +55,18 @@ struct Workshop<'w> {
     first_part: Vec<usize>,
 }
 
+/// What a worker works in.
+#[derive(Default)]
+struct Buffers {
+    scratch: Scratch,
+    mover: Mover,
+    /// Bytes of a result on their way to the file.
+    bytes: Vec<u8>,
+}
+
 thread_local! {
     /// Buffers of a worker, kept from job to job.
-    static SCRATCH: RefCell<(Scratch, Vec<u8>)> = RefCell::default();
+    static BUFFERS: RefCell<Buffers> = RefCell::default();
 }
 
 /// Does all the work of a plan.
@@ -70,7 +79,7 @@ pub fn write_all(plan: &Plan, files: &Files, progress: &Progress) -> Result<(), 
     }
     let jobs = jobs(plan, &first_part);
     let reader = Reader { files, inputs: files.input_count(plan) };
-    let shop = Workshop { plan, files, reader, progress, tallies: Mutex::default(), first_part };
+    let shop = Workshop { files, reader, progress, tallies: Mutex::default(), first_part };
     in_order(jobs.len(), progress, |at| shop.run(&jobs[at]))?;
     let tallies = shop.tallies.into_inner().expect("no worker panicked");
     let problems = overflows(plan, &tallies);
@@ -180,8 +189,9 @@ impl Workshop<'_> {
     fn piece(&self, output: usize, tensor: &Tensor, program: &Program, state: &State, range: Range<u64>) -> Result<(), Problem> {
         let size = tensor.dtype.bytes();
         let (at, len) = (range.start * size, (range.end - range.start) * size);
-        let tally = with_scratch(len as usize, |scratch, bytes| {
-            let tally = program.evaluate(range, state, &self.reader, scratch, bytes)?;
+        let tally = with_buffers(len as usize, |buffers| {
+            let bytes = &mut buffers.bytes[..len as usize];
+            let tally = program.evaluate(range, state, &self.reader, &mut buffers.scratch, bytes)?;
             self.part(output, tensor).write_at(tensor.offset + at, bytes)?;
             Ok::<Tally, Problem>(tally)
         })?;
@@ -198,8 +208,9 @@ impl Workshop<'_> {
     fn gather(&self, output: usize, tensor: &Tensor, load: &crate::tile::Load, range: Range<u64>) -> Result<(), Problem> {
         let size = tensor.dtype.bytes();
         let (at, len) = (range.start * size, (range.end - range.start) * size);
-        with_scratch(len as usize, |scratch, bytes| {
-            scratch.gather(load, range.start, &self.reader, bytes)?;
+        with_buffers(len as usize, |buffers| {
+            let bytes = &mut buffers.bytes[..len as usize];
+            buffers.mover.gather(load, range.start, &self.reader, bytes)?;
             self.part(output, tensor).write_at(tensor.offset + at, bytes)
         })?;
         self.progress.add(len);
@@ -207,16 +218,16 @@ impl Workshop<'_> {
     }
 }
 
-/// Hands out the worker's own buffers.  A worker that waits for others inside a job may be given another job: that one
-/// gets buffers of its own.
-fn with_scratch<T>(len: usize, work: impl FnOnce(&mut Scratch, &mut [u8]) -> T) -> T {
-    SCRATCH.with(|cell| match cell.try_borrow_mut() {
+/// Hands out the worker's own buffers, `bytes` with at least `len` bytes.  A worker that waits for others inside a job
+/// may be given another job meanwhile: that one gets buffers of its own.
+fn with_buffers<T>(len: usize, work: impl FnOnce(&mut Buffers) -> T) -> T {
+    BUFFERS.with(|cell| match cell.try_borrow_mut() {
         Ok(mut own) => {
-            let (scratch, bytes) = &mut *own;
-            bytes.resize(len.max(bytes.len()), 0);
-            work(scratch, &mut bytes[..len])
+            let size = len.max(own.bytes.len());
+            own.bytes.resize(size, 0);
+            work(&mut own)
         }
-        Err(_) => work(&mut Scratch::default(), &mut vec![0; len]),
+        Err(_) => work(&mut Buffers { bytes: vec![0; len], ..Buffers::default() }),
     })
 }
 
@@ -230,8 +241,8 @@ pub fn reduce<F: Fetch<Error = Problem>>(program: &Program, fetch: &F) -> Result
             .into_par_iter()
             .map(|group| {
                 let blocks = group * BLOCKS_AT_ONCE..((group + 1) * BLOCKS_AT_ONCE).min(program.blocks());
-                with_scratch(0, |scratch, _| {
-                    blocks.map(|block| program.reduce(stage, block, &state, fetch, scratch)).collect()
+                with_buffers(0, |buffers| {
+                    blocks.map(|block| program.reduce(stage, block, &state, fetch, &mut buffers.scratch)).collect()
                 })
             })
             .collect::<Result<_, Problem>>()?;

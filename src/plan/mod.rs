@@ -19,6 +19,7 @@ pub use memory::peak_bytes;
 pub use print::bytes_text;
 pub use print::form_text;
 pub use print::print;
+pub use print::shortened;
 
 use crate::graph::Graph;
 use crate::hir::InputId;

@@ -9,6 +9,7 @@
 mod builder;
 mod cast;
 mod load;
+mod mover;
 mod program;
 mod real;
 mod run;
@@ -17,6 +18,7 @@ mod scalar;
 pub use builder::Builder;
 pub use load::Fetch;
 pub use load::Load;
+pub use mover::Mover;
 pub use program::Binary;
 pub use program::Node;
 pub use program::NodeId;
