@@ -7,8 +7,11 @@ mod build;
 mod check;
 mod completions;
 mod explain;
+mod fmt;
 mod graph;
+mod inspect;
 mod methods;
+mod new;
 mod plan;
 mod recipe;
 mod test;
@@ -24,7 +27,7 @@ use ui::Ui;
 const STACK_BYTES: usize = 512 << 20;
 
 /// How a verb ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
     Good,
     /// An assert, `fmt --check` and the like.
@@ -89,8 +92,11 @@ enum Verb {
     Check(check::Args),
     Completions(completions::Args),
     Explain(explain::Args),
+    Fmt(fmt::Args),
     Graph(graph::Args),
+    Inspect(inspect::Args),
     Methods(methods::Args),
+    New(new::Args),
     Plan(plan::Args),
     Test(test::Args),
 }
@@ -129,8 +135,11 @@ fn work() -> Exit {
         Verb::Check(args) => check::run(&args, &ui),
         Verb::Completions(args) => completions::run(&args, &ui),
         Verb::Explain(args) => explain::run(&args, &ui),
+        Verb::Fmt(args) => fmt::run(&args, &ui),
         Verb::Graph(args) => graph::run(&args, &ui),
+        Verb::Inspect(args) => inspect::run(&args, &ui),
         Verb::Methods(args) => methods::run(&args, &ui),
+        Verb::New(args) => new::run(&args, &ui),
         Verb::Plan(args) => plan::run(&args, &ui),
         Verb::Test(args) => test::run(&args, &ui),
     }

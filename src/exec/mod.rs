@@ -7,6 +7,7 @@ mod claims;
 mod error;
 mod jobs;
 mod progress;
+pub mod stats;
 
 pub use claims::ClaimReport;
 pub use progress::Progress;
