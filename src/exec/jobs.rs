@@ -13,7 +13,6 @@ use crate::plan::Work;
 use crate::store::Part;
 use crate::tile::BLOCK;
 use crate::tile::Fetch;
-use crate::tile::Mover;
 use crate::tile::Program;
 use crate::tile::Scratch;
 use crate::tile::State;
@@ -59,7 +58,6 @@ struct Workshop<'w> {
 #[derive(Default)]
 struct Buffers {
     scratch: Scratch,
-    mover: Mover,
     /// Bytes of a result on their way to the file.
     bytes: Vec<u8>,
 }
@@ -164,8 +162,9 @@ impl Workshop<'_> {
                 self.files.inputs.copy(*file, *from, *len, &self.files.parts[*part], *to, &progress)
             }
             Job::Piece { output, tensor, range } => match &tensor.work {
-                Work::Compute { program, .. } => self.piece(*output, tensor, program, &program.start(), range.clone()),
-                Work::Gather(load) => self.gather(*output, tensor, load, range.clone()),
+                Work::Compute { program, .. } | Work::Gather(program) => {
+                    self.piece(*output, tensor, program, &program.start(), range.clone())
+                }
                 Work::Copy { .. } => unreachable!("copies are jobs of their own"),
             },
             Job::Staged { output, tensor } => self.staged(*output, tensor),
@@ -200,19 +199,6 @@ impl Workshop<'_> {
             let sum = tallies.entry((output, tensor.offset + ((tensor.part as u64) << 48))).or_default();
             *sum = sum.merge(tally);
         }
-        self.progress.add(len);
-        Ok(())
-    }
-
-    /// Moves some elements that lie in another order.
-    fn gather(&self, output: usize, tensor: &Tensor, load: &crate::tile::Load, range: Range<u64>) -> Result<(), Problem> {
-        let size = tensor.dtype.bytes();
-        let (at, len) = (range.start * size, (range.end - range.start) * size);
-        with_buffers(len as usize, |buffers| {
-            let bytes = &mut buffers.bytes[..len as usize];
-            buffers.mover.gather(load, range.start, &self.reader, bytes)?;
-            self.part(output, tensor).write_at(tensor.offset + at, bytes)
-        })?;
         self.progress.add(len);
         Ok(())
     }

@@ -28,7 +28,6 @@ use crate::tensor::Dtype;
 use crate::tensor::FileInfo;
 use crate::tensor::Shape;
 use crate::text::Site;
-use crate::tile::Load;
 use crate::tile::Program;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,7 +44,7 @@ pub struct Facts {
 /// Everything a build does.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Input files; [`Load::file`] counts them first, then the parts of all outputs.
+    /// Input files; `tile::Load::file` counts them first, then the parts of all outputs.
     pub files: Vec<FileInfo>,
     pub outputs: Vec<Output>,
     pub checks: Vec<EqualCheck>,
@@ -114,7 +113,7 @@ pub enum Work {
     /// They are moved.
     Copy { file: usize, offset: u64 },
     /// They are moved one by one, because the layouts differ in order.
-    Gather(Load),
+    Gather(Box<Program>),
     /// They are computed.
     Compute {
         program: Box<Program>,

@@ -186,7 +186,7 @@ pub fn read_bytes(recipe: &Recipe, plan: &Plan) -> Vec<(u64, u64)> {
     for tensor in plan.outputs.iter().flat_map(|output| &output.tensors) {
         match &tensor.work {
             Work::Copy { file, .. } => out[of_file[*file]].0 += tensor.len,
-            Work::Gather(load) => out[of_file[load.file]].0 += tensor.len,
+            Work::Gather(program) => out[of_file[program.loads[0].file]].0 += tensor.len,
             Work::Compute { program, .. } => {
                 let passes = program.stages as u64 + 1;
                 for load in &program.loads {

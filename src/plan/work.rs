@@ -126,10 +126,13 @@ impl<'r> Maker<'r> {
             let load = self.load(input, name, &target.ops);
             let same_values = undone(load.affine, target.affine);
             if load.dtype == *dtype && same_values {
-                return match load.view.is_contiguous() {
-                    true => Work::Copy { file: load.file, offset: load.offset },
-                    false => Work::Gather(Load { affine: Affine::IDENTITY, ..load }),
-                };
+                if let Some(offset) = load.contiguous_offset() {
+                    return Work::Copy { file: load.file, offset };
+                }
+                // A load in its own type is moved by the interpreter, bit by bit.
+                let mut builder = Builder::new(load.view.shape.clone());
+                let node = builder.load(Load { affine: Affine::IDENTITY, ..load });
+                return Work::Gather(Box::new(builder.finish(node, *dtype, false)));
             }
         }
         let program = self.program(op.inputs[0], target, *dtype, *overflow);

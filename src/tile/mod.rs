@@ -8,17 +8,19 @@
 
 mod builder;
 mod cast;
+mod gather;
+mod kernels;
 mod load;
-mod mover;
+mod ops;
 mod program;
 mod real;
 mod run;
 mod scalar;
+mod stored;
 
 pub use builder::Builder;
 pub use load::Fetch;
 pub use load::Load;
-pub use mover::Mover;
 pub use program::Binary;
 pub use program::Node;
 pub use program::NodeId;
