@@ -1,6 +1,7 @@
 //! What is to be printed, with the places where a line may break, and the printer that chooses among them.
 
 use super::trivia::Gaps;
+use super::trivia::Open;
 
 /// Columns of a line.
 pub const WIDTH: usize = 100;
@@ -22,7 +23,7 @@ pub enum Doc<'a> {
     IfBroken(&'static str),
     /// A place where a line may break, and where the comments of a gap are printed.
     Line(Line),
-    /// Lines inside are one level deeper.
+    /// Lines inside are one level deeper, where the group around is broken.
     Indent(Box<Doc<'a>>),
     Group(Group<'a>),
     Match(Vec<Arm<'a>>, Line),
@@ -48,6 +49,8 @@ pub enum Role {
     Close,
     /// Before an operator.
     Operator,
+    /// Between numbers of a list: as many stand on a line as fit.
+    Fill,
 }
 
 /// Line breaks that are taken all or none.
@@ -82,20 +85,20 @@ impl<'a> Doc<'a> {
     }
 
     /// Every gap that can hold comments, in the order of the text.
-    pub fn gaps(&self, out: &mut Vec<usize>) {
+    pub fn gaps(&self, out: &mut Vec<Open>) {
         match self {
             Doc::Text(_) | Doc::IfBroken(_) => {}
             Doc::Many(parts) => parts.iter().for_each(|part| part.gaps(out)),
-            Doc::Line(line) => out.push(line.gap),
+            Doc::Line(line) => out.push(Open { gap: line.gap, operator: line.role == Role::Operator }),
             Doc::Indent(inner) => inner.gaps(out),
             Doc::Group(group) => group.doc.gaps(out),
             Doc::Match(arms, close) => {
                 for arm in arms {
-                    out.push(arm.line.gap);
+                    out.push(Open { gap: arm.line.gap, operator: false });
                     arm.head.gaps(out);
                     arm.value.gaps(out);
                 }
-                out.push(close.gap);
+                out.push(Open { gap: close.gap, operator: false });
             }
         }
     }
@@ -261,10 +264,12 @@ impl<'g> Printer<'g> {
                 Task::Text(text) => self.text(text),
                 Task::Pad(blanks) => (0..blanks).for_each(|_| self.text(" ")),
                 Task::Line(line) | Task::Doc(Doc::Line(line)) => {
-                    if broken { self.line(line, indent) } else { self.text(line.flat) }
+                    let breaks = broken && (line.role != Role::Fill || self.ends_fill(line, &todo));
+                    if breaks { self.line(line, indent) } else { self.text(line.flat) }
                 }
                 Task::Doc(Doc::Group(group)) => {
-                    let flat = !group.forced && self.fits(&todo, Todo { indent, broken: false, task });
+                    let inside = Todo { indent, broken: false, task: Task::Doc(&group.doc) };
+                    let flat = !group.forced && self.fits(&todo, vec![inside], 0);
                     todo.push(Todo { indent, broken: !flat, task: Task::Doc(&group.doc) });
                 }
                 Task::Doc(Doc::Text(text)) => self.text(text),
@@ -280,7 +285,7 @@ impl<'g> Printer<'g> {
             if comment.own_line {
                 let may_be_blank = match line.role {
                     Role::First => at > 0,
-                    Role::Between | Role::Close => true,
+                    Role::Between | Role::Fill | Role::Close => true,
                     Role::Operator => false,
                 };
                 if comment.blank_before && may_be_blank {
@@ -294,7 +299,7 @@ impl<'g> Printer<'g> {
         }
         let may_be_blank = match line.role {
             Role::First => !comments.is_empty(),
-            Role::Between => true,
+            Role::Between | Role::Fill => true,
             Role::Close | Role::Operator => false,
         };
         if self.gaps.has_blank(line.gap) && may_be_blank {
@@ -303,12 +308,16 @@ impl<'g> Printer<'g> {
         self.newline(if line.role == Role::Close { indent - INDENT } else { indent });
     }
 
-    /// Whether a group, and what follows it up to the next line break, fits on the line.
-    fn fits(&self, rest: &[Todo], group: Todo) -> bool {
-        let Some(mut left) = WIDTH.checked_sub(self.column) else { return false };
+    /// Whether the line is full before the next number, or a comment or a blank line of the user ends it.
+    fn ends_fill(&self, line: &Line, rest: &[Todo]) -> bool {
+        let is_empty = self.gaps.comments(line.gap).is_empty() && !self.gaps.has_blank(line.gap);
+        !is_empty || !self.fits(rest, vec![], line.flat.len())
+    }
+
+    /// Whether some pieces, and what follows them up to the next line break, fit on the line.
+    fn fits<'d>(&self, rest: &[Todo<'d>], mut todo: Vec<Todo<'d>>, taken: usize) -> bool {
+        let Some(mut left) = WIDTH.checked_sub(self.column + taken) else { return false };
         let mut rest = rest.iter().rev();
-        let Task::Doc(Doc::Group(Group { doc, .. })) = group.task else { return false };
-        let mut todo = vec![Todo { task: Task::Doc(doc), ..group }];
         loop {
             let Some(next) = todo.pop().or_else(|| rest.next().copied()) else { return true };
             let taken = match next.task {
@@ -346,7 +355,7 @@ fn unfold<'d>(whole: Todo<'d>, todo: &mut Vec<Todo<'d>>) {
             }
         }
         Doc::Many(parts) => parts.iter().rev().for_each(|part| push(indent, broken, Task::Doc(part))),
-        Doc::Indent(inner) => push(indent + INDENT, broken, Task::Doc(inner)),
+        Doc::Indent(inner) => push(if broken { indent + INDENT } else { indent }, broken, Task::Doc(inner)),
         Doc::Match(arms, close) => {
             let inner = indent + INDENT;
             push(indent, true, Task::Text("}"));

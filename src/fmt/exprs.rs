@@ -41,12 +41,23 @@ fn level(op: BinaryOp) -> Level {
     }
 }
 
+fn is_number(item: &ListItem) -> bool {
+    let mut value = &item.value;
+    if let ExprKind::Unary(UnaryOp::Neg, inner) = &value.kind {
+        value = inner;
+    }
+    item.key.is_none() && matches!(value.kind, ExprKind::Number(_))
+}
+
 impl<'a> Rules<'a> {
     pub fn expr(&mut self, expr: &'a Expr) -> Doc<'a> {
         match &expr.kind {
             ExprKind::Number(_) | ExprKind::Text(_) | ExprKind::Bool(_) | ExprKind::Coord(_) => self.take(),
             ExprKind::Name(path) => self.path(path),
-            ExprKind::List(items) => self.list(items, ["", ""], Self::list_item),
+            ExprKind::List(items) => {
+                let between = if items.iter().all(is_number) { Role::Fill } else { Role::Between };
+                self.separated(items, ["", ""], between, Self::list_item)
+            }
             ExprKind::Match(arms) => self.matching(arms, Self::expr),
             ExprKind::Call(call) => self.call(call),
             ExprKind::Paren(inner) => Doc::Many(vec![self.take(), self.expr(inner), self.take()]),

@@ -21,6 +21,7 @@ use crate::syntax::Parsed;
 use crate::text::Source;
 use doc::Printer;
 use rules::Rules;
+use trivia::Open;
 
 /// The recipe in its canonical layout.
 ///
@@ -50,11 +51,11 @@ fn layout(source: &Source, parsed: &Parsed) -> Option<String> {
     }
     let mut open = vec![];
     for statement in &statements {
-        open.push(statement.gap);
+        open.push(Open { gap: statement.gap, operator: false });
         statement.doc.gaps(&mut open);
     }
-    open.push(tokens.len());
-    if !open.is_sorted_by(|one, next| one < next) {
+    open.push(Open { gap: tokens.len(), operator: false });
+    if !open.is_sorted_by(|one, next| one.gap < next.gap) {
         return None;
     }
     gaps.settle(&open, &rules.commas);

@@ -172,7 +172,18 @@ impl<'a> Rules<'a> {
     pub fn list<T>(
         &mut self,
         items: &'a [T],
+        blanks: [&'static str; 2],
+        item: impl FnMut(&mut Self, &'a T) -> Doc<'a>,
+    ) -> Doc<'a> {
+        self.separated(items, blanks, Role::Between, item)
+    }
+
+    /// Items between brackets, with the role of the lines between them.
+    pub fn separated<T>(
+        &mut self,
+        items: &'a [T],
         [first, last]: [&'static str; 2],
+        between: Role,
         mut item: impl FnMut(&mut Self, &'a T) -> Doc<'a>,
     ) -> Doc<'a> {
         let open = self.take();
@@ -180,7 +191,7 @@ impl<'a> Rules<'a> {
         for (at, value) in items.iter().enumerate() {
             inner.push(match at {
                 0 => self.line(first, Role::First),
-                _ => self.line(" ", Role::Between),
+                _ => self.line(" ", between),
             });
             inner.push(item(self, value));
             inner.push(if at + 1 < items.len() { Doc::Text(",") } else { Doc::IfBroken(",") });

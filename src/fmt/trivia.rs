@@ -25,6 +25,14 @@ struct Gap<'a> {
     blank: bool,
 }
 
+/// A gap that can be printed as a line break.
+#[derive(Clone, Copy, Debug)]
+pub struct Open {
+    pub gap: usize,
+    /// It stands before an operator.
+    pub operator: bool,
+}
+
 /// The gaps of a text.
 pub struct Gaps<'a> {
     gaps: Vec<Gap<'a>>,
@@ -76,15 +84,17 @@ impl<'a> Gaps<'a> {
         self.gaps.iter().flat_map(|gap| gap.comments.iter().map(|comment| comment.text))
     }
 
-    /// Moves comments so that only the gaps `open` (ascending, the last gap among them) hold any.
+    /// Moves comments so that only the open gaps (ascending, the last gap among them) hold any.
     ///
-    /// A comment behind a token moves on to the next open gap, where it stands behind a token again; one on a line of
-    /// its own moves back to the gap before, and takes along what comes before it.  A comment before a comma (`commas`)
-    /// always moves on: the comma is printed right behind its item.
-    pub fn settle(&mut self, open: &[usize], commas: &[usize]) {
+    /// A comment behind a token moves on to the next open gap, where it stands behind a token again; it passes over
+    /// operators, which would need a line for it.  One on a line of its own moves back to the gap before, and takes
+    /// along what comes before it.  A comment before a comma (`commas`) always moves on: the comma is printed right
+    /// behind its item.
+    pub fn settle(&mut self, open: &[Open], commas: &[usize]) {
         let mut previous = 0;
-        for &next in open {
-            let (mut back, mut on): (Vec<Comment>, Vec<Comment>) = (vec![], vec![]);
+        let mut on: Vec<Comment> = vec![];
+        for &Open { gap: next, operator } in open {
+            let mut back: Vec<Comment> = vec![];
             for at in previous + 1..next {
                 let mut comments = std::mem::take(&mut self.gaps[at].comments);
                 if commas.binary_search(&at).is_err()
@@ -96,9 +106,12 @@ impl<'a> Gaps<'a> {
                 on.append(&mut comments);
             }
             self.move_back(previous, back);
-            on.append(&mut self.gaps[next].comments);
-            self.gaps[next].comments = on;
             previous = next;
+            if operator && self.gaps[next].comments.is_empty() {
+                continue;
+            }
+            on.append(&mut self.gaps[next].comments);
+            self.gaps[next].comments = std::mem::take(&mut on);
         }
         // The first of a gap may stand behind a token; each other one needs a line, since a comment ends only there.
         for gap in &mut self.gaps {

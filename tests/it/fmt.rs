@@ -155,8 +155,6 @@ fn gap(out: &mut String, random: &mut Random, comments: usize, number: &mut usiz
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
     #[test]
     fn laws_hold(seed: u64, depth in 3usize..24) {
         let grammar = Grammar::read();
