@@ -17,6 +17,7 @@ mod json;
 mod open;
 mod part;
 mod place;
+mod sheet;
 mod shown;
 mod sigbus;
 mod sniff;
