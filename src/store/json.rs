@@ -294,29 +294,23 @@ impl<R: Read> Json<R> {
         let mut first = true;
         loop {
             // A value, or the end of a bracket.
-            match open.last() {
-                Some(b'{') => {
-                    if !self.member(&mut first)? {
-                        open.pop();
-                        first = false;
-                        if open.is_empty() {
-                            return Ok(());
-                        }
-                        continue;
-                    }
-                    self.key(limit)?;
+            let inner = open.last().copied();
+            let more = match inner {
+                Some(b'{') => self.member(&mut first)?,
+                Some(_) => self.item(&mut first)?,
+                None => true,
+            };
+            if !more {
+                open.pop();
+                first = false;
+                if open.is_empty() {
+                    return Ok(());
                 }
-                Some(_) => {
-                    if !self.item(&mut first)? {
-                        open.pop();
-                        first = false;
-                        if open.is_empty() {
-                            return Ok(());
-                        }
-                        continue;
-                    }
-                }
-                None => {}
+                continue;
+            }
+            if inner == Some(b'{') {
+                self.read_string(limit)?;
+                self.mark(b':')?;
             }
             match self.peek_mark()? {
                 Some(mark @ (b'{' | b'[')) => {

@@ -24,6 +24,8 @@ mod sniff;
 mod stage;
 mod stale;
 mod sys;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use inputs::Inputs;
