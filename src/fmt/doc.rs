@@ -167,12 +167,10 @@ fn width(text: &str) -> usize {
 fn align(arms: &mut [Arm], gaps: &Gaps) {
     let mut start = 0;
     while start < arms.len() {
-        let after = arms[start + 1..].iter().position(|arm| gaps.has_blank(arm.line.gap));
+        let after = arms[start + 1..].iter().position(|arm| gaps.has_any_blank(arm.line.gap));
         let end = after.map_or(arms.len(), |at| start + 1 + at);
-        let widths: Vec<Option<usize>> = arms[start..end]
-            .iter()
-            .map(|arm| arm.head.flat_width().filter(|width| *width <= WIDEST_ALIGNED))
-            .collect();
+        let widths: Vec<Option<usize>> =
+            arms[start..end].iter().map(|arm| arm.head.flat_width().filter(|width| *width <= WIDEST_ALIGNED)).collect();
         let column = widths.iter().flatten().copied().max().unwrap_or(0);
         for (arm, width) in arms[start..end].iter_mut().zip(widths) {
             arm.pad = width.map_or(0, |width| column - width) + APART.len();

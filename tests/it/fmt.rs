@@ -156,7 +156,7 @@ fn gap(out: &mut String, random: &mut Random, comments: usize, number: &mut usiz
 
 proptest! {
     #[test]
-    fn laws_hold(seed: u64, depth in 3usize..24) {
+    fn laws_hold(seed: u64, depth in 8usize..36) {
         let grammar = Grammar::read();
         let mut random = Random(seed);
         let (tokens, _) = grammar.sentence(&mut random, depth);
