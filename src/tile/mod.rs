@@ -54,4 +54,4 @@ impl Tally {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

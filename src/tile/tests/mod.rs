@@ -1,10 +1,9 @@
 //! Programs against a naive reading: one element at a time, numbers as f64, rounding by division.
 
 mod casts;
-mod goldens;
-mod methods;
+pub mod goldens;
 mod ops;
-mod reductions;
+pub mod reductions;
 mod views;
 
 use super::Binary;

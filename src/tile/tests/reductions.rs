@@ -98,7 +98,8 @@ fn stages_follow_each_other() {
     let centred: Vec<f32> = x.iter().map(|x| *x as f32 + mean as f32).collect();
     let squares: Vec<f64> = centred.iter().map(|x| f64::from(*x) * f64::from(*x)).collect();
     let length = sum(&squares).sqrt() as f32;
-    let expected: Vec<u8> = centred.iter().zip(&x).flat_map(|(c, x)| (length * (c * *x as f32)).to_le_bytes()).collect();
+    let expected: Vec<u8> =
+        centred.iter().zip(&x).flat_map(|(c, x)| (length * (c * *x as f32)).to_le_bytes()).collect();
     for range in [1000, 65_536, 1 << 40] {
         assert!(super::run(&program, &memory, range).0 == expected, "ranges of {range}");
     }
