@@ -133,3 +133,42 @@ fn numbers_are_not_written_as_integers() {
     let tally = cast::encode(Dtype::I64, &[1f32, 2.0], &mut out, false, |_| true);
     assert_eq!((tally.overflows, out), (2, [0; 16]));
 }
+
+/// The least number that the type cannot hold, and the one before it.
+#[track_caller]
+fn check_edge(dtype: Dtype, least: f64, largest: f64) {
+    for sign in [1.0, -1.0] {
+        let values = [least.next_down() * sign, least * sign];
+        let mut out = vec![0; 2 * dtype.bytes() as usize];
+        let tally = cast::encode(dtype, &values, &mut out, false, |_| true);
+        assert_eq!((tally.overflows, tally.largest), (1, least), "{dtype}");
+        assert_eq!(value(dtype, bits(dtype, &out, 0)), largest * sign);
+        assert_eq!(value(dtype, bits(dtype, &out, 1)), f64::INFINITY * sign);
+        let tally = cast::encode(dtype, &values, &mut out, true, |_| true);
+        assert_eq!(tally.overflows, 0);
+        assert_eq!(value(dtype, bits(dtype, &out, 1)), largest * sign);
+    }
+    let short = [least as f32];
+    if f64::from(short[0]) == least {
+        let mut out = vec![0; dtype.bytes() as usize];
+        assert_eq!(cast::encode(dtype, &short, &mut out, false, |_| true).overflows, 1);
+        assert_eq!(cast::encode(dtype, &[short[0].next_down()], &mut out, false, |_| true).overflows, 0);
+    }
+}
+
+#[test]
+fn overflow_begins_half_way_to_the_next_power() {
+    check_edge(Dtype::F16, 65520.0, 65504.0);
+    check_edge(Dtype::BF16, 2f64.powi(128) - 2f64.powi(119), 2f64.powi(128) - 2f64.powi(120));
+    check_edge(Dtype::F32, 2f64.powi(128) - 2f64.powi(103), f64::from(f32::MAX));
+}
+
+/// An infinite input is no overflow.
+#[test]
+fn infinities_pass() {
+    for dtype in FLOATS {
+        let mut out = vec![0; 2 * dtype.bytes() as usize];
+        let tally = cast::encode(dtype, &[f32::INFINITY, 1.0], &mut out, false, |at| at != 0);
+        assert_eq!((tally.overflows, value(dtype, bits(dtype, &out, 0))), (0, f64::INFINITY), "{dtype}");
+    }
+}

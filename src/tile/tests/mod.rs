@@ -170,7 +170,7 @@ pub fn numbers(dtype: Dtype, count: usize, seed: u64, wild: bool) -> Vec<u8> {
     for at in 0..count {
         let word = random.next();
         // The special ones at places that differ from seed to seed, so that they meet others.
-        let bits = if word % 11 == 0 {
+        let bits = if word.is_multiple_of(11) {
             all[(at + word as usize / 11) % all.len()]
         } else {
             let exponent = (one >> mantissa_bits) - 8 + (word >> 56) % 11;

@@ -9,6 +9,7 @@ use crate::tensor::Dtype;
 use crate::tensor::View;
 use crate::tensor::elems;
 use crate::tile::Builder;
+use crate::tile::Fetch;
 use crate::tile::Load;
 use crate::tile::Share;
 use std::sync::atomic::Ordering;
@@ -167,5 +168,40 @@ fn strips_are_told_apart() {
         let mut out = [0; 128];
         let Ok(_) = program.evaluate(0..128, &program.start(), &memory, &mut scratch, &mut out);
         assert_eq!(out.to_vec(), naive(&view, 1, &memory.files[file][offset as usize..]));
+    }
+}
+
+/// Fails on the second file.
+struct Broken(Memory);
+
+impl Fetch for Broken {
+    type Error = u64;
+
+    fn fetch(&self, file: usize, offset: u64, dst: &mut [u8]) -> Result<(), u64> {
+        if file == 1 {
+            return Err(offset);
+        }
+        let Ok(()) = self.0.fetch(file, offset, dst);
+        Ok(())
+    }
+}
+
+/// The error of a file comes through, and the worker goes on with others.
+#[test]
+fn errors_of_files_come_through() {
+    let memory = Broken(Memory::new(vec![vec![1; 128], vec![]]));
+    let mut scratch = crate::tile::Scratch::default();
+    for view in [View::contiguous(&[8, 16]), permuted(&[16, 8], &[1, 0], &[])] {
+        for file in [0, 1, 0] {
+            let load = |file| Load { file, offset: 0, dtype: Dtype::U8, view: view.clone(), affine: Affine::IDENTITY };
+            let mut b = Builder::new(view.shape.clone());
+            let (x, y) = (b.load(load(0)), b.load(load(file)));
+            let sum = b.linear(&[(Share::Const(1.0), x), (Share::Const(1.0), y)]);
+            let program = b.finish(sum, Dtype::F32, false);
+            let mut out = [0; 512];
+            let done = program.evaluate(0..128, &program.start(), &memory, &mut scratch, &mut out);
+            assert_eq!(done.is_ok(), file == 0);
+            assert!(file != 0 || out == *2f32.to_le_bytes().repeat(128));
+        }
     }
 }
