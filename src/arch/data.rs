@@ -161,10 +161,9 @@ impl Layout {
         keys.iter().find_map(|&at| self.keys[at].name.solve(numbers).map(|binding| (&self.keys[at], binding)))
     }
 
-    /// Whether the layout, or its family under canonical names, knows a stored name.
-    pub fn knows(&self, name: &str, family: &Family) -> bool {
-        let (bones, numbers) = skeleton(name);
-        self.key(&bones, &numbers).is_some() || (self.canonical_names && family.rule(&bones, &numbers).is_some())
+    /// Whether the layout, or its family under canonical names, knows a stored name, given as skeleton and numbers.
+    pub fn knows(&self, bones: &str, numbers: &[i64], family: &Family) -> bool {
+        self.key(bones, numbers).is_some() || (self.canonical_names && family.rule(bones, numbers).is_some())
     }
 
     /// Where this layout stores a canonical tensor; `numbers` are those that only stored names hold.

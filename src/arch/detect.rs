@@ -14,6 +14,7 @@ use super::fix::Fix;
 use super::generic;
 use super::near;
 use super::template::Binding;
+use super::template::Template;
 use super::template::skeleton;
 use crate::diag::Code;
 use crate::diag::Problem;
@@ -24,6 +25,7 @@ use crate::tensor::Entry;
 use crate::tensor::Header;
 use crate::tensor::View;
 use crate::tensor::shape_text;
+use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -44,7 +46,7 @@ pub fn detect(header: &Header, own: Option<&Architecture>, forced: Option<&str>)
         None => {
             let names = Names::of(header);
             match data::layouts().iter().find(|layout| claims(layout, &names)) {
-                Some(layout) => through(header, layout, data::family_of(layout)),
+                Some(layout) => through(header, &names, layout, data::family_of(layout)),
                 None => {
                     let mut canon = generic::canon(header);
                     canon.remarks.extend(near::layout(header, &names));
@@ -71,6 +73,8 @@ fn unknown_layout(id: &str) -> Problem {
 /// The names of a header, as they are and as skeletons.
 pub struct Names<'h> {
     whole: HashSet<&'h str>,
+    /// Skeleton and numbers per name, in order.
+    pub parts: Vec<(String, SmallVec<[i64; 4]>)>,
     skeletons: HashSet<String>,
 }
 
@@ -79,14 +83,19 @@ impl<'h> Names<'h> {
         Names::from(header.entries.iter().map(|entry| entry.name.as_str()))
     }
 
-    pub fn from(names: impl Iterator<Item = &'h str>) -> Names<'h> {
-        let whole: HashSet<&str> = names.collect();
-        let skeletons = whole.iter().map(|name| skeleton(name).0).collect();
-        Names { whole, skeletons }
+    pub fn from(names: impl Iterator<Item = &'h str> + Clone) -> Names<'h> {
+        let parts: Vec<_> = names.clone().map(skeleton).collect();
+        let mut skeletons: HashSet<String> = HashSet::new();
+        for (bones, _) in &parts {
+            if !skeletons.contains(bones) {
+                skeletons.insert(bones.clone());
+            }
+        }
+        Names { whole: names.collect(), parts, skeletons }
     }
 
     /// Whether a name of the template is there.
-    pub fn have(&self, template: &super::template::Template) -> bool {
+    pub fn have(&self, template: &Template) -> bool {
         match template.fill(&[]) {
             Some(literal) => self.whole.contains(literal.as_str()),
             None => self.skeletons.contains(&template.skeleton),
@@ -100,7 +109,7 @@ pub fn claims(layout: &Layout, names: &Names) -> bool {
 
 /// A header through a layout that the recipe names.
 fn named(header: &Header, layout: &Layout, family: &Family) -> Result<Canon, Problem> {
-    let canon = through(header, layout, family)?;
+    let canon = through(header, &Names::of(header), layout, family)?;
     if canon.unknown.len() < header.entries.len() || header.entries.is_empty() {
         return Ok(canon);
     }
@@ -131,13 +140,13 @@ pub struct Found {
     primary: bool,
 }
 
-fn through(header: &Header, layout: &Layout, family: &Family) -> Result<Canon, Problem> {
+fn through(header: &Header, names: &Names, layout: &Layout, family: &Family) -> Result<Canon, Problem> {
     let mut found: Vec<Found> = vec![];
     let mut unknown = vec![];
     for (at, entry) in header.entries.iter().enumerate() {
-        let (bones, numbers) = skeleton(&entry.name);
+        let (bones, numbers) = &names.parts[at];
         let mut none = true;
-        if let Some((key, binding)) = layout.key(&bones, &numbers) {
+        if let Some((key, binding)) = layout.key(bones, numbers) {
             for (which, name) in key.canonical.iter().enumerate() {
                 let Some(name) = name.fill(&binding) else { continue };
                 let rule = family.rule_of(&name);
@@ -148,7 +157,7 @@ fn through(header: &Header, layout: &Layout, family: &Family) -> Result<Canon, P
             }
         }
         if none {
-            let rule = if layout.canonical_names { family.rule(&bones, &numbers) } else { None };
+            let rule = if layout.canonical_names { family.rule(bones, numbers) } else { None };
             if rule.is_none() {
                 unknown.push(at);
             }
@@ -162,7 +171,7 @@ fn through(header: &Header, layout: &Layout, family: &Family) -> Result<Canon, P
         right_rank(tensor, family, header)?;
     }
     let layers = layers(&found, family);
-    let remark = near::lacking(&found, layout, family, &Names::of(header));
+    let remark = near::lacking(&found, layout, family, names);
     let tensors: Vec<CanonTensor> = found
         .into_iter()
         .map(|found| {
@@ -313,7 +322,7 @@ fn facts(canon: &Canon, family: &Family, header: &Header) -> Vec<(String, String
 }
 
 fn fact(of: &FactOf, canon: &Canon) -> Option<String> {
-    let fitting = |template: &super::template::Template| {
+    let fitting = |template: &Template| {
         let mut list: Vec<(Binding, &CanonTensor)> = vec![];
         match template.fill(&[]) {
             Some(literal) => {

@@ -225,7 +225,7 @@ impl Reader<'_> {
         let text: &str = word.as_ref();
         let is_name = text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
             && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-        if is_name && Coord::from_text(text).is_none() {
+        if is_name {
             return Some(text.into());
         }
         let plain: String = text
@@ -234,7 +234,8 @@ impl Reader<'_> {
             .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '_' })
             .collect();
         let message = format!("`{}` is no word: patterns cannot say it", text.escape_debug());
-        self.fault("E0435", message, word.span(), "is no word", format!("write `\"{}\"`", format!("a_{plain}")));
+        let start = if plain.starts_with(|c: char| c.is_ascii_digit()) { "_" } else { "" };
+        self.fault("E0435", message, word.span(), "is no word", format!("write `\"{start}{plain}\"`"));
         None
     }
 
@@ -309,8 +310,7 @@ impl Reader<'_> {
 
     fn layout(&mut self, text: LayoutText, family: Option<&Family>) -> Layout {
         let detect = text.detect.iter().filter_map(|name| self.template(name)).collect();
-        let mut layout =
-            Layout::new(text.id.into_inner(), text.family.into_inner(), detect, text.canonical_names);
+        let mut layout = Layout::new(text.id.into_inner(), text.family.into_inner(), detect, text.canonical_names);
         for key in text.key {
             let name = self.template(&key.name);
             let mut canonical = vec![];

@@ -41,7 +41,7 @@ fn prefixed(header: &Header, layout: &Layout) -> Option<Problem> {
 fn partial(header: &Header, names: &Names) -> Option<Problem> {
     for layout in data::layouts() {
         let family = data::family_of(layout);
-        let known = header.entries.iter().filter(|entry| layout.knows(&entry.name, family)).count();
+        let known = names.parts.iter().filter(|(bones, numbers)| layout.knows(bones, numbers, family)).count();
         if known * 2 <= header.entries.len() {
             continue;
         }
