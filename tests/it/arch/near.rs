@@ -125,7 +125,7 @@ fn hostile_headers() {
         format!("synthesis.L{digits}_36_512.weight F32 [1, 1, 1, 1]"),
         "synthesis.L5_0_0.bias F32 [0]".into(),
         "synthesis.L999999999999999999_999999999999999999_1.bias F32 [0]".into(),
-        format!("{} F32 []", ".".repeat(100_000)),
+        format!("{} F32 []", ".".repeat(10_000)),
     ];
     for name in SAMPLES {
         for extra in &extras {
@@ -136,6 +136,10 @@ fn hostile_headers() {
                 assert_eq!(entries.len(), file.entries.len(), "{name} with {extra:.60}");
             }
         }
+        // An empty tensor may have any sizes.
+        let mut file = sample(name);
+        file.entries[0].shape = [1 << 40, 1 << 40, 0].as_slice().into();
+        let _ = arch::detect(&file, None, None);
         // Cut anywhere, too.
         let whole = sample(name);
         for cut in [0, 1, 2, 7, whole.entries.len() / 2, whole.entries.len() - 1] {
