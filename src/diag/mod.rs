@@ -2,10 +2,13 @@
 //! here are only the shape of a problem, the table of codes and the renderers.
 
 pub mod codes;
+mod human;
 pub mod render;
 pub mod suggest;
+mod window;
 
 use crate::text::Site;
+use std::collections::HashMap;
 
 /// A stable code such as `E0302`; the first letter is the severity.  Every code has a row in [`codes::all`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,12 +98,16 @@ impl Problem {
 #[derive(Clone, Debug, Default)]
 pub struct Problems {
     list: Vec<Problem>,
+    /// Where the problems of a code at a place are in the list: a flood must not be compared each with each.
+    places: HashMap<(Code, Option<Site>), Vec<usize>>,
 }
 
 impl Problems {
     /// Adds a problem; an exact repetition is dropped.
     pub fn push(&mut self, problem: Problem) {
-        if !self.list.contains(&problem) {
+        let same_place = self.places.entry((problem.code, problem.site())).or_default();
+        if same_place.iter().all(|&at| self.list[at] != problem) {
+            same_place.push(self.list.len());
             self.list.push(problem);
         }
     }
@@ -131,6 +138,8 @@ impl Problems {
 
 impl From<Problem> for Problems {
     fn from(problem: Problem) -> Self {
-        Problems { list: vec![problem] }
+        let mut problems = Problems::default();
+        problems.push(problem);
+        problems
     }
 }

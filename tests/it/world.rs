@@ -1,1 +1,334 @@
+//! A world without files: headers and recipes written as text or made by rule, for every suite that checks recipes.
+#![allow(dead_code)] // A builder's parts are used by some suites and not by others.
 
+use blend::check;
+use blend::check::Checked;
+use blend::check::Settings;
+use blend::check::World;
+use blend::diag::Code;
+use blend::diag::Problem;
+use blend::tensor::Dtype;
+use blend::tensor::Entry;
+use blend::tensor::FileInfo;
+use blend::tensor::Header;
+use blend::tensor::Shape;
+use blend::text::Sources;
+use std::collections::HashMap;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// A tensor of a fake checkpoint.
+pub type Tensor = (String, Dtype, Vec<u64>);
+
+/// Answers a checker from tables.  Paths are compared as they are joined, so a recipe at base `` names them as written.
+#[derive(Clone, Default)]
+pub struct FakeWorld {
+    pub checkpoints: HashMap<PathBuf, Header>,
+    pub recipes: HashMap<PathBuf, String>,
+    pub architectures: HashMap<PathBuf, String>,
+}
+
+impl FakeWorld {
+    pub fn new() -> FakeWorld {
+        FakeWorld::default()
+    }
+
+    /// What most tests need: generators of 64, 256 and 512 pixels, rosinality's names, StyleGAN3, language models, and
+    /// plain files.  `faces`, `ink` and `pixel` are alike.
+    pub fn full() -> FakeWorld {
+        let mut world = FakeWorld::new();
+        for name in ["faces", "ink", "pixel"] {
+            world = world.with(&format!("{name}.safetensors"), stylegan2(64, 2048, 128, 96, 4));
+        }
+        for name in ["llama", "math", "code"] {
+            world = world.with(&format!("{name}.safetensors"), llama(4, 64, 160, 1000));
+        }
+        world
+            .with("toon.pt", rosinality(64, 2048, 128, 96, 4))
+            .with("narrow.safetensors", stylegan2(64, 1024, 64, 96, 4))
+            .with("small.safetensors", stylegan2(256, 16384, 512, 512, 8))
+            .with("big.safetensors", stylegan2(512, 16384, 512, 512, 8))
+            .with("wide.safetensors", stylegan2(512, 32768, 512, 512, 8))
+            .with("alias.safetensors", stylegan3(8192, 128))
+            .with("alias2.safetensors", stylegan3(8192, 128))
+            .with("deep.safetensors", llama(8, 64, 160, 1000))
+            .text(
+                "plain.safetensors",
+                "enc.0.weight f32 [8,4]\nenc.0.bias f32 [8]\nenc.1.weight f32 [8,8]\nhead f32 [3,8]",
+            )
+            .text(
+                "plain2.safetensors",
+                "enc.0.weight f32 [8,4]\nenc.0.bias f32 [8]\nenc.1.weight f32 [8,8]\nhead f32 [3,8]",
+            )
+            .text(
+                "half.safetensors",
+                "enc.0.weight f16 [8,4]\nenc.0.bias f16 [8]\nenc.1.weight f16 [8,8]\nhead f16 [3,8]",
+            )
+            .text("counted.safetensors", "bn.weight f32 [8]\nbn.num_batches_tracked i64 []\nids i64 [5]")
+            .text("counted2.safetensors", "bn.weight f32 [8]\nbn.num_batches_tracked i64 []\nids i64 [5]")
+            .text("eight.safetensors", "a.weight f8_e4m3 [8,8]\nb.weight f32 [4]")
+            .text("eight2.safetensors", "a.weight f8_e4m3 [8,8]\nb.weight f32 [4]")
+            .text("vae.safetensors", "decoder.weight f32 [8,8]")
+            .text("unet.safetensors", "model.weight f32 [8,8]\nvae.decoder.weight f32 [8,8]")
+    }
+
+    pub fn with(mut self, path: &str, tensors: Vec<Tensor>) -> FakeWorld {
+        self.checkpoints.insert(path.into(), header(path, tensors));
+        self
+    }
+
+    /// A checkpoint as text: `name dtype [sizes]`, one tensor a line.
+    pub fn text(self, path: &str, lines: &str) -> FakeWorld {
+        let tensors = lines.lines().map(str::trim).filter(|line| !line.is_empty()).map(tensor).collect();
+        self.with(path, tensors)
+    }
+
+    /// A recipe for `use`.
+    pub fn recipe(mut self, path: &str, text: &str) -> FakeWorld {
+        self.recipes.insert(path.into(), text.into());
+        self
+    }
+
+    /// An architecture file.
+    pub fn architecture(mut self, path: &str, text: &str) -> FakeWorld {
+        self.architectures.insert(path.into(), text.into());
+        self
+    }
+
+    /// Checks a recipe of this world; its name in diagnostics is `recipe.blend`.
+    pub fn check(&self, text: &str) -> (Checked, Sources) {
+        self.check_with(text, &Settings::default())
+    }
+
+    pub fn check_with(&self, text: &str, settings: &Settings) -> (Checked, Sources) {
+        let mut sources = Sources::default();
+        let root = sources.add("recipe.blend", text).id;
+        let checked = check::recipe(&mut sources, root, Path::new(""), settings, self);
+        (checked, sources)
+    }
+}
+
+fn missing(path: &Path) -> Problem {
+    Problem::new(Code("E0501"), format!("`{}` does not exist", path.display())).help("name a file that exists")
+}
+
+impl World for FakeWorld {
+    fn recipe(&self, path: &Path) -> Result<String, Problem> {
+        self.recipes.get(path).cloned().ok_or_else(|| missing(path))
+    }
+
+    fn architecture(&self, path: &Path) -> Result<String, Problem> {
+        self.architectures.get(path).cloned().ok_or_else(|| missing(path))
+    }
+
+    fn checkpoint(&self, path: &Path) -> Result<Header, Problem> {
+        self.checkpoints.get(path).cloned().ok_or_else(|| missing(path))
+    }
+}
+
+/// `name dtype [sizes]`; a colon after the name may stand.
+#[track_caller]
+pub fn tensor(line: &str) -> Tensor {
+    let (name, rest) = line.split_once(char::is_whitespace).expect("a name, then a type");
+    let (dtype, shape) = rest.trim().split_once(char::is_whitespace).unwrap_or((rest.trim(), "[]"));
+    let sizes = shape.trim().trim_start_matches('[').trim_end_matches(']');
+    let sizes = sizes.split(',').map(str::trim).filter(|size| !size.is_empty());
+    let shape = sizes.map(|size| size.parse().expect("a size is a number")).collect();
+    (name.trim_end_matches(':').into(), Dtype::from_name(dtype).expect("a type of recipes, such as f32"), shape)
+}
+
+/// A header with tensors one after the other, from byte 8 + 0 of a file on, in name order.
+pub fn header(path: &str, mut tensors: Vec<Tensor>) -> Header {
+    tensors.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut offset = 8;
+    let entries: Vec<Entry> = tensors
+        .into_iter()
+        .map(|(name, dtype, sizes)| {
+            let len = sizes.iter().product::<u64>() * dtype.bytes();
+            offset += len;
+            Entry { name, dtype, shape: Shape::from_vec(sizes), file: 0, offset: offset - len, len }
+        })
+        .collect();
+    Header { files: vec![FileInfo { path: path.into(), size: offset }], entries, metadata: Default::default() }
+}
+
+fn f32s(list: Vec<(String, Vec<u64>)>) -> Vec<Tensor> {
+    list.into_iter().map(|(name, shape)| (name, Dtype::F32, shape)).collect()
+}
+
+fn resolutions(top: u64) -> Vec<u64> {
+    (2..=top.ilog2()).map(|octave| 1 << octave).collect()
+}
+
+/// A StyleGAN2 generator under NVIDIA's names, kind skip: `C(r) = min(base / r, most)` channels at resolution `r`.
+pub fn stylegan2(top: u64, base: u64, most: u64, w: u64, mapping: u64) -> Vec<Tensor> {
+    let width = |r: u64| (base / r).min(most);
+    let mut out: Vec<(String, Vec<u64>)> = vec![("mapping.w_avg".into(), vec![w])];
+    for i in 0..mapping {
+        out.push((format!("mapping.fc{i}.weight"), vec![w, w]));
+        out.push((format!("mapping.fc{i}.bias"), vec![w]));
+    }
+    out.push(("synthesis.b4.const".into(), vec![width(4), 4, 4]));
+    for r in resolutions(top) {
+        let block = format!("synthesis.b{r}");
+        out.push((format!("{block}.resample_filter"), vec![4, 4]));
+        for (conv, inside) in [("conv0", width(r / 2)), ("conv1", width(r))] {
+            if r == 4 && conv == "conv0" {
+                continue;
+            }
+            let layer = format!("{block}.{conv}");
+            out.push((format!("{layer}.weight"), vec![width(r), inside, 3, 3]));
+            out.push((format!("{layer}.bias"), vec![width(r)]));
+            out.push((format!("{layer}.noise_strength"), vec![]));
+            out.push((format!("{layer}.noise_const"), vec![r, r]));
+            out.push((format!("{layer}.resample_filter"), vec![4, 4]));
+            out.push((format!("{layer}.affine.weight"), vec![inside, w]));
+            out.push((format!("{layer}.affine.bias"), vec![inside]));
+        }
+        out.push((format!("{block}.torgb.weight"), vec![3, width(r), 1, 1]));
+        out.push((format!("{block}.torgb.bias"), vec![3]));
+        out.push((format!("{block}.torgb.affine.weight"), vec![width(r), w]));
+        out.push((format!("{block}.torgb.affine.bias"), vec![width(r)]));
+    }
+    f32s(out)
+}
+
+/// The same generator under rosinality's names (`g_ema`), without `latent_avg`.
+pub fn rosinality(top: u64, base: u64, most: u64, w: u64, mapping: u64) -> Vec<Tensor> {
+    let width = |r: u64| (base / r).min(most);
+    let mut out: Vec<(String, Vec<u64>)> = vec![("input.input".into(), vec![1, width(4), 4, 4])];
+    for i in 0..mapping {
+        out.push((format!("style.{}.weight", i + 1), vec![w, w]));
+        out.push((format!("style.{}.bias", i + 1), vec![w]));
+    }
+    let mut conv = |name: String, out_channels: u64, inside: u64, is_up: bool| {
+        out.push((format!("{name}.conv.weight"), vec![1, out_channels, inside, 3, 3]));
+        out.push((format!("{name}.conv.modulation.weight"), vec![inside, w]));
+        out.push((format!("{name}.conv.modulation.bias"), vec![inside]));
+        out.push((format!("{name}.noise.weight"), vec![1]));
+        out.push((format!("{name}.activate.bias"), vec![out_channels]));
+        if is_up {
+            out.push((format!("{name}.conv.blur.kernel"), vec![4, 4]));
+        }
+    };
+    for (k, r) in resolutions(top).into_iter().enumerate() {
+        if r == 4 {
+            conv("conv1".into(), width(4), width(4), false);
+        } else {
+            conv(format!("convs.{}", 2 * (k - 1)), width(r), width(r / 2), true);
+            conv(format!("convs.{}", 2 * (k - 1) + 1), width(r), width(r), false);
+        }
+    }
+    for (k, r) in resolutions(top).into_iter().enumerate() {
+        let name = if r == 4 { "to_rgb1".into() } else { format!("to_rgbs.{}", k - 1) };
+        out.push((format!("{name}.conv.weight"), vec![1, 3, width(r), 1, 1]));
+        out.push((format!("{name}.conv.modulation.weight"), vec![width(r), w]));
+        out.push((format!("{name}.conv.modulation.bias"), vec![width(r)]));
+        out.push((format!("{name}.bias"), vec![1, 3, 1, 1]));
+        if r > 4 {
+            out.push((format!("{name}.upsample.kernel"), vec![4, 4]));
+        }
+    }
+    for n in 0..2 * resolutions(top).len() as u64 - 1 {
+        let r = 4u64 << n.div_ceil(2);
+        out.push((format!("noises.noise_{n}"), vec![1, 1, r, r]));
+    }
+    f32s(out)
+}
+
+/// A StyleGAN3-T generator of 256 pixels, 14 layers and ToRGB.
+pub fn stylegan3(base: u64, w: u64) -> Vec<Tensor> {
+    // Size and width of every layer for a base of 32768; other bases scale the widths.
+    const LAYERS: [(u64, u64); 15] = [
+        (36, 512),
+        (36, 512),
+        (36, 512),
+        (52, 512),
+        (52, 512),
+        (84, 512),
+        (84, 512),
+        (148, 512),
+        (148, 512),
+        (148, 362),
+        (276, 256),
+        (276, 181),
+        (276, 128),
+        (256, 128),
+        (256, 3),
+    ];
+    let width = |at: usize| if at == 14 { 3 } else { LAYERS[at].1 * base / 32768 };
+    let mut out: Vec<(String, Vec<u64>)> = vec![("mapping.w_avg".into(), vec![w])];
+    for i in 0..2 {
+        out.push((format!("mapping.fc{i}.weight"), vec![w, w]));
+        out.push((format!("mapping.fc{i}.bias"), vec![w]));
+    }
+    let first = width(0);
+    for (name, shape) in [
+        ("weight", vec![first, first]),
+        ("affine.weight", vec![4, w]),
+        ("affine.bias", vec![4]),
+        ("freqs", vec![first, 2]),
+        ("phases", vec![first]),
+        ("transform", vec![3, 3]),
+    ] {
+        out.push((format!("synthesis.input.{name}"), shape));
+    }
+    for (at, (size, _)) in LAYERS.iter().enumerate() {
+        let (own, before) = (width(at), width(at.saturating_sub(1)));
+        let layer = format!("synthesis.L{at}_{size}_{own}");
+        let kernel = if at == 14 { 1 } else { 3 };
+        out.push((format!("{layer}.weight"), vec![own, before, kernel, kernel]));
+        out.push((format!("{layer}.bias"), vec![own]));
+        out.push((format!("{layer}.affine.weight"), vec![before, w]));
+        out.push((format!("{layer}.affine.bias"), vec![before]));
+        out.push((format!("{layer}.magnitude_ema"), vec![]));
+        if at < 14 {
+            out.push((format!("{layer}.up_filter"), vec![12]));
+            out.push((format!("{layer}.down_filter"), vec![12]));
+        }
+    }
+    f32s(out)
+}
+
+/// A Llama-like decoder in bf16 with untied head.
+pub fn llama(layers: u64, hidden: u64, inner: u64, vocabulary: u64) -> Vec<Tensor> {
+    let mut out: Vec<(String, Vec<u64>)> = vec![
+        ("model.embed_tokens.weight".into(), vec![vocabulary, hidden]),
+        ("model.norm.weight".into(), vec![hidden]),
+        ("lm_head.weight".into(), vec![vocabulary, hidden]),
+    ];
+    for i in 0..layers {
+        let layer = format!("model.layers.{i}");
+        for (name, shape) in [
+            ("self_attn.q_proj", vec![hidden, hidden]),
+            ("self_attn.k_proj", vec![hidden / 2, hidden]),
+            ("self_attn.v_proj", vec![hidden / 2, hidden]),
+            ("self_attn.o_proj", vec![hidden, hidden]),
+            ("mlp.gate_proj", vec![inner, hidden]),
+            ("mlp.up_proj", vec![inner, hidden]),
+            ("mlp.down_proj", vec![hidden, inner]),
+            ("input_layernorm", vec![hidden]),
+            ("post_attention_layernorm", vec![hidden]),
+        ] {
+            out.push((format!("{layer}.{name}.weight"), shape));
+        }
+    }
+    out.into_iter().map(|(name, shape)| (name, Dtype::BF16, shape)).collect()
+}
+
+#[test]
+fn builders_are_recognised() {
+    let world = FakeWorld::full();
+    // Counts by hand: 9 mapping + const + 5 blocks of a filter and 4 of torgb + 9 convolutions of 7, and so on.
+    for (path, family, layout, tensors) in [
+        ("faces.safetensors", "stylegan2", "nvidia-pytorch", 98),
+        ("toon.pt", "stylegan2", "rosinality", 97),
+        ("alias.safetensors", "stylegan3", "nvidia-stylegan3", 5 + 6 + 15 * 5 + 14 * 2),
+        ("llama.safetensors", "llama", "huggingface", 3 + 4 * 9),
+        ("plain.safetensors", "generic", "generic", 4),
+    ] {
+        let canon = blend::arch::detect(&world.checkpoints[Path::new(path)], None, None).expect("it is no broken file");
+        assert_eq!((&*canon.family, &*canon.layout, canon.tensors.len()), (family, layout, tensors), "{path}");
+        assert!(canon.unknown.is_empty(), "{path}: unknown {:?}", canon.unknown);
+    }
+}
