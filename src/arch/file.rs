@@ -34,6 +34,16 @@ pub struct Fault {
     pub label: String,
 }
 
+impl Fault {
+    /// The problem with the line that it is about, for those who show no source.
+    pub fn in_text(self, text: &str) -> Problem {
+        let before = &text.as_bytes()[..self.at.start.min(text.len())];
+        let number = before.iter().filter(|byte| **byte == b'\n').count();
+        let line = text.lines().nth(number).unwrap_or("").trim();
+        self.problem.note(format!("line {} {}: {line}", number + 1, self.label))
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FamilyText {
