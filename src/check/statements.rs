@@ -25,6 +25,7 @@ use crate::syntax::ast;
 use crate::syntax::ast::ItemKind;
 use crate::text::Site;
 use crate::text::SourceId;
+use crate::text::Span;
 use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
@@ -261,9 +262,8 @@ fn open_model(
     let own_arch = match &options.arch {
         Some((arch_path, arch_site)) => {
             let text = context.world.architecture(&base.join(arch_path));
-            let loaded = text.and_then(|text| arch::load(&text, arch_path));
-            match loaded {
-                Ok(architecture) => Some(architecture),
+            match text {
+                Ok(text) => Some(load_architecture(context, &text, arch_path, *arch_site)?),
                 Err(problem) => {
                     context.report(problem.at(*arch_site, "this architecture file cannot be used"));
                     return None;
@@ -274,17 +274,36 @@ fn open_model(
     };
     let layout = options.layout.as_ref().map(|(layout, _)| layout.as_str());
     match arch::detect(&header, own_arch.as_ref(), layout) {
-        Ok(canon) => Some(Input {
+        Ok(canon) => {
+            for remark in &canon.remarks {
+                context.report(remark.clone().at(site, "is read this way"));
+            }
+            Some(Input {
             name: format!("{prefix}{}", name.text).into(),
             written,
             path: full,
             site,
             header: Arc::new(header),
             canon: Arc::new(canon),
-        }),
+        })},
         Err(problem) => {
             let at = options.layout.as_ref().map_or(site, |(_, site)| *site);
             context.report(problem.at(at, "its tensors do not fit"));
+            None
+        }
+    }
+}
+
+/// Reads a user's architecture file; its problems are shown in it, with the place in the recipe that names it.
+fn load_architecture(context: &mut Context, text: &str, path: &str, site: Site) -> Option<arch::Architecture> {
+    match arch::load(text, path) {
+        Ok(architecture) => Some(architecture),
+        Err(faults) => {
+            let source = context.sources.add(path, text).id;
+            for fault in faults {
+                let at = Span::new(fault.at.start, fault.at.end).at(source);
+                context.report(fault.problem.at(at, fault.label).because(site, "named here"));
+            }
             None
         }
     }

@@ -60,7 +60,11 @@ fn text(args: &Args) -> Result<String, Problem> {
         });
     }
     let own = match &args.arch {
-        Some(path) => Some(arch::load(&store::read_text(path, TEXT_LIMIT)?, &path.display().to_string())?),
+        Some(path) => {
+            let text = store::read_text(path, TEXT_LIMIT)?;
+            let loaded = arch::load(&text, &path.display().to_string());
+            Some(loaded.map_err(|mut faults| faults.swap_remove(0).in_text(&text))?)
+        }
         None => None,
     };
     let canon = arch::detect(&header, own.as_ref(), args.layout.as_deref())?;
