@@ -110,6 +110,9 @@ pub fn call(context: &mut Context, scope: &Scope, call: &ast::Call, site: Site) 
     if plain && let Some(&item) = context.modules[std].callables.get(text) {
         return expand(context, scope, std, item, call, site);
     }
+    if context.modules[module].broken_callables.contains(text) {
+        return context.error_expr(site);
+    }
     let problem = if plain && LATER.contains(&text) {
         error::not_yet(LATER.iter().find(|later| **later == text).copied().unwrap_or("this"), name_site)
     } else {
@@ -211,9 +214,14 @@ fn expand(context: &mut Context, scope: &Scope, module: ModuleId, item: usize, c
         return done;
     }
     let inner = Scope { module, locals: Rc::new(locals), in_fn: true, claim: scope.claim };
+    let outer_call = context.std_call;
+    if context.std == Some(module) {
+        context.std_call = outer_call.or(Some(site));
+    }
     context.expanding.push((module, item));
     let id = resolve::expr(context, &inner, body);
     context.expanding.pop();
+    context.std_call = outer_call;
     context.expansions.insert((module, item, key), id);
     id
 }
@@ -469,6 +477,10 @@ fn input_options(
                 right = false;
             }
         }
+    }
+    if !right {
+        // What is missing may be what was misspelt.
+        return None;
     }
     let arg_site = arg.value.span.at(site.source);
     let mut ids = vec![];

@@ -174,7 +174,9 @@ pub fn value_named(context: &mut Context, module: ModuleId, name: &str, site: Si
             set_let(context, module, name, LetState::Active);
             let file = context.modules[module].file.clone();
             let ItemKind::Let { value, .. } = &file.items[item].kind else { unreachable!("the item is a let") };
+            context.resolving.push(name.to_string());
             let id = expr(context, &Scope::bare(module), value);
+            context.resolving.pop();
             set_let(context, module, name, LetState::Done(id));
             id
         }

@@ -192,15 +192,18 @@ pub fn constant_fault(fault: &Fault, context: &Context) -> Option<Problem> {
                     .edit(site, "16"),
             )
         }
-        kind => number_fault(kind, site),
+        kind => number_fault(kind, context.kind_of(fault.expr), site),
     }
 }
 
-/// Arithmetic that has no result.
-pub fn number_fault(kind: &FaultKind, site: Site) -> Option<Problem> {
+/// Arithmetic that has no result; `of` is the kind of what stands at the place.
+pub fn number_fault(kind: &FaultKind, of: Kind, site: Site) -> Option<Problem> {
     let FaultKind::Number(what) = kind else { return None };
-    let problem = Problem::new(Code("E0306"), what.to_string()).at(site, *what);
-    Some(problem.help("change the numbers so that the result is finite, for example to `1`").edit(site, "1"))
+    let problem = Problem::new(Code("E0306"), format!("{what}, where a finite number is needed")).at(site, *what);
+    Some(match of {
+        Kind::Weight => problem.help("write a number that works, for example `1`").edit(site, "1"),
+        _ => problem.help("make its weights smaller, for example `0.5`"),
+    })
 }
 
 pub fn empty_list(callee: &str, keyed: bool, site: Site) -> Problem {
@@ -211,18 +214,26 @@ pub fn empty_list(callee: &str, keyed: bool, site: Site) -> Problem {
         .edit(site, example)
 }
 
-pub fn list_keys(callee: &str, keyed: bool, site: Site) -> Problem {
+/// Items with a key where none belongs, or without one where it is needed: the place of every item's key and value.
+pub fn list_keys(callee: &str, keyed: bool, items: &[(Option<Site>, Site)]) -> Option<Problem> {
+    let wrong = items.iter().find(|item| item.0.is_some() != keyed)?;
     let problem = if keyed {
         Problem::new(Code("E0307"), format!("`{callee}` needs points such as `4: 1`, but this item has no `:`"))
+            .at(wrong.1, "no place for this value")
+            .help("write the place before every value: `[4: 1, 64: 0]`")
     } else {
         Problem::new(Code("E0307"), format!("`{callee}` needs plain numbers, but this item has a key"))
+            .at(wrong.0.unwrap_or(wrong.1).span.to(wrong.1.span).at(wrong.1.source), "a value with a key")
+            .help("write the values alone: `[0, 0.5, 1]`")
     };
-    let problem = problem.at(site, if keyed { "no place for this value" } else { "a value with a key" });
-    if keyed {
-        problem.help("write the place before the value: `4: 1`").edit(before(site), "4: ")
-    } else {
-        problem.help("write the values alone: `[0, 0.5, 1]`")
+    if keyed && items.iter().any(|item| item.0.is_some()) {
+        // Which place the item belongs to, nobody can tell.
+        return Some(problem);
     }
+    Some(items.iter().enumerate().fold(problem, |problem, (index, (key, value))| match key {
+        Some(key) => problem.edit(Span { start: key.span.start, end: value.span.start }.at(key.source), ""),
+        None => problem.edit(before(*value), format!("{}: ", 4u64 << index.min(50))),
+    }))
 }
 
 pub fn metric_outside(name: &str, site: Site) -> Problem {
@@ -252,6 +263,6 @@ pub fn too_large(site: Site, limit: u32) -> Problem {
         Code("E0310"),
         format!("the recipe nests more than {} deep or expands to too much", counted(limit as usize, "value")),
     )
-    .at(site, "here it became too much")
+    .at(site, "goes beyond the limit")
     .help("build long sums with fewer nested `let`s and functions")
 }

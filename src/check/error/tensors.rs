@@ -57,24 +57,18 @@ fn complaint(group: &Group, space: &Space, root: ExprId, context: &Context) -> O
                 FaultKind::Silent | FaultKind::NotConstant(_) => return None,
                 FaultKind::NoArm => no_arm(fault.expr, group, space, &names, context),
                 FaultKind::NoCoord(coord, whole) => no_coord(*coord, fault.expr, *whole, &names, context),
-                kind @ FaultKind::Number(_) => number_fault(kind, site)?.note(format!("met at {}", subject(&names))),
+                kind @ FaultKind::Number(_) => {
+                    number_fault(kind, context.kind_of(fault.expr), site)?.note(format!("met at {}", subject(&names)))
+                }
                 FaultKind::ListTooShort(coord, at, len) => too_short(*coord, *at, *len, fault.expr, &names, context),
-                FaultKind::Total { found, wanted } => total(*found, *wanted, fault.expr, &names, space, context),
+                FaultKind::Total { found, wanted } => total(*found, *wanted, fault.expr, group, space, &names, context),
                 FaultKind::Refused(reason) => Problem::new(Code("E0408"), format!("{reason}, at {}", subject(&names)))
                     .at(site, "cannot be computed")
                     .help("change its options"),
             }
         }
         Complaint::Missing { input } => missing(*input, root, group, space, &names, context),
-        Complaint::Absent { expr } => {
-            let site = context.site_of(*expr);
-            Problem::new(
-                Code("E0404"),
-                format!("{} is asked of a value that its `where` keeps from having it", subject(&names)),
-            )
-            .at(site, "has nothing there")
-            .help(format!("say what stands elsewhere: `complete(…, from = MODEL)` around `{}`", context.text_at(site)))
-        }
+        Complaint::Absent { expr } => absent(*expr, group, space, &names, context),
         Complaint::Shapes { first, other } => shapes(first, other, root, group, space, &names, context),
         Complaint::NotFloat { input, dtype } => {
             let name = &context.inputs[input.0 as usize].name;
@@ -97,8 +91,8 @@ fn any_of(names: &[&str]) -> String {
 
 fn no_arm(expr: ExprId, group: &Group, space: &Space, names: &[&str], context: &Context) -> Problem {
     let site = context.site_of(expr);
-    let close =
-        Site { span: Span { start: site.span.end.saturating_sub(1), end: site.span.end.saturating_sub(1) }, ..site };
+    let text = context.text_at(site);
+    let in_lines = context.sources.get(site.source).slice(site.span).contains('\n');
     let ExprKind::Match(arms) = &context.exprs[expr.0 as usize].kind else { unreachable!("only a match lacks an arm") };
     let value = match context.kind_of(expr) {
         Kind::Weight => "0".to_string(),
@@ -109,10 +103,15 @@ fn no_arm(expr: ExprId, group: &Group, space: &Space, names: &[&str], context: &
             .or_else(|| arms.last().map(|arm| context.text_at(context.site_of(arm.value))))
             .unwrap_or_else(|| "MODEL".into()),
     };
-    Problem::new(Code("E0401"), format!("no arm takes {}", subject(names)))
+    let problem = Problem::new(Code("E0401"), format!("no arm takes {}", subject(names)))
         .at(site, format!("{} left over", if names.len() == 1 { "a tensor is" } else { "tensors are" }))
-        .help(format!("say what holds for the rest: `else => {value}`"))
-        .edit(close, format!("\n  else => {value}\n"))
+        .help(format!("say what holds for the rest: `else => {value}`"));
+    // A `match` of the library is not there to be edited.
+    if !text.ends_with('}') {
+        return problem;
+    }
+    let close = Site { span: Span { start: site.span.end - 1, end: site.span.end - 1 }, ..site };
+    problem.edit(close, if in_lines { format!("  else => {value}\n") } else { format!(" else => {value} ") })
 }
 
 /// The name of an input that has every tensor of a group.
@@ -159,7 +158,38 @@ fn too_short(coord: Coord, at: f64, len: usize, expr: ExprId, names: &[&str], co
     }
 }
 
-fn total(found: f64, wanted: f64, expr: ExprId, names: &[&str], space: &Space, context: &Context) -> Problem {
+/// A value is asked where its `where` (or `rename`) gives it nothing.
+fn absent(expr: ExprId, group: &Group, space: &Space, names: &[&str], context: &Context) -> Problem {
+    let site = context.site_of(expr);
+    let text = context.text_at(site);
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    let problem =
+        Problem::new(Code("E0404"), format!("{} {verb} asked of `{text}`, which has nothing there", subject(names)))
+            .at(site, "has nothing there");
+    let model = model_with(group, space, context);
+    let parts = super::rewrite::where_parts(&text).filter(|_| super::rewrite::is_difference(expr, context));
+    match (parts, model) {
+        (Some((inner, pattern)), _) => {
+            let better = format!("(1 where {pattern}) * ({inner})");
+            problem.help(format!("multiply by a weight, which is 0 elsewhere: `{better}`")).edit(site, better)
+        }
+        (None, Some(model)) => problem
+            .help(format!("say what stands elsewhere: `complete({text}, from = {model})`"))
+            .edit(at_start(site), "complete(")
+            .edit(at_end(site), format!(", from = {model})")),
+        (None, None) => problem.help(format!("say what stands elsewhere: `complete({text}, from = MODEL)`")),
+    }
+}
+
+fn total(
+    found: f64,
+    wanted: f64,
+    expr: ExprId,
+    group: &Group,
+    space: &Space,
+    names: &[&str],
+    context: &Context,
+) -> Problem {
     let site = context.site_of(expr);
     let text = context.text_at(site);
     let found_text = rounded(found);
@@ -169,10 +199,25 @@ fn total(found: f64, wanted: f64, expr: ExprId, names: &[&str], space: &Space, c
         format!("the shares of `{text}` sum to {found_text} at {}, but {what} is needed", subject(names)),
     )
     .at(site, format!("sums to {found_text}"));
+    // Where the sum differs from tensor to tensor, no one number repairs it.
+    let uneven = group.mixed || group.tensors.len() < space.keys(expr).count_ones(..);
     let first = space.inputs.first().map(|input| context.inputs[input.0 as usize].name.to_string());
+    if wanted == 1.0 && uneven {
+        let model = model_with(group, space, context).or(first);
+        return match (super::rewrite::sum_of_weights(expr, context), model) {
+            (Some(sum), Some(model)) => {
+                let (open, close) = if text.contains(" where ") { ("(", ")") } else { ("", "") };
+                problem
+                    .help(format!("give what is missing to a model: `{open}{text}{close} + (1 - ({sum})) * {model}`"))
+                    .edit(at_start(site), open)
+                    .edit(at_end(site), format!("{close} + (1 - ({sum})) * {model}"))
+            }
+            _ => problem.help("give what is missing to a model: `… + (1 - SUM OF THE WEIGHTS) * MODEL`"),
+        };
+    }
     match (wanted == 1.0, found.abs() < 1e-9, first) {
         (true, true, Some(model)) => problem
-            .help(format!("a difference is added to a model: `{model} + ({text})`"))
+            .help(format!("add it to a model: `{model} + ({text})`"))
             .edit(at_start(site), format!("{model} + ("))
             .edit(at_end(site), ")"),
         (true, false, _) => problem
@@ -346,9 +391,29 @@ pub fn no_network(space: &str, sizes: &[(String, u64)], site: Site) -> Problem {
         .help("take both sides of the seam from models of one width")
 }
 
-/// Counters are not averaged.
-pub fn counters_of_first(count: usize, name: &str, site: Site) -> Problem {
-    Problem::new(Code("W0401"), format!("{} such as `{name}` comes from the first model", counted(count, "counter")))
-        .at(site, "counters are not averaged")
-        .help(format!("say whose it is: `match {{ \"{name}\" => MODEL  else => … }}`"))
+/// Counters are not averaged: one problem for each input whose counters were taken.
+pub fn counters_of_first(complaints: &Complaints, space: &Space, root: ExprId, context: &Context) -> Vec<Problem> {
+    let mut owners: Vec<InputId> = complaints.counters.iter().map(|counter| counter.1).collect();
+    owners.sort();
+    owners.dedup();
+    let about = |owner: InputId| {
+        let own = complaints.counters.iter().filter(|counter| counter.1 == owner);
+        let names: Vec<&str> = own.map(|counter| &*space.names[counter.0]).collect();
+        let model = &context.inputs[owner.0 as usize].name;
+        let site = context.site_of(root);
+        let message = match names.as_slice() {
+            [one] => format!("the counter `{one}` is in several models, and that of `{model}` is taken"),
+            names => {
+                format!("{} are in several models, and those of `{model}` are taken", counted(names.len(), "counter"))
+            }
+        };
+        let pattern = any_of(&names[..names.len().min(12)]);
+        let problem = Problem::new(Code("W0401"), message)
+            .at(site, "counters are not averaged")
+            .help(format!("say whose they are: `match {{ {pattern} => {model}  else => … }}`"))
+            .edit(at_start(site), format!("match {{ {} => {model}  else => ", any_of(&names)))
+            .edit(at_end(site), " }");
+        if names.len() > 1 { problem.note(listed(&names)) } else { problem }
+    };
+    owners.into_iter().map(about).collect()
 }

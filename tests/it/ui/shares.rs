@@ -1,0 +1,1 @@
+//! What right recipes come to: effective shares, by hand from the language page.
