@@ -25,6 +25,7 @@ use crate::syntax::ast;
 use crate::syntax::ast::ItemKind;
 use crate::text::Site;
 use crate::text::SourceId;
+use crate::text::Span;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -342,8 +343,22 @@ fn open_model(
             canon: Arc::new(canon),
         }),
         Err(problem) => {
-            let at = options.layout.as_ref().map_or(site, |(_, site)| *site);
-            context.report(problem.at(at, "its tensors do not fit"));
+            let unknown = problem.code == crate::diag::Code("E0431");
+            let mut problem = match &options.layout {
+                Some((_, at)) if unknown => problem.at(*at, "no layout is called this"),
+                Some((_, at)) => problem.at(*at, "its tensors do not fit"),
+                None => problem.at(site, "its tensors do not fit"),
+            };
+            // The help of an unknown layout quotes the nearest one.
+            let near = problem.help.as_deref().and_then(|help| help.split('`').nth(1)).map(String::from);
+            if let (true, Some((_, at)), Some(near)) = (unknown, &options.layout, near) {
+                problem = problem.edit(*at, near);
+            }
+            if problem.code == crate::diag::Code("E0432") && block.is_none() {
+                let end = Span { start: site.span.end, end: site.span.end };
+                problem = problem.edit(end.at(source), " { layout = \"generic\" }");
+            }
+            context.report(problem);
             None
         }
     }

@@ -34,7 +34,7 @@ pub fn wrong_operands(
     let (l_site, r_site) = (context.site_of(left), context.site_of(right));
     let (l_text, r_text) = (context.text_at(l_site), context.text_at(r_site));
     let sign = op.text();
-    let problem = Problem::new(Code("E0301"), format!("`{sign}` joins {} and {}, which it cannot", l.text(), r.text()))
+    let problem = Problem::new(Code("E0301"), format!("`{sign}` cannot join {} and {}", l.text(), r.text()))
         .at(op_site, format!("{} {sign} {}", short(l), short(r)));
     let both = (l, r);
     use Kind::Combination;
@@ -103,7 +103,9 @@ pub fn wrong_kind(role: &str, text: &str, found: Kind, wanted: Kind, site: Site)
             .help(format!("choose numbers for it: `if({text}, 1, 0)`"))
             .edit(before(site), "if(")
             .edit(after(site), ", 1, 0)"),
-        (Kind::Weight, Kind::Combination) => problem.help("give a number or a weight such as `0.5`").edit(site, "0.5"),
+        (Kind::Weight, Kind::Combination | Kind::Range) => {
+            problem.help("give a number or a weight such as `0.5`").edit(site, "0.5")
+        }
         (Kind::Weight, Kind::List) => problem
             .help(format!("spread it over the depth: `gradient({text})`"))
             .edit(before(site), "gradient(")
@@ -120,6 +122,19 @@ pub fn wrong_kind(role: &str, text: &str, found: Kind, wanted: Kind, site: Site)
     }
 }
 
+/// `mix(a, 0.5, b)`: a weight and a model in each other's place.
+pub fn exchanged(callee: &str, weight: (&str, Site), model: (&str, Site)) -> Problem {
+    Problem::new(
+        Code("E0302"),
+        format!("`{callee}` needs its models first, but `{}` is a weight and `{}` is a model", weight.0, model.0),
+    )
+    .at(weight.1, "found a weight, expected a model or difference")
+    .because(model.1, "found a model or difference, expected a weight")
+    .help(format!("exchange them: `{}` before `{}`", model.0, weight.0))
+    .edit(weight.1, model.0)
+    .edit(model.1, weight.0)
+}
+
 pub fn where_on(found: Kind, inner: Site, site: Site) -> Problem {
     Problem::new(Code("E0302"), format!("`where` restricts weights and models, but this is {}", found.text()))
         .at(inner, format!("found {}", found.text()))
@@ -132,12 +147,10 @@ pub fn arms_differ(first: Kind, first_site: Site, other: Kind, other_site: Site)
         .at(other_site, format!("this is {}", other.text()))
         .because(first_site, format!("this is {}", first.text()));
     match (first, other) {
-        (Kind::Weight, _) => problem
-            .help("give a weight too, for example `1`: the choices of one `match` are of one kind")
-            .edit(other_site, "1"),
-        (Kind::Combination, Kind::Weight) => {
-            problem.help("give a model too: the choices of one `match` are of one kind")
+        (Kind::Weight, _) => {
+            problem.help("give a weight too, for example `1`: all choices are of one kind").edit(other_site, "1")
         }
+        (Kind::Combination, Kind::Weight) => problem.help("give a model too: all choices are of one kind"),
         _ => problem.help(format!("give {} too", first.text())),
     }
 }
@@ -199,7 +212,7 @@ pub fn constant_fault(fault: &Fault, context: &Context) -> Option<Problem> {
 /// Arithmetic that has no result; `of` is the kind of what stands at the place.
 pub fn number_fault(kind: &FaultKind, of: Kind, site: Site) -> Option<Problem> {
     let FaultKind::Number(what) = kind else { return None };
-    let problem = Problem::new(Code("E0306"), format!("{what}, where a finite number is needed")).at(site, *what);
+    let problem = Problem::new(Code("E0306"), format!("found {what}, expected a finite number")).at(site, *what);
     Some(match of {
         Kind::Weight => problem.help("write a number that works, for example `1`").edit(site, "1"),
         _ => problem.help("make its weights smaller, for example `0.5`"),

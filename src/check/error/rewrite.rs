@@ -26,11 +26,16 @@ fn parsed(text: &str) -> Option<(Source, ast::Expr)> {
 pub fn where_parts(text: &str) -> Option<(String, String)> {
     let (source, tree) = parsed(text)?;
     match &tree.kind {
-        ast::ExprKind::Where(inner, pattern) => {
-            Some((source.slice(inner.span).to_string(), source.slice(pattern.span).to_string()))
-        }
+        ast::ExprKind::Where(inner, pattern) => Some((factor(&source, inner), source.slice(pattern.span).to_string())),
         _ => None,
     }
+}
+
+/// An expression as a factor: in brackets unless it is a plain name or number, or has them.
+fn factor(source: &Source, tree: &ast::Expr) -> String {
+    let text = source.slice(tree.span);
+    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'));
+    if is_plain || matches!(tree.kind, ast::ExprKind::Paren(_)) { text.to_string() } else { format!("({text})") }
 }
 
 /// Whether a combination is a difference, as far as its form tells.
@@ -72,8 +77,9 @@ fn total(id: ExprId, context: &Context) -> Option<f64> {
     }
 }
 
-/// The sum of the weights of a linear expression, as text; `None` where its parts cannot be told apart.
-pub fn sum_of_weights(id: ExprId, context: &Context) -> Option<String> {
+/// The sum of the weights of a linear expression as text that can be subtracted, and whether a summand can be put
+/// behind the expression without brackets; `None` where its parts cannot be told apart.
+pub fn sum_of_weights(id: ExprId, context: &Context) -> Option<(String, bool)> {
     if context.depths[id.0 as usize] > DEEPEST {
         return None;
     }
@@ -83,7 +89,11 @@ pub fn sum_of_weights(id: ExprId, context: &Context) -> Option<String> {
     let mut out = vec![];
     weights(&source, &tree, id, &None, context, &mut out);
     let first = out.first()?.trim_start_matches("+ ").to_string();
-    Some(std::iter::once(first).chain(out.into_iter().skip(1)).collect::<Vec<_>>().join(" "))
+    let is_one = out.len() == 1;
+    let sum = std::iter::once(first).chain(out.into_iter().skip(1)).collect::<Vec<_>>().join(" ");
+    let is_sum =
+        matches!(tree.kind, ast::ExprKind::Binary(BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div, ..));
+    Some((if is_one { sum } else { format!("({sum})") }, is_sum))
 }
 
 /// Walks the text and what it was bound to side by side: the text has the names, the other the kinds.
@@ -102,11 +112,6 @@ fn weights(
         Some(outer) => format!("{outer} * {weight}"),
         None => weight,
     };
-    let text = |tree: &ast::Expr| {
-        let text = source.slice(tree.span);
-        let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'));
-        if is_plain { text.to_string() } else { format!("({text})") }
-    };
     match (&tree.kind, &context.exprs[id.0 as usize].kind) {
         (ast::ExprKind::Binary(BinaryOp::Add, a, b, _), ExprKind::Binary(Operator::Add, left, right)) => {
             weights(source, a, *left, outer, context, out);
@@ -124,10 +129,10 @@ fn weights(
         (ast::ExprKind::Binary(BinaryOp::Mul, a, b, _), ExprKind::Binary(Operator::Mul, left, right)) => {
             let model_first = context.kind_of(*left) == Kind::Combination;
             let (model, inner, weight) = if model_first { (a, *left, b) } else { (b, *right, a) };
-            weights(source, model, inner, &Some(times(text(weight))), context, out);
+            weights(source, model, inner, &Some(times(factor(source, weight))), context, out);
         }
         (ast::ExprKind::Binary(BinaryOp::Div, a, b, _), ExprKind::Binary(Operator::Div, left, _)) => {
-            weights(source, a, *left, &Some(times(format!("(1 / {})", text(b)))), context, out);
+            weights(source, a, *left, &Some(times(format!("(1 / {})", factor(source, b)))), context, out);
         }
         (ast::ExprKind::Unary(UnaryOp::Neg, inner), ExprKind::Neg(bound)) => {
             weights(source, inner, *bound, &Some(times("(-1)".into())), context, out);

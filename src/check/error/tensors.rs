@@ -57,14 +57,14 @@ fn complaint(group: &Group, space: &Space, root: ExprId, context: &Context) -> O
                 FaultKind::Silent | FaultKind::NotConstant(_) => return None,
                 FaultKind::NoArm => no_arm(fault.expr, group, space, &names, context),
                 FaultKind::NoCoord(coord, whole) => no_coord(*coord, fault.expr, *whole, &names, context),
-                kind @ FaultKind::Number(_) => {
-                    number_fault(kind, context.kind_of(fault.expr), site)?.note(format!("met at {}", subject(&names)))
+                kind @ FaultKind::Number(_) => number_fault(kind, context.kind_of(fault.expr), site)?,
+                FaultKind::ListTooShort(coord, _, len) => {
+                    too_short(*coord, *len, fault.expr, group, space, &names, context)
                 }
-                FaultKind::ListTooShort(coord, at, len) => too_short(*coord, *at, *len, fault.expr, &names, context),
                 FaultKind::Total { found, wanted } => total(*found, *wanted, fault.expr, group, space, &names, context),
                 FaultKind::Refused(reason) => Problem::new(Code("E0408"), format!("{reason}, at {}", subject(&names)))
                     .at(site, "cannot be computed")
-                    .help("change its options"),
+                    .help("change its options, for example `weight = 1` for every input"),
             }
         }
         Complaint::Missing { input } => missing(*input, root, group, space, &names, context),
@@ -80,8 +80,9 @@ fn complaint(group: &Group, space: &Space, root: ExprId, context: &Context) -> O
                 .edit(at_end(site), " }")
         }
     };
-    let more = names.len() > 1;
-    Some(if more { problem.note(format!("{}: {}", counted(names.len(), "tensor"), listed(&names))) } else { problem })
+    // All of them need no list.
+    let some = names.len() > 1 && names.len() < space.keys(root).count_ones(..);
+    Some(if some { problem.note(format!("{}: {}", counted(names.len(), "tensor"), listed(&names))) } else { problem })
 }
 
 /// A pattern that fits these tensors: a few names as they are, more by what they share.
@@ -135,26 +136,42 @@ fn no_coord(coord: Coord, expr: ExprId, whole: ExprId, names: &[&str], context: 
         .edit(at_end(around), format!(" where {word} 0..)"))
 }
 
-fn too_short(coord: Coord, at: f64, len: usize, expr: ExprId, names: &[&str], context: &Context) -> Problem {
+fn too_short(
+    coord: Coord,
+    len: usize,
+    expr: ExprId,
+    group: &Group,
+    space: &Space,
+    names: &[&str],
+    context: &Context,
+) -> Problem {
     let site = context.site_of(expr);
     let text = context.text_at(site);
-    let needed = if coord == Coord::Octave { at - 1.0 } else { at + 1.0 };
-    let open = text.rfind(']').map(|found| site.span.start + found as u32);
-    let fill = ", 1".repeat(((needed as usize).saturating_sub(len)).min(64));
+    // The farthest tensor tells how long the list must be.
+    let values = group.tensors.iter().filter_map(|&tensor| space.traits[tensor].coord(coord));
+    let farthest = values.fold(0.0, f64::max);
+    let first = if coord == Coord::Octave { 2 } else { 0 };
+    let needed = farthest + 1.0 - f64::from(first);
     let problem = Problem::new(
         Code("E0405"),
-        format!("the list has {}, but {} is at {} {at}", counted(len, "item"), subject(names), coord.text()),
+        format!(
+            "the list has {}, but {} lie beyond it, up to {} {farthest}",
+            counted(len, "item"),
+            subject(names),
+            coord.text()
+        ),
     )
-    .at(site, format!("needs {needed} items or more"))
-    .help(format!(
-        "add an item for every {} (the first is {} {})",
-        coord.text(),
-        coord.text(),
-        if coord == Coord::Octave { 2 } else { 0 }
-    ));
-    match open {
-        Some(open) if !fill.is_empty() => problem.edit(Site { span: Span { start: open, end: open }, ..site }, fill),
-        _ => problem,
+    .at(site, format!("needs {needed} items, for {} {first} to {farthest}", coord.text()));
+    let fill = ", 1".repeat((needed as usize).saturating_sub(len).min(64));
+    match text.rfind(']') {
+        Some(_) if !fill.is_empty() => {
+            let raw = context.sources.get(site.source).slice(site.span);
+            let at = site.span.start + raw.rfind(']').unwrap_or(raw.len()) as u32;
+            problem
+                .help(format!("add an item for every {}: `{fill}`", coord.text()))
+                .edit(Site { span: Span { start: at, end: at }, ..site }, fill)
+        }
+        _ => problem.help(format!("give it an item for every {}", coord.text())),
     }
 }
 
@@ -170,7 +187,7 @@ fn absent(expr: ExprId, group: &Group, space: &Space, names: &[&str], context: &
     let parts = super::rewrite::where_parts(&text).filter(|_| super::rewrite::is_difference(expr, context));
     match (parts, model) {
         (Some((inner, pattern)), _) => {
-            let better = format!("(1 where {pattern}) * ({inner})");
+            let better = format!("(1 where {pattern}) * {inner}");
             problem.help(format!("multiply by a weight, which is 0 elsewhere: `{better}`")).edit(site, better)
         }
         (None, Some(model)) => problem
@@ -205,12 +222,12 @@ fn total(
     if wanted == 1.0 && uneven {
         let model = model_with(group, space, context).or(first);
         return match (super::rewrite::sum_of_weights(expr, context), model) {
-            (Some(sum), Some(model)) => {
-                let (open, close) = if text.contains(" where ") { ("(", ")") } else { ("", "") };
+            (Some((sum, is_sum)), Some(model)) => {
+                let (open, close) = if is_sum { ("", "") } else { ("(", ")") };
                 problem
-                    .help(format!("give what is missing to a model: `{open}{text}{close} + (1 - ({sum})) * {model}`"))
+                    .help(format!("give what is missing to a model: `{open}{text}{close} + (1 - {sum}) * {model}`"))
                     .edit(at_start(site), open)
-                    .edit(at_end(site), format!("{close} + (1 - ({sum})) * {model}"))
+                    .edit(at_end(site), format!("{close} + (1 - {sum}) * {model}"))
             }
             _ => problem.help("give what is missing to a model: `… + (1 - SUM OF THE WEIGHTS) * MODEL`"),
         };
@@ -247,11 +264,11 @@ fn missing(input: InputId, root: ExprId, group: &Group, space: &Space, names: &[
         .find(|id| matches!(context.exprs[id.0 as usize].kind, ExprKind::Input(found) if found == input));
     let site = mention.map_or(context.site_of(root), |id| context.site_of(*id));
     let problem =
-        Problem::new(Code("E0404"), format!("`{}` has no {}, but it has a share in it", lacking.name, subject(names)))
-            .at(site, "lacks them")
+        Problem::new(Code("E0404"), format!("`{}` has no {}, but it has a share there", lacking.name, subject(names)))
+            .at(site, format!("lacks {}", if names.len() == 1 { "it" } else { "them" }))
             .because(
                 lacking.site,
-                format!("{}, {}", lacking.canon.family, counted(lacking.canon.tensors.len(), "tensor")),
+                format!("{}, {}", facts(lacking, None), counted(lacking.canon.tensors.len(), "tensor")),
             );
     let other_family = space
         .inputs
@@ -285,8 +302,9 @@ fn shapes(
     let (a, b) = (&context.inputs[first.0.0 as usize], &context.inputs[other.0.0 as usize]);
     let site = context.site_of(root);
     let message = format!(
-        "{} is {} in `{}` and {} in `{}`",
+        "{} {} {} in `{}` and {} in `{}`",
         subject(names),
+        if names.len() == 1 { "is" } else { "are" },
         shape_text(&first.1),
         a.name,
         shape_text(&other.1),
@@ -294,10 +312,12 @@ fn shapes(
     );
     let mut problem = Problem::new(Code("E0406"), message)
         .at(site, "mixes tensors of different shapes")
-        .because(a.site, facts(a))
-        .because(b.site, facts(b));
+        .because(a.site, facts(a, Some(b)))
+        .because(b.site, facts(b, Some(a)));
     let pattern = by_resolution(group, space).unwrap_or_else(|| any_of(&names[..names.len().min(12)]));
-    problem = problem.help(format!("take them from one model: `match {{ {pattern} => {}  else => … }}`", a.name));
+    let text = context.text_at(site);
+    let rest = if text.len() > 60 { "…" } else { &text };
+    problem = problem.help(format!("take them from one model: `match {{ {pattern} => {}  else => {rest} }}`", a.name));
     let text_is_here = !context.text_at(site).is_empty();
     if text_is_here && (names.len() <= 12 || by_resolution(group, space).is_some()) {
         problem = problem
@@ -307,9 +327,14 @@ fn shapes(
     problem
 }
 
-fn facts(input: &crate::hir::Input) -> String {
-    let facts: Vec<String> = input.canon.facts.iter().take(2).map(|(name, value)| format!("{name} {value}")).collect();
-    format!("{} {}", input.canon.family, facts.join(", "))
+/// What is known of a model; beside another one, first what differs.
+fn facts(input: &crate::hir::Input, other: Option<&crate::hir::Input>) -> String {
+    let is_same = |fact: &(String, String)| other.is_some_and(|other| other.canon.facts.contains(fact));
+    let mut facts: Vec<&(String, String)> = input.canon.facts.iter().collect();
+    facts.sort_by_key(|fact| is_same(fact));
+    let shown: Vec<String> =
+        facts.iter().take(if other.is_some() { 2 } else { 1 }).map(|(name, value)| format!("{name} {value}")).collect();
+    [vec![input.canon.family.to_string()], shown].concat().join(", ")
 }
 
 /// `resolution [64, 128]` when all tensors of a group have one.
@@ -386,9 +411,12 @@ pub fn claim_about_nothing(site: Site) -> Problem {
 pub fn no_network(space: &str, sizes: &[(String, u64)], site: Site) -> Problem {
     let texts: Vec<String> = sizes.iter().map(|(name, size)| format!("`{name}` has {size}")).collect();
     Problem::new(Code("E0410"), format!("the result is no network: the channels of `{space}` differ in number"))
-        .at(site, texts.iter().take(2).cloned().collect::<Vec<_>>().join(", "))
+        .at(site, "joins parts of different widths")
         .note(texts.join(", "))
-        .help("take both sides of the seam from models of one width")
+        .help(format!(
+            "let one model give both sides of the seam: all tensors of `{space}`, such as `\"{}\"`",
+            sizes[0].0
+        ))
 }
 
 /// Counters are not averaged: one problem for each input whose counters were taken.
