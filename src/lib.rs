@@ -5,6 +5,7 @@ pub mod check;
 pub mod cli;
 pub mod diag;
 pub mod exec;
+pub mod compile;
 pub mod fmt;
 pub mod graph;
 pub mod hir;

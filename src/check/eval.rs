@@ -21,6 +21,7 @@ use crate::methods::OptionKind;
 use crate::methods::OptionValue;
 use crate::methods::Role;
 use crate::tensor::Coord;
+use crate::text::Site;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -63,13 +64,6 @@ pub struct Fault {
     pub kind: FaultKind,
 }
 
-/// A choice that was made on the way, for `blend plan --tensor`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Choice {
-    pub matching: ExprId,
-    pub arm: usize,
-}
-
 type Result<T> = std::result::Result<T, Fault>;
 
 /// Evaluates expressions on tensors of a space.
@@ -84,8 +78,8 @@ pub struct Evaluator<'a> {
     stamp: u32,
     /// The weight being evaluated as a whole.
     whole: Option<ExprId>,
-    /// Arms taken on the current tensor.
-    pub choices: Vec<Choice>,
+    /// Arms taken, branches chosen and methods called on the current tensor, in order, for `blend plan --tensor`.
+    pub steps: Vec<Site>,
 }
 
 /// The value of an expression that depends on no tensor.
@@ -100,7 +94,7 @@ impl<'a> Evaluator<'a> {
         space: Option<&'a mut Space>,
         calls: Vec<CallInstance>,
     ) -> Self {
-        Evaluator { exprs, patterns, space, calls, memo: vec![], stamp: 0, whole: None, choices: vec![] }
+        Evaluator { exprs, patterns, space, calls, memo: vec![], stamp: 0, whole: None, steps: vec![] }
     }
 
     pub fn space(&self) -> &Space {
@@ -118,7 +112,7 @@ impl<'a> Evaluator<'a> {
     /// Any value on a tensor, fresh.
     pub fn fresh(&mut self, id: ExprId, tensor: Option<usize>) -> Result<Value> {
         self.stamp += 1;
-        self.choices.clear();
+        self.steps.clear();
         self.value(id, tensor)
     }
 
@@ -228,7 +222,7 @@ impl<'a> Evaluator<'a> {
                 });
                 match chosen {
                     Some(arm) => {
-                        self.choices.push(Choice { matching: id, arm });
+                        self.steps.push(arms[arm].site);
                         self.value(arms[arm].value, tensor)
                     }
                     None => fault(FaultKind::NoArm),
@@ -251,7 +245,10 @@ impl<'a> Evaluator<'a> {
                 let name = self.space().names[at].clone();
                 Ok(Value::Form(Rc::new(Form::atom(Atom::Tensor { input: *input, name }, 1.0))))
             }
-            ExprKind::Method { method, inputs, options } => self.method(id, method, inputs, options, tensor),
+            ExprKind::Method { method, inputs, options } => {
+                self.steps.push(expr.site);
+                self.method(id, method, inputs, options, tensor)
+            }
             ExprKind::Complete(value, from) => {
                 let Some(at) = tensor else { return fault(FaultKind::Silent) };
                 let has = self.space().keys(*value).contains(at);

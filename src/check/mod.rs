@@ -16,6 +16,7 @@ mod resolve;
 mod space;
 mod statements;
 mod template;
+pub mod trace;
 
 pub use context::Settings;
 pub use space::Space;

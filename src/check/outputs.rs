@@ -204,8 +204,10 @@ fn claims(context: &mut Context, evaluated: &mut Evaluated, taken: &mut Taken) {
                 }
             }
             _ if expr.of == Kind::Weight => {
-                // A bound of a claim: one number for all.
-                super::constant::number(context, id);
+                // A bound of a claim: one number for all, folded so that nobody evaluates it again.
+                if let Some(number) = super::constant::number(context, id) {
+                    context.exprs[id.0 as usize].kind = ExprKind::Number(number);
+                }
             }
             kind => wanted.extend(super::context::children(kind)),
         }

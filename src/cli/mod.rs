@@ -1,6 +1,151 @@
-//! The command line: one verb per file.
+//! The command line: one verb per file, thin; the work is done by the modules below.
+//!
+//! Results go to stdout, everything else to stderr.  Exit codes: 0; 1 a claim does not hold; 2 recipe, input or usage is
+//! wrong; 3 the machine failed; 130 interrupted.
+
+mod build;
+mod check;
+mod completions;
+mod explain;
+mod fmt;
+mod graph;
+mod inspect;
+mod methods;
+mod new;
+mod plan;
+mod recipe;
+mod test;
+mod ui;
+
+use clap::Parser;
+use clap::Subcommand;
+use clap::ValueEnum;
+use std::process::ExitCode;
+use ui::Ui;
+
+/// Stack of the thread that works: deeply nested recipes recurse deeply.  Only touched pages count.
+const STACK_BYTES: usize = 512 << 20;
+
+/// How a verb ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    Good,
+    /// An assert, `fmt --check` and the like.
+    ClaimFailed,
+    /// Recipe, input or usage.
+    Wrong,
+    /// Disk, IO, an asked device that is absent.
+    MachineFailed,
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(match exit {
+            Exit::Good => 0,
+            Exit::ClaimFailed => 1,
+            Exit::Wrong => 2,
+            Exit::MachineFailed => 3,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+/// Merge neural networks by recipe.
+#[derive(Parser)]
+#[command(name = "blend", version, about, max_term_width = 100, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+    /// When to colour: `auto` looks at the terminal and at NO_COLOR
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: When,
+    /// How problems are shown
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "human")]
+    message_format: MessageFormat,
+    /// Say nothing but problems
+    #[arg(long, short, global = true)]
+    quiet: bool,
+}
+
+const AFTER_HELP: &str = "\
+A first build:  blend build recipes/stylegan2/layer-swap.blend
+Without a file: blend build -e 'layer_swap(a, b, at = 32)' -m a=A.safetensors -m b=B.safetensors -o out.safetensors";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MessageFormat {
+    Human,
+    Short,
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Build(build::Args),
+    Check(check::Args),
+    Completions(completions::Args),
+    Explain(explain::Args),
+    Fmt(fmt::Args),
+    Graph(graph::Args),
+    Inspect(inspect::Args),
+    Methods(methods::Args),
+    New(new::Args),
+    Plan(plan::Args),
+    Test(test::Args),
+}
 
 /// Runs the command line and gives the process's exit code.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    crate::store::prepare_process();
+    let worker = std::thread::Builder::new().name("blend".into()).stack_size(STACK_BYTES).spawn(work);
+    match worker.map(|thread| thread.join()) {
+        Ok(Ok(exit)) => exit.into(),
+        // The panic has been printed: it is our own bug, not the user's.
+        Ok(Err(_)) => {
+            eprintln!("this is a bug in blend {}; please report it with the recipe", env!("CARGO_PKG_VERSION"));
+            ExitCode::from(3)
+        }
+        Err(reason) => {
+            eprintln!("blend cannot start a thread: {reason}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn work() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; clap knows which stream they go to.
+            let good = !error.use_stderr();
+            let _ = error.print();
+            return if good { Exit::Good } else { Exit::Wrong };
+        }
+    };
+    let ui = Ui::new(cli.color, cli.message_format, cli.quiet);
+    match cli.verb {
+        Verb::Build(args) => build::run(&args, &ui),
+        Verb::Check(args) => check::run(&args, &ui),
+        Verb::Completions(args) => completions::run(&args, &ui),
+        Verb::Explain(args) => explain::run(&args, &ui),
+        Verb::Fmt(args) => fmt::run(&args, &ui),
+        Verb::Graph(args) => graph::run(&args, &ui),
+        Verb::Inspect(args) => inspect::run(&args, &ui),
+        Verb::Methods(args) => methods::run(&args, &ui),
+        Verb::New(args) => new::run(&args, &ui),
+        Verb::Plan(args) => plan::run(&args, &ui),
+        Verb::Test(args) => test::run(&args, &ui),
+    }
+}
+
+/// The parser of the command line, for completions and documentation.
+fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
 }

@@ -1,1 +1,147 @@
-//! (under construction)
+//! Runs a plan: moves and computes bytes on all cores, checks, measures, and only then lets the outputs take their
+//! places.  It decides nothing: what is done stands in the plan.
+//!
+//! Invariant: until [`run`] returns a report without problems, what stood at the outputs' places is still there.
+
+mod claims;
+mod error;
+mod jobs;
+mod progress;
+pub mod stats;
+
+pub use claims::ClaimReport;
+pub use progress::Progress;
+
+use crate::diag::Problem;
+use crate::hir::Recipe;
+use crate::plan::Plan;
+use crate::store::Inputs;
+use crate::store::Kind;
+use crate::store::Part;
+use crate::store::Staged;
+use crate::tile::Fetch;
+use std::path::PathBuf;
+
+/// What a run may be told.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Worker threads; at least 1.
+    pub threads: usize,
+    /// Directories that blend did not write may be replaced.
+    pub force: bool,
+    /// Only judge the claims: nothing is left behind.
+    pub dry: bool,
+}
+
+/// What a run did.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Where the outputs are now; empty after a dry run and after failed claims.
+    pub written: Vec<PathBuf>,
+    /// Where the results are kept whose claims failed.
+    pub failed: Vec<PathBuf>,
+    pub claims: Vec<ClaimReport>,
+}
+
+/// How a run ended early.
+#[derive(Debug)]
+pub enum Stop {
+    /// The user asked for it.
+    Cancelled,
+    Problems(Vec<Problem>),
+}
+
+impl From<Problem> for Stop {
+    fn from(problem: Problem) -> Stop {
+        Stop::Problems(vec![problem])
+    }
+}
+
+/// Runs a plan.
+pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress) -> Result<Report, Stop> {
+    let inputs = Inputs::open(&plan.files)?;
+    let forbidden: Vec<PathBuf> = recipe
+        .inputs
+        .iter()
+        .map(|input| input.path.clone())
+        .chain(plan.files.iter().map(|file| file.path.clone()))
+        .collect();
+    let mut staged = vec![];
+    let mut parts: Vec<Part> = vec![];
+    for output in &plan.outputs {
+        let kind = if output.directory { Kind::Directory } else { Kind::File };
+        let stage = Staged::new(&output.path, kind, output.bytes(), &forbidden, options.force)?;
+        for part in &output.parts {
+            let open = stage.part(&part.name, part.size)?;
+            open.write_at(0, &part.header)?;
+            parts.push(open);
+        }
+        staged.push(stage);
+    }
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads.max(1))
+        .thread_name(|number| format!("blend-{number}"))
+        .build()
+        .map_err(|reason| error::no_threads(options.threads, &reason.to_string()))?;
+    let files = Files { inputs: &inputs, parts: &parts };
+    let claims = pool.install(|| -> Result<Vec<ClaimReport>, Stop> {
+        jobs::write_all(plan, &files, progress)?;
+        claims::equal(recipe, plan, &files, progress)?;
+        let claims = claims::judge(recipe, plan, &files, progress)?;
+        Ok(claims)
+    })?;
+    inputs.verify()?;
+    let mut report = Report { claims, ..Report::default() };
+    if options.dry {
+        return Ok(report);
+    }
+    let failed = report.claims.iter().any(|claim| !claim.holds);
+    let mut parts = parts.into_iter();
+    for (stage, output) in staged.into_iter().zip(&plan.outputs) {
+        let mut own: Vec<Part> = parts.by_ref().take(output.parts.len()).collect();
+        if let Some((name, text)) = &output.index {
+            let part = stage.part(name, text.len() as u64)?;
+            part.write_at(0, text.as_bytes())?;
+            own.push(part);
+        }
+        if progress.cancelled() {
+            return Err(Stop::Cancelled);
+        }
+        if failed {
+            report.failed.push(stage.keep_as_failed(own)?);
+        } else {
+            stage.commit(own)?;
+            report.written.push(output.path.clone());
+        }
+    }
+    Ok(report)
+}
+
+/// Input files and the parts that are being written, as one list.
+struct Files<'f> {
+    inputs: &'f Inputs,
+    parts: &'f [Part],
+}
+
+impl Files<'_> {
+    fn input_count(&self, plan: &Plan) -> usize {
+        plan.files.len()
+    }
+}
+
+/// Programs read inputs; those of claims also read what has been written.
+struct Reader<'f> {
+    files: &'f Files<'f>,
+    inputs: usize,
+}
+
+impl Fetch for Reader<'_> {
+    type Error = Problem;
+
+    fn fetch(&self, file: usize, offset: u64, dst: &mut [u8]) -> Result<(), Problem> {
+        match file.checked_sub(self.inputs) {
+            None => self.files.inputs.fetch(file, offset, dst),
+            Some(part) => self.files.parts[part].read_at(offset, dst),
+        }
+    }
+}

@@ -54,6 +54,17 @@ pub enum OptionValue {
     Word(&'static str),
 }
 
+impl OptionValue {
+    /// As a recipe writes it.
+    pub fn text(&self) -> String {
+        match self {
+            OptionValue::Number(number) => ((number * 1e6).round() / 1e6).to_string(),
+            OptionValue::Bool(truth) => truth.to_string(),
+            OptionValue::Word(word) => word.to_string(),
+        }
+    }
+}
+
 /// A call of a method on one tensor, options resolved.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CallOn {

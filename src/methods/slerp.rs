@@ -10,7 +10,7 @@
 //! # Numerics
 //! Norms and product are sums in f64 over fixed blocks; a vector no longer than 1e-8 is not normalised; the cosine is
 //! clamped to [−1, 1]; beyond |cos ω| > 0.9995 the straight line (1 − t) a + t b is taken. The two factors are f64,
-//! rounded once.
+//! rounded once. A t within 1e-12 of 0 or 1 gives the bits of a or b, and the other is not read.
 //! # Example
 //! ```blend
 //! let out = slerp(a, b, 0.5)
@@ -35,6 +35,9 @@ const SHORT: f64 = 1e-8;
 /// From this cosine on the line is straight.
 const STRAIGHT: f64 = 0.9995;
 
+/// This near to 0 or 1 a t is 0 or 1.
+const SNAP: f64 = 1e-12;
+
 pub static METHOD: Method = Method {
     name: "slerp",
     version: 1,
@@ -54,6 +57,10 @@ pub static METHOD: Method = Method {
 fn lower(b: &mut Builder, inputs: &[NodeId], on: &CallOn) -> NodeId {
     let t = if let Some(OptionValue::Number(t)) = on.options.first() { *t } else { 0.0 };
     let (x, y) = (inputs[0], inputs[1]);
+    // As for shares: what is 0 or 1 up to the rounding of decimals moves bits.
+    if t.abs() <= SNAP || (t - 1.0).abs() <= SNAP {
+        return if t < 0.5 { x } else { y };
+    }
     let product = b.dot(x, y);
     let (norm_x, norm_y) = (norm(b, x), norm(b, y));
     let scaled = b.calc(Scalar::Div(product, norm_x));

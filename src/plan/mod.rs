@@ -1,1 +1,178 @@
-//! (under construction)
+//! How a graph is computed: which bytes go where, by which work.  It reads nothing and runs nothing: sizes, offsets and
+//! headers of every output are known before the first weight is read, so tensors may finish in any order.
+//!
+//! Invariant: every byte of every part is covered once: by the header, by a tensor, or by an index text.
+
+mod json;
+mod measures;
+mod memory;
+mod metadata;
+mod place;
+mod print;
+mod work;
+
+pub use json::json;
+pub use measures::Judged;
+pub use measures::Quantity;
+pub use measures::verdict;
+pub use memory::peak_bytes;
+pub use print::bytes_text;
+pub use print::form_text;
+pub use print::print;
+pub use print::shortened;
+
+use crate::graph::Graph;
+use crate::hir::InputId;
+use crate::hir::Recipe;
+use crate::tensor::Dtype;
+use crate::tensor::FileInfo;
+use crate::tensor::Shape;
+use crate::text::Site;
+use crate::tile::Program;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Facts that the plan needs and cannot compute: they come from whoever reads files.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Per input of the recipe: digest of its canonical header.
+    pub digests: Vec<String>,
+    /// Version of this program, for metadata.
+    pub version: String,
+}
+
+/// Everything a build does.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Input files; `tile::Load::file` counts them first, then the parts of all outputs.
+    pub files: Vec<FileInfo>,
+    pub outputs: Vec<Output>,
+    pub checks: Vec<EqualCheck>,
+    pub measures: Vec<Measure>,
+}
+
+/// A file or directory to be written.
+#[derive(Clone, Debug)]
+pub struct Output {
+    pub written: String,
+    pub path: PathBuf,
+    pub directory: bool,
+    pub site: Site,
+    pub layout: Arc<str>,
+    pub family: Arc<str>,
+    pub parts: Vec<Part>,
+    /// Name and text of the index of shards.
+    pub index: Option<(String, String)>,
+    pub tensors: Vec<Tensor>,
+}
+
+impl Output {
+    /// Bytes that are written, index included.
+    pub fn bytes(&self) -> u64 {
+        let index = self.index.as_ref().map_or(0, |index| index.1.len() as u64);
+        self.parts.iter().map(|part| part.size).sum::<u64>() + index
+    }
+}
+
+/// One safetensors file of an output.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// File name in the directory (a single file has its own path's name).
+    pub name: String,
+    /// The length field and the JSON, padded with spaces so that the data starts at a multiple of 4,096.
+    pub header: Vec<u8>,
+    /// Bytes in all.
+    pub size: u64,
+    /// Number of the part among the files of the plan.
+    pub file: usize,
+}
+
+/// One tensor of an output.
+#[derive(Clone, Debug)]
+pub struct Tensor {
+    /// Name in the file.
+    pub name: String,
+    pub canonical: Arc<str>,
+    pub dtype: Dtype,
+    /// Shape in the file.
+    pub shape: Shape,
+    /// Index into [`Output::parts`].
+    pub part: usize,
+    /// Absolute byte offset in that part.
+    pub offset: u64,
+    /// Bytes.
+    pub len: u64,
+    /// Holds the canonical values in canonical order.
+    pub plain: bool,
+    pub work: Work,
+}
+
+/// How the bytes of a tensor come about.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// They are moved.
+    Copy { file: usize, offset: u64 },
+    /// They are moved one by one, because the layouts differ in order.
+    Gather(Box<Program>),
+    /// They are computed.
+    Compute {
+        program: Box<Program>,
+        /// The same in canonical order, for the reductions, when the output's order is another (law 1).
+        canonical: Option<Box<Program>>,
+        /// A finite value that the type cannot hold is an error.
+        strict: bool,
+    },
+}
+
+/// A tensor of which several inputs must hold the same values.
+#[derive(Clone, Debug)]
+pub struct EqualCheck {
+    pub canonical: Arc<str>,
+    /// The first one, whose bits are taken, and the other.
+    pub inputs: (InputId, InputId),
+    /// Counts elements that differ.
+    pub program: Program,
+    pub site: Site,
+}
+
+/// What a metric of a claim adds up over tensors, in the order of names.
+#[derive(Clone, Debug)]
+pub struct Measure {
+    /// Index into `Recipe::measured`.
+    pub measured: usize,
+    pub canonical: Arc<str>,
+    pub program: Program,
+}
+
+/// Schedules a graph.
+pub fn schedule(recipe: &Recipe, graph: &Graph, facts: &Facts) -> Plan {
+    let mut files: Vec<FileInfo> = vec![];
+    let mut first_file = vec![];
+    for input in &recipe.inputs {
+        first_file.push(files.len());
+        files.extend(input.header.files.iter().cloned());
+    }
+    let mut next_file = files.len();
+    let maker = work::Maker { recipe, graph, first_file: &first_file };
+    let mut outputs = vec![];
+    for index in 0..recipe.outputs.len() {
+        let output = place::output(&maker, index, facts, next_file);
+        next_file += output.parts.len();
+        outputs.push(output);
+    }
+    let checks = work::equal_checks(&maker);
+    let measures = measures::all(&maker, &outputs);
+    Plan { files, outputs, checks, measures }
+}
+
+impl Plan {
+    /// Bytes that the build writes.
+    pub fn written_bytes(&self) -> u64 {
+        self.outputs.iter().map(Output::bytes).sum()
+    }
+
+    /// Bytes that are moved or computed, as progress counts them.
+    pub fn work_bytes(&self) -> u64 {
+        self.outputs.iter().flat_map(|output| &output.tensors).map(|tensor| tensor.len).sum()
+    }
+}

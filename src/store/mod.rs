@@ -1,1 +1,36 @@
-//! (under construction)
+//! Files: headers of checkpoints, input files in memory maps, outputs beside their targets, texts.
+//!
+//! It knows nothing of recipes.  All `std::fs` and nearly all `unsafe` of the crate are here.  Problems come without
+//! labels: the caller knows the place in the recipe.  Codes E05xx say that an input is wrong, E06xx that the machine
+//! failed.
+//!
+//! Invariants: an input is never written, truncated or renamed; an output path holds what stood there before or the
+//! complete new content; a header that is refused costs under 100 ms and 64 MiB.
+
+mod copy;
+mod error;
+mod foreign;
+mod header;
+mod index;
+mod inputs;
+mod json;
+mod open;
+mod part;
+mod place;
+mod shown;
+mod sigbus;
+mod sniff;
+mod stage;
+mod stale;
+mod sys;
+mod text;
+
+pub use inputs::Inputs;
+pub use open::header_digest;
+pub use open::open;
+pub use part::Part;
+pub use stage::Kind;
+pub use stage::Staged;
+pub use sys::prepare_process;
+pub use text::read_text;
+pub use text::write_text;

@@ -17,6 +17,8 @@ use crate::diag::Problems;
 use crate::text::Source;
 use token::Token;
 
+pub use token::is_reserved;
+
 /// A text with all that was read from it.
 pub struct Parsed {
     /// Every token, trivia included: their texts joined are the source.

@@ -28,7 +28,7 @@ impl Builder {
     }
 
     fn node(&mut self, node: Node) -> NodeId {
-        let at = self.nodes.iter().position(|known| *known == node).unwrap_or_else(|| {
+        let at = self.nodes.iter().position(|known| same_node(known, &node)).unwrap_or_else(|| {
             self.nodes.push(node);
             self.nodes.len() - 1
         });
@@ -36,7 +36,7 @@ impl Builder {
     }
 
     fn scalar(&mut self, scalar: Scalar) -> ScalarId {
-        let at = self.scalars.iter().position(|known| *known == scalar).unwrap_or_else(|| {
+        let at = self.scalars.iter().position(|known| same_scalar(known, &scalar)).unwrap_or_else(|| {
             self.scalars.push(scalar);
             self.scalars.len() - 1
         });
@@ -85,6 +85,11 @@ impl Builder {
         self.scalar(Scalar::Dot(a, b))
     }
 
+    /// The largest x of the tensor, at least 0.
+    pub fn max(&mut self, a: NodeId) -> ScalarId {
+        self.scalar(Scalar::Max(a))
+    }
+
     /// Any scalar operation.
     pub fn calc(&mut self, scalar: Scalar) -> ScalarId {
         self.scalar(scalar)
@@ -118,7 +123,7 @@ impl Builder {
             }
             for (at, scalar) in self.scalars.iter().enumerate() {
                 known[at] = match scalar {
-                    Scalar::Sum(a) => ready[a.0 as usize] + 1,
+                    Scalar::Sum(a) | Scalar::Max(a) => ready[a.0 as usize] + 1,
                     Scalar::Dot(a, b) => ready[a.0 as usize].max(ready[b.0 as usize]) + 1,
                     other => other.inputs().iter().map(|id| known[id.0 as usize]).max().unwrap_or(0),
                 };
@@ -140,5 +145,31 @@ impl Builder {
             measured,
             wide,
         }
+    }
+}
+
+/// Equal to the bit: 0 and −0 are two numbers, and a NaN is itself.
+fn same_node(a: &Node, b: &Node) -> bool {
+    match (a, b) {
+        (Node::Const(a), Node::Const(b)) => a.to_bits() == b.to_bits(),
+        (Node::Linear(a), Node::Linear(b)) => {
+            let same = |(a, b): (&(Share, NodeId), &(Share, NodeId))| same_share(a.0, b.0) && a.1 == b.1;
+            a.len() == b.len() && a.iter().zip(b).all(same)
+        }
+        _ => a == b,
+    }
+}
+
+fn same_share(a: Share, b: Share) -> bool {
+    match (a, b) {
+        (Share::Const(a), Share::Const(b)) => a.to_bits() == b.to_bits(),
+        _ => a == b,
+    }
+}
+
+fn same_scalar(a: &Scalar, b: &Scalar) -> bool {
+    match (a, b) {
+        (Scalar::Const(a), Scalar::Const(b)) => a.to_bits() == b.to_bits(),
+        _ => a == b,
     }
 }

@@ -2,218 +2,114 @@
 //! computed becomes the canonical quiet one.
 
 use super::Tally;
+use super::kernels;
 use super::real::Real;
+use super::stored::BF16;
+use super::stored::F16;
+use super::stored::F32;
+use super::stored::F64;
+use super::stored::Stored;
 use crate::tensor::Dtype;
-use half::f16;
-use half::slice::HalfFloatSliceExt;
-use multiversion::multiversion;
 
-/// Largest finite magnitudes.
-const F16_MAX: f64 = 65504.0;
-const BF16_MAX: f64 = 3.3895313892515355e38;
-
-/// Decodes stored elements.
-pub fn decode<T: Real>(dtype: Dtype, bytes: &[u8], out: &mut [T], halves: &mut Halves) {
+/// Decodes stored elements.  What is no float has its numeric value (booleans 0 and 1); complex numbers have none and
+/// give NaN.
+pub fn decode<T: Real>(dtype: Dtype, bytes: &[u8], out: &mut [T]) {
     match dtype {
-        Dtype::BF16 => {
-            let wide = halves.wide(out.len());
-            bf16_to_f32(bytes, wide);
-            widen(wide, out);
+        Dtype::BF16 => kernels::decode::<BF16, T>(bytes, out),
+        Dtype::F16 => kernels::decode::<F16, T>(bytes, out),
+        Dtype::F32 => kernels::decode::<F32, T>(bytes, out),
+        Dtype::F64 => kernels::decode::<F64, T>(bytes, out),
+        Dtype::Bool | Dtype::U8 => decode_by(bytes, out, |b| f64::from(u8::from_le_bytes(b))),
+        Dtype::I8 => decode_by(bytes, out, |b| f64::from(i8::from_le_bytes(b))),
+        Dtype::U16 => decode_by(bytes, out, |b| f64::from(u16::from_le_bytes(b))),
+        Dtype::I16 => decode_by(bytes, out, |b| f64::from(i16::from_le_bytes(b))),
+        Dtype::U32 => decode_by(bytes, out, |b| f64::from(u32::from_le_bytes(b))),
+        Dtype::I32 => decode_by(bytes, out, |b| f64::from(i32::from_le_bytes(b))),
+        Dtype::U64 => decode_by(bytes, out, |b| u64::from_le_bytes(b) as f64),
+        Dtype::I64 => decode_by(bytes, out, |b| i64::from_le_bytes(b) as f64),
+        // The upper half of an f16.
+        Dtype::F8E5M2 => decode_by(bytes, out, |[b]| F16::wide::<f64>([0, b])),
+        Dtype::F8E4M3 => decode_by(bytes, out, |[b]| e4m3(b)),
+        Dtype::F8E8M0 => {
+            decode_by(bytes, out, |[b]| if b == 0xff { f64::NAN } else { libm::ldexp(1.0, i32::from(b) - 127) })
         }
-        Dtype::F16 => {
-            let (short, wide) = halves.both(out.len());
-            for (value, pair) in short.iter_mut().zip(bytes.as_chunks::<2>().0) {
-                *value = f16::from_le_bytes(*pair);
-            }
-            short.convert_to_f32_slice(wide);
-            widen(wide, out);
-        }
-        Dtype::F32 => {
-            for (value, four) in out.iter_mut().zip(bytes.as_chunks::<4>().0) {
-                *value = T::from_f32(f32::from_le_bytes(*four));
-            }
-        }
-        Dtype::F64 => {
-            for (value, eight) in out.iter_mut().zip(bytes.as_chunks::<8>().0) {
-                *value = T::from_f64(f64::from_le_bytes(*eight));
-            }
-        }
-        // Raw bytes, for comparing what is no float.
-        _ => {
-            for (value, byte) in out.iter_mut().zip(bytes) {
-                *value = T::from_f32(f32::from(*byte));
-            }
-        }
+        Dtype::C64 => out.fill(T::NAN),
     }
 }
 
-/// Buffers for the two steps of half precision.
-#[derive(Default)]
-pub struct Halves {
-    short: Vec<f16>,
-    wide: Vec<f32>,
-}
-
-impl Halves {
-    fn wide(&mut self, count: usize) -> &mut [f32] {
-        self.wide.resize(count.max(self.wide.len()), 0.0);
-        &mut self.wide[..count]
-    }
-
-    fn both(&mut self, count: usize) -> (&mut [f16], &mut [f32]) {
-        self.short.resize(count.max(self.short.len()), f16::ZERO);
-        self.wide.resize(count.max(self.wide.len()), 0.0);
-        (&mut self.short[..count], &mut self.wide[..count])
+fn decode_by<const N: usize, T: Real>(bytes: &[u8], out: &mut [T], value: impl Fn([u8; N]) -> f64) {
+    for (out, unit) in out.iter_mut().zip(bytes.as_chunks::<N>().0) {
+        *out = T::from_f64(value(*unit));
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2", "x86_64+sse4.2"))]
-fn bf16_to_f32(bytes: &[u8], out: &mut [f32]) {
-    for (value, pair) in out.iter_mut().zip(bytes.as_chunks::<2>().0) {
-        *value = f32::from_bits((u16::from_le_bytes(*pair) as u32) << 16);
-    }
-}
-
-fn widen<T: Real>(wide: &[f32], out: &mut [T]) {
-    for (value, wide) in out.iter_mut().zip(wide) {
-        *value = T::from_f32(*wide);
-    }
-}
-
-/// Rounds to bf16 and tells whether any value needs a second look (NaN, infinity, overflow).
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2", "x86_64+sse4.2"))]
-fn f32_to_bf16(values: &[f32], out: &mut [u8]) -> bool {
-    let mut odd = 0u32;
-    for (pair, value) in out.as_chunks_mut::<2>().0.iter_mut().zip(values) {
-        let bits = value.to_bits();
-        let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16;
-        odd |= u32::from(bits & 0x7f80_0000 == 0x7f80_0000) | u32::from(rounded & 0x7f80 == 0x7f80);
-        *pair = (rounded as u16).to_le_bytes();
-    }
-    odd != 0
-}
-
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2", "x86_64+sse4.2"))]
-fn f32_to_f32(values: &[f32], out: &mut [u8]) -> bool {
-    let mut odd = 0u32;
-    for (four, value) in out.as_chunks_mut::<4>().0.iter_mut().zip(values) {
-        let bits = value.to_bits();
-        odd |= u32::from(bits & 0x7f80_0000 == 0x7f80_0000);
-        *four = bits.to_le_bytes();
-    }
-    odd != 0
+/// Four bits of exponent (bias 7), three of mantissa, no infinity (the "fn" variant of the type, which files use).
+fn e4m3(byte: u8) -> f64 {
+    let (exponent, mantissa) = (i32::from(byte >> 3 & 15), f64::from(byte & 7));
+    let size = match (exponent, byte & 7) {
+        (15, 7) => f64::NAN,
+        (0, _) => mantissa / 512.0,
+        _ => libm::ldexp(1.0 + mantissa / 8.0, exponent - 7),
+    };
+    if byte & 0x80 == 0 { size } else { -size }
 }
 
 /// Encodes working values.  `finite_inputs(i)` tells whether all that element i was computed from is finite: then an
 /// infinite result is an overflow.
+///
+/// Types that no arithmetic is defined on cannot be written: zeros, and every element counts as an overflow.
 pub fn encode<T: Real>(
     dtype: Dtype,
     values: &[T],
     out: &mut [u8],
     saturate: bool,
     finite_inputs: impl Fn(usize) -> bool,
-    halves: &mut Halves,
 ) -> Tally {
-    let odd = match dtype {
-        Dtype::BF16 | Dtype::F32 if size_of::<T>() == 4 => {
-            let wide = halves.wide(values.len());
-            wide.iter_mut().zip(values).for_each(|(wide, value)| *wide = value.to_f32());
-            if dtype == Dtype::BF16 { f32_to_bf16(wide, out) } else { f32_to_f32(wide, out) }
+    match dtype {
+        Dtype::BF16 => encode_as::<BF16, T>(values, out, saturate, finite_inputs),
+        Dtype::F16 => encode_as::<F16, T>(values, out, saturate, finite_inputs),
+        Dtype::F32 => encode_as::<F32, T>(values, out, saturate, finite_inputs),
+        Dtype::F64 => encode_as::<F64, T>(values, out, saturate, finite_inputs),
+        _ => {
+            out.fill(0);
+            Tally { overflows: values.len() as u64, largest: T::MAX }
         }
-        Dtype::F16 if size_of::<T>() == 4 => {
-            let (short, wide) = halves.both(values.len());
-            wide.iter_mut().zip(values).for_each(|(wide, value)| *wide = value.to_f32());
-            short.convert_from_f32_slice(wide);
-            let mut odd = false;
-            for (pair, value) in out.as_chunks_mut::<2>().0.iter_mut().zip(short.iter()) {
-                odd |= value.to_bits() & 0x7c00 == 0x7c00;
-                *pair = value.to_le_bytes();
-            }
-            odd
-        }
-        _ => true,
-    };
-    if odd { encode_carefully(dtype, values, out, saturate, finite_inputs) } else { Tally::default() }
+    }
 }
 
-/// One element at a time: NaN canonical, overflows counted or saturated.
-fn encode_carefully<T: Real>(
-    dtype: Dtype,
+fn encode_as<S: Stored, T: Real>(
     values: &[T],
     out: &mut [u8],
     saturate: bool,
     finite_inputs: impl Fn(usize) -> bool,
 ) -> Tally {
     let mut tally = Tally::default();
-    let size = dtype.bytes() as usize;
-    let largest = match dtype {
-        Dtype::F16 => F16_MAX,
-        Dtype::BF16 => BF16_MAX,
-        Dtype::F32 => f64::from(f32::MAX),
-        _ => f64::MAX,
-    };
-    for (at, (value, bytes)) in values.iter().zip(out.chunks_exact_mut(size)).enumerate() {
-        let mut wide = value.to_f64();
+    if !kernels::encode::<S, T>(values, out) {
+        return tally;
+    }
+    // Something is infinite or a NaN: look at every element.
+    for (at, (value, unit)) in values.iter().zip(S::units_mut(out)).enumerate() {
         if value.is_nan() {
-            canonical_nan(dtype, bytes);
-            continue;
-        }
-        let overflows = !narrow(dtype, wide, bytes) && (value.is_finite() || finite_inputs(at));
-        if overflows {
+            *unit = S::NAN;
+        } else if S::narrow(*value).1 && (value.is_finite() || finite_inputs(at)) {
             if saturate {
-                wide = largest.copysign(wide);
-                narrow(dtype, wide, bytes);
+                *unit = S::narrow(S::LARGEST.copysign(value.to_f64())).0;
             } else {
-                let magnitude = if value.is_finite() { wide.abs() } else { T::MAX };
-                tally = tally.merge(Tally { overflows: 1, largest: magnitude });
+                let largest = if value.is_finite() { value.to_f64().abs() } else { T::MAX };
+                tally = tally.merge(Tally { overflows: 1, largest });
             }
         }
     }
     tally
 }
 
-/// Writes one number; false when it is infinite in the type.
-fn narrow(dtype: Dtype, value: f64, bytes: &mut [u8]) -> bool {
+/// Values as they would be written in a type; the same where no arithmetic is defined on it.
+pub fn round<T: Real>(dtype: Dtype, a: &[T], out: &mut [T]) {
     match dtype {
-        Dtype::F16 => {
-            let short = f16::from_f64(value);
-            bytes.copy_from_slice(&short.to_le_bytes());
-            short.is_finite()
-        }
-        Dtype::BF16 => {
-            let short = half::bf16::from_f64(value);
-            bytes.copy_from_slice(&short.to_le_bytes());
-            short.is_finite()
-        }
-        Dtype::F32 => {
-            bytes.copy_from_slice(&(value as f32).to_le_bytes());
-            (value as f32).is_finite()
-        }
-        _ => {
-            bytes.copy_from_slice(&value.to_le_bytes());
-            value.is_finite()
-        }
-    }
-}
-
-fn canonical_nan(dtype: Dtype, bytes: &mut [u8]) {
-    match dtype {
-        Dtype::F16 => bytes.copy_from_slice(&0x7e00u16.to_le_bytes()),
-        Dtype::BF16 => bytes.copy_from_slice(&0x7fc0u16.to_le_bytes()),
-        Dtype::F32 => bytes.copy_from_slice(&0x7fc0_0000u32.to_le_bytes()),
-        _ => bytes.copy_from_slice(&0x7ff8_0000_0000_0000u64.to_le_bytes()),
-    }
-}
-
-/// A value as it would be written in a type.
-pub fn round<T: Real>(dtype: Dtype, value: T) -> T {
-    if value.is_nan() {
-        return T::from_f64(f64::NAN);
-    }
-    match dtype {
-        Dtype::F16 => T::from_f64(f16::from_f64(value.to_f64()).to_f64()),
-        Dtype::BF16 => T::from_f64(half::bf16::from_f64(value.to_f64()).to_f64()),
-        Dtype::F32 => T::from_f64(f64::from(value.to_f64() as f32)),
-        _ => value,
+        Dtype::F16 => kernels::round::<F16, T>(a, out),
+        Dtype::BF16 => kernels::round::<BF16, T>(a, out),
+        Dtype::F32 => kernels::round::<F32, T>(a, out),
+        Dtype::F64 => kernels::round::<F64, T>(a, out),
+        _ => out.copy_from_slice(a),
     }
 }

@@ -1,5 +1,7 @@
 //! Stored tensors that a program reads.
 
+use super::gather;
+use super::gather::Strip;
 use crate::tensor::Affine;
 use crate::tensor::Dtype;
 use crate::tensor::View;
@@ -17,85 +19,61 @@ pub struct Load {
     pub affine: Affine,
 }
 
-/// Reads bytes of input files into a buffer.
-pub trait Fetch: Sync {
-    type Error: Send;
-    fn fetch(&self, file: usize, offset: u64, dst: &mut [u8]) -> Result<(), Self::Error>;
+impl Load {
+    /// Where the first byte lies when the elements follow each other in canonical order, so that ranges are read and
+    /// bits are moved without a look at single elements.
+    pub fn contiguous_offset(&self) -> Option<u64> {
+        gather::contiguous(&self.view).map(|base| self.offset + base * self.dtype.bytes())
+    }
 }
 
-/// Largest stored tensor that is read whole when its elements are not in order: then each gather is a memory access,
-/// not a call.
-const WHOLE_LIMIT: u64 = 8 << 20;
+/// Reads bytes of input files.
+pub trait Fetch: Sync {
+    type Error: Send;
 
-/// Bytes of a load that lie in order of the program's elements.
+    /// Copies bytes into a buffer.
+    fn fetch(&self, file: usize, offset: u64, dst: &mut [u8]) -> Result<(), Self::Error>;
+
+    /// The bytes in place, without a copy, where they are in memory (a map): kernels then read them directly.  `None`
+    /// is always right; errors are told by [`Fetch::fetch`].
+    fn slice(&self, file: usize, offset: u64, len: usize) -> Option<&[u8]> {
+        let _ = (file, offset, len);
+        None
+    }
+}
+
+/// Buffers for the bytes of one load.
 #[derive(Default)]
 pub struct Window {
-    pub bytes: Vec<u8>,
-    /// A stored tensor that was read whole: file and offset.
-    whole: Option<(usize, u64)>,
-    store: Vec<u8>,
+    bytes: Vec<u8>,
+    strip: Strip,
 }
 
 impl Window {
-    /// Brings the elements `start..start + count` into `bytes`, in order.
-    pub fn fill<F: Fetch>(&mut self, load: &Load, start: u64, count: usize, fetch: &F) -> Result<(), F::Error> {
+    /// The stored bytes of the elements `start..start + count`, in canonical order.
+    pub fn fill<'w, F: Fetch>(
+        &'w mut self,
+        load: &Load,
+        start: u64,
+        count: usize,
+        fetch: &'w F,
+    ) -> Result<&'w [u8], F::Error> {
         let size = load.dtype.bytes() as usize;
-        self.bytes.resize(count * size, 0);
-        if load.view.is_contiguous() {
-            return fetch.fetch(load.file, load.offset + start * size as u64, &mut self.bytes);
-        }
-        let stored = crate::tensor::elems(&load.view.shape) * size as u64;
-        if stored <= WHOLE_LIMIT && self.whole != Some((load.file, load.offset)) {
-            self.whole = None;
-            self.store.resize(stored as usize, 0);
-            fetch.fetch(load.file, load.offset, &mut self.store)?;
-            self.whole = Some((load.file, load.offset));
-        }
-        let mut steps = Steps::new(&load.view, start);
-        for element in self.bytes.chunks_exact_mut(size) {
-            let at = steps.next_offset() as usize * size;
-            if stored <= WHOLE_LIMIT {
-                element.copy_from_slice(&self.store[at..at + size]);
-            } else {
-                fetch.fetch(load.file, load.offset + at as u64, element)?;
+        if let Some(first) = load.contiguous_offset() {
+            let offset = first + start * size as u64;
+            if let Some(bytes) = fetch.slice(load.file, offset, count * size) {
+                return Ok(bytes);
             }
+            self.bytes.resize(count * size, 0);
+            fetch.fetch(load.file, offset, &mut self.bytes)?;
+            return Ok(&self.bytes);
         }
-        Ok(())
-    }
-}
-
-/// Walks a strided view in canonical order.
-struct Steps<'v> {
-    view: &'v View,
-    index: Vec<u64>,
-    offset: i64,
-}
-
-impl<'v> Steps<'v> {
-    fn new(view: &'v View, start: u64) -> Self {
-        let mut index = vec![0; view.shape.len()];
-        let mut rest = start;
-        let mut offset = view.base as i64;
-        for axis in (0..view.shape.len()).rev() {
-            index[axis] = rest % view.shape[axis].max(1);
-            rest /= view.shape[axis].max(1);
-            offset += index[axis] as i64 * view.strides[axis];
+        self.bytes.clear();
+        while self.bytes.len() < count * size {
+            let done = self.bytes.len() / size;
+            let some = self.strip.get(load, start + done as u64, count - done, fetch)?;
+            self.bytes.extend_from_slice(some);
         }
-        Steps { view, index, offset }
-    }
-
-    /// The stored element of the current one; moves on.
-    fn next_offset(&mut self) -> u64 {
-        let offset = self.offset;
-        for axis in (0..self.index.len()).rev() {
-            self.index[axis] += 1;
-            self.offset += self.view.strides[axis];
-            if self.index[axis] < self.view.shape[axis] {
-                break;
-            }
-            self.offset -= self.view.strides[axis] * self.index[axis] as i64;
-            self.index[axis] = 0;
-        }
-        offset as u64
+        Ok(&self.bytes)
     }
 }

@@ -8,11 +8,15 @@
 
 mod builder;
 mod cast;
+mod gather;
+mod kernels;
 mod load;
+mod ops;
 mod program;
 mod real;
 mod run;
 mod scalar;
+mod stored;
 
 pub use builder::Builder;
 pub use load::Fetch;

@@ -114,9 +114,35 @@ impl Program {
         self.elems().div_ceil(super::BLOCK)
     }
 
-    /// Bytes that all its loads read, once.
+    /// Bytes of all loads that count for what comes out, each once.
     pub fn read_bytes(&self) -> u64 {
-        self.loads.iter().map(|load| self.elems() * load.dtype.bytes()).sum()
+        let mut roots: Vec<NodeId> = self.result.iter().map(|result| result.node).collect();
+        let mut wanted = vec![false; self.scalars.len()];
+        self.measured.iter().for_each(|id| wanted[id.0 as usize] = true);
+        // Values want the scalars of their shares, and reductions their operands; both lists only grow.
+        loop {
+            let before = (roots.len(), wanted.clone());
+            let needed = self.needed(&roots);
+            let shares = needed.iter().flat_map(|id| self.nodes[id.0 as usize].shares());
+            shares.for_each(|id| wanted[id.0 as usize] = true);
+            for at in (0..self.scalars.len()).rev().filter(|&at| before.1[at]) {
+                self.scalars[at].inputs().iter().for_each(|id| wanted[id.0 as usize] = true);
+                let operands = match self.scalars[at] {
+                    Scalar::Sum(a) | Scalar::Max(a) => vec![a],
+                    Scalar::Dot(a, b) => vec![a, b],
+                    _ => vec![],
+                };
+                roots.extend(operands.into_iter().filter(|id| !needed.contains(id)));
+            }
+            roots.sort_unstable();
+            roots.dedup();
+            if before == (roots.len(), wanted.clone()) {
+                break;
+            }
+        }
+        let counts = |id: &NodeId| if let Node::Load(at) = self.nodes[id.0 as usize] { Some(at) } else { None };
+        let loads = self.needed(&roots);
+        loads.iter().filter_map(counts).map(|at| self.elems() * self.loads[at as usize].dtype.bytes()).sum()
     }
 
     /// The nodes that some nodes need, in order.

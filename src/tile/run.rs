@@ -1,28 +1,28 @@
-//! Runs programs: tiles of 4,096 elements, one vectorised loop per operation.
+//! Runs programs: reductions block by block, results range by range, both tile by tile.
 
 use super::BLOCK;
-use super::Binary;
 use super::Fetch;
 use super::Node;
 use super::NodeId;
 use super::Program;
 use super::Scalar;
-use super::Share;
+use super::ScalarId;
 use super::TILE;
 use super::Tally;
-use super::Unary;
 use super::cast;
-use super::cast::Halves;
+use super::kernels;
+use super::kernels::LANES;
 use super::load::Window;
+use super::ops::Parts;
+use super::ops::Tiles;
 use super::real::Real;
-use multiversion::multiversion;
+use super::stored;
+use crate::tensor::Dtype;
+use smallvec::SmallVec;
 use std::ops::Range;
 
 /// Elements that are fetched per load at a time: one copy or system call serves several tiles.
 const SPAN: u64 = 32_768;
-
-/// Lanes of a reduction: element i goes to lane i mod 16 (law 1).
-const LANES: usize = 16;
 
 /// The scalars that are known so far.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,28 +30,34 @@ pub struct State {
     scalars: Vec<f64>,
 }
 
-/// Buffers of one worker, reused from range to range.
+impl State {
+    pub(super) fn scalar(&self, id: ScalarId) -> f64 {
+        self.scalars[id.0 as usize]
+    }
+}
+
+/// Buffers of one worker, reused from range to range and from program to program, all over the same files: a strip of
+/// a strided tensor is kept from call to call.
 #[derive(Default)]
 pub struct Scratch {
     windows: Vec<Window>,
-    narrow: Vec<Vec<f32>>,
-    wide: Vec<Vec<f64>>,
-    halves: Halves,
+    narrow: Tiles<f32>,
+    wide: Tiles<f64>,
 }
 
 /// Which of the buffers hold values of a working type.
 trait Buffers: Real {
-    fn of(scratch: &mut Scratch) -> &mut Vec<Vec<Self>>;
+    fn of(scratch: &mut Scratch) -> &mut Tiles<Self>;
 }
 
 impl Buffers for f32 {
-    fn of(scratch: &mut Scratch) -> &mut Vec<Vec<f32>> {
+    fn of(scratch: &mut Scratch) -> &mut Tiles<f32> {
         &mut scratch.narrow
     }
 }
 
 impl Buffers for f64 {
-    fn of(scratch: &mut Scratch) -> &mut Vec<Vec<f64>> {
+    fn of(scratch: &mut Scratch) -> &mut Tiles<f64> {
         &mut scratch.wide
     }
 }
@@ -110,41 +116,58 @@ impl Program {
         let roots: Vec<NodeId> = reductions
             .iter()
             .flat_map(|scalar| match scalar {
-                Scalar::Sum(a) => vec![*a],
+                Scalar::Sum(a) | Scalar::Max(a) => vec![*a],
                 Scalar::Dot(a, b) => vec![*a, *b],
                 _ => vec![],
             })
             .collect();
         let needed = self.needed(&roots);
+        let angle = angle(&reductions);
         let mut lanes = vec![[0f64; LANES]; reductions.len()];
-        self.tiles::<T, F>(range, &needed, state, fetch, scratch, |scratch, _, count| {
-            let tiles = T::of(scratch);
+        self.tiles::<T, F>(range, &needed, fetch, scratch, |tiles, stored, _, count| {
+            self.compute(&needed, stored, count, state, tiles);
+            let tile = |id: &NodeId| &tiles[id.0 as usize][..count];
+            if let Some((a, b, order)) = angle {
+                let mut three = order.map(|at| lanes[at]);
+                kernels::dots(tile(&a), tile(&b), &mut three);
+                order.into_iter().zip(three).for_each(|(at, sums)| lanes[at] = sums);
+                return;
+            }
             for (scalar, lanes) in reductions.iter().zip(&mut lanes) {
                 match scalar {
-                    Scalar::Sum(a) => sum_lanes(&tiles[a.0 as usize][..count], lanes),
-                    Scalar::Dot(a, b) => dot_lanes(&tiles[a.0 as usize][..count], &tiles[b.0 as usize][..count], lanes),
+                    Scalar::Sum(a) => kernels::sum(tile(a), lanes),
+                    Scalar::Dot(a, b) => kernels::dot(tile(a), tile(b), lanes),
+                    Scalar::Max(a) => {
+                        tile(a).iter().for_each(|x| lanes[0] = lanes[0].max(x.to_f64()));
+                    }
                     _ => {}
                 }
             }
         })?;
-        Ok(lanes.iter().map(tree).collect())
+        // The lanes of a maximum but the first are 0.
+        Ok(lanes.iter().map(kernels::tree).collect())
     }
 
     /// Ends a stage: `partials` are the sums of all blocks, in order.
     pub fn finish(&self, stage: usize, partials: &[Vec<f64>], state: &mut State) {
-        let mut sums = vec![0.0; self.reductions(stage).len()];
+        let reductions = self.reductions(stage);
+        let mut sums = vec![0.0f64; reductions.len()];
         for partial in partials {
-            sums.iter_mut().zip(partial).for_each(|(sum, part)| *sum += part);
+            for ((scalar, sum), part) in reductions.iter().zip(&mut sums).zip(partial) {
+                *sum = if matches!(scalar, Scalar::Max(_)) { sum.max(*part) } else { *sum + part };
+            }
         }
         self.settle(stage + 1, &sums, state);
     }
 
     /// What a measuring program found.
     pub fn results(&self, state: &State) -> Vec<f64> {
-        self.measured.iter().map(|id| state.scalars[id.0 as usize]).collect()
+        self.measured.iter().map(|id| state.scalar(*id)).collect()
     }
 
-    /// Computes a range of elements of the result into `dst`.
+    /// Computes a range of elements of the result into `dst`, which has their size.
+    ///
+    /// A result that is a load in its own type is moved: every bit stays, whatever the type.
     pub fn evaluate<F: Fetch>(
         &self,
         range: Range<u64>,
@@ -153,6 +176,24 @@ impl Program {
         scratch: &mut Scratch,
         dst: &mut [u8],
     ) -> Result<Tally, F::Error> {
+        let Some(result) = self.result else { return Ok(Tally::default()) };
+        if let Some((at, load)) = self.plain(result.node)
+            && load.dtype == result.dtype
+        {
+            if let Some(offset) = load.contiguous_offset() {
+                fetch.fetch(load.file, offset + range.start * load.dtype.bytes(), dst)?;
+                return Ok(Tally::default());
+            }
+            scratch.windows.resize_with(scratch.windows.len().max(at + 1), Window::default);
+            let size = load.dtype.bytes() as usize;
+            let mut first = range.start;
+            for part in dst.chunks_mut(SPAN as usize * size) {
+                let count = part.len() / size;
+                part.copy_from_slice(scratch.windows[at].fill(load, first, count, fetch)?);
+                first += count as u64;
+            }
+            return Ok(Tally::default());
+        }
         if self.wide {
             self.evaluate_in::<f64, F>(range, state, fetch, scratch, dst)
         } else {
@@ -170,215 +211,120 @@ impl Program {
     ) -> Result<Tally, F::Error> {
         let Some(result) = self.result else { return Ok(Tally::default()) };
         let needed = self.needed(&[result.node]);
-        let loads: Vec<usize> = needed
-            .iter()
-            .filter(|id| matches!(self.nodes[id.0 as usize], Node::Load(_)))
-            .map(|id| id.0 as usize)
-            .collect();
+        let is_load = |id: &usize| matches!(self.nodes[*id], Node::Load(_));
+        let loads: Vec<usize> = needed.iter().map(|id| id.0 as usize).filter(is_load).collect();
+        let fused = self.fused(state);
         let size = result.dtype.bytes() as usize;
         let start = range.start;
         let mut tally = Tally::default();
-        self.tiles::<T, F>(range, &needed, state, fetch, scratch, |scratch, at, count| {
-            let mut halves = std::mem::take(&mut scratch.halves);
-            let tiles = T::of(scratch);
+        self.tiles::<T, F>(range, &needed, fetch, scratch, |tiles, stored, at, count| {
             let from = (at - start) as usize * size;
             let out = &mut dst[from..from + count * size];
+            if fused.as_ref().is_some_and(|fused| !fused.run(stored, out)) {
+                return;
+            }
+            self.compute(&needed, stored, count, state, tiles);
             let finite = |element: usize| loads.iter().all(|&load| tiles[load][element].is_finite());
-            let found = cast::encode(
-                result.dtype,
-                &tiles[result.node.0 as usize][..count],
-                out,
-                result.saturate,
-                finite,
-                &mut halves,
-            );
-            tally = tally.merge(found);
-            scratch.halves = halves;
+            let values = &tiles[result.node.0 as usize][..count];
+            tally = tally.merge(cast::encode(result.dtype, values, out, result.saturate, finite));
         })?;
         Ok(tally)
     }
 
-    /// Computes the needed nodes tile by tile over a range and hands every tile on: first element, count.
+    /// The direct kernel for this program's result, where there is one.
+    fn fused(&self, state: &State) -> Option<Fused> {
+        let result = self.result?;
+        let Node::Linear(terms) = &self.nodes[result.node.0 as usize] else { return None };
+        let stored = matches!(result.dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32);
+        if self.wide || !stored || !(1..=3).contains(&terms.len()) {
+            return None;
+        }
+        let mut fused = Fused { dtype: result.dtype, terms: SmallVec::new() };
+        for (share, node) in terms {
+            let (load, _) = self.plain(*node).filter(|(_, load)| load.dtype == result.dtype)?;
+            fused.terms.push((share.value(state), load));
+        }
+        Some(fused)
+    }
+
+    /// Hands a range on tile by tile: buffers, stored bytes of the tile per load, first element, count.
     fn tiles<T: Buffers, F: Fetch>(
         &self,
         range: Range<u64>,
         needed: &[NodeId],
-        state: &State,
         fetch: &F,
         scratch: &mut Scratch,
-        mut done: impl FnMut(&mut Scratch, u64, usize),
+        mut work: impl FnMut(&mut Tiles<T>, &Parts, u64, usize),
     ) -> Result<(), F::Error> {
-        if scratch.windows.len() < self.loads.len() {
-            scratch.windows.resize_with(self.loads.len(), Window::default);
-        }
-        let buffers = T::of(scratch);
-        if buffers.len() < self.nodes.len() {
-            buffers.resize_with(self.nodes.len(), Vec::new);
-        }
-        for id in needed {
-            buffers[id.0 as usize].resize(TILE, T::default());
-        }
-        let mut at = range.start;
-        while at < range.end {
-            let span = (range.end - at).min(SPAN);
-            for id in needed {
-                if let Node::Load(load) = self.nodes[id.0 as usize] {
-                    scratch.windows[load as usize].fill(&self.loads[load as usize], at, span as usize, fetch)?;
+        let mut windows = std::mem::take(&mut scratch.windows);
+        windows.resize_with(windows.len().max(self.loads.len()), Window::default);
+        let tiles = T::of(scratch);
+        tiles.resize_with(tiles.len().max(self.nodes.len()), Vec::new);
+        let read: Vec<bool> = (0..self.loads.len() as u32)
+            .map(|load| needed.iter().any(|id| self.nodes[id.0 as usize] == Node::Load(load)))
+            .collect();
+        let mut spans = || {
+            let mut at = range.start;
+            while at < range.end {
+                let span = (range.end - at).min(SPAN) as usize;
+                let mut bytes: SmallVec<[&[u8]; 8]> = SmallVec::new();
+                for (index, window) in windows.iter_mut().take(self.loads.len()).enumerate() {
+                    bytes.push(if read[index] { window.fill(&self.loads[index], at, span, fetch)? } else { &[] });
                 }
-            }
-            let mut inside = 0;
-            while inside < span as usize {
-                let count = (span as usize - inside).min(TILE);
-                for &id in needed {
-                    self.compute::<T>(id, inside, count, state, scratch);
+                for inside in (0..span).step_by(TILE) {
+                    let count = (span - inside).min(TILE);
+                    let stored: SmallVec<[&[u8]; 8]> = bytes
+                        .iter()
+                        .zip(&self.loads)
+                        .map(|(bytes, load)| {
+                            // Empty for loads that are not read.
+                            let size = load.dtype.bytes() as usize;
+                            bytes.get(inside * size..(inside + count) * size).unwrap_or(&[])
+                        })
+                        .collect();
+                    work(tiles, &stored, at + inside as u64, count);
                 }
-                done(scratch, at + inside as u64, count);
-                inside += count;
+                at += span as u64;
             }
-            at += span;
-        }
-        Ok(())
-    }
-
-    /// One operation on one tile.
-    fn compute<T: Buffers>(&self, id: NodeId, inside: usize, count: usize, state: &State, scratch: &mut Scratch) {
-        let at = id.0 as usize;
-        let mut own = std::mem::take(&mut T::of(scratch)[at]);
-        let out = &mut own[..count];
-        match &self.nodes[at] {
-            Node::Load(load) => {
-                let load = *load as usize;
-                let stored = &self.loads[load];
-                let size = stored.dtype.bytes() as usize;
-                let mut halves = std::mem::take(&mut scratch.halves);
-                let bytes = &scratch.windows[load].bytes[inside * size..(inside + count) * size];
-                cast::decode(stored.dtype, bytes, out, &mut halves);
-                scratch.halves = halves;
-                if !stored.affine.is_identity() {
-                    let (scale, add) = (T::from_f64(stored.affine.scale), T::from_f64(stored.affine.add));
-                    let plain = stored.affine.add == 0.0;
-                    out.iter_mut().for_each(|x| *x = if plain { x.mul(scale) } else { x.mul(scale).add(add) });
-                }
-            }
-            Node::Const(value) => out.fill(T::from_f64(*value)),
-            Node::Unary(op, a) => {
-                let a = &T::of(scratch)[a.0 as usize][..count];
-                let one = T::from_f64(1.0);
-                match op {
-                    Unary::Neg => map(a, out, |x| x.neg()),
-                    Unary::Abs => map(a, out, |x| x.abs()),
-                    Unary::Sqrt => map(a, out, |x| x.sqrt()),
-                    Unary::NonFinite => map(a, out, |x| if x.is_finite() { T::default() } else { one }),
-                }
-            }
-            Node::Binary(op, a, b) => {
-                let tiles = T::of(scratch);
-                let (a, b) = (&tiles[a.0 as usize][..count], &tiles[b.0 as usize][..count]);
-                let one = T::from_f64(1.0);
-                match op {
-                    Binary::Add => zip(a, b, out, |x, y| x.add(y)),
-                    Binary::Sub => zip(a, b, out, |x, y| x.sub(y)),
-                    Binary::Mul => zip(a, b, out, |x, y| x.mul(y)),
-                    Binary::Div => zip(a, b, out, |x, y| x.div(y)),
-                    Binary::Min => zip(a, b, out, |x, y| if y < x { y } else { x }),
-                    Binary::Max => zip(a, b, out, |x, y| if y > x { y } else { x }),
-                    Binary::Differs => zip(a, b, out, |x, y| if x.bits() == y.bits() { T::default() } else { one }),
-                }
-            }
-            Node::Linear(terms) => {
-                let share = |share: &Share| match share {
-                    Share::Const(value) => T::from_f64(*value),
-                    Share::Scalar(id) => T::from_f64(state.scalars[id.0 as usize]),
-                };
-                let tiles = T::of(scratch);
-                let tile = |id: &NodeId| &tiles[id.0 as usize][..count];
-                // The first terms in one loop: values pass through memory as seldom as may be.
-                let done = match terms.as_slice() {
-                    [(s, a), (t, b), (u, c), ..] => {
-                        linear3(share(s), tile(a), share(t), tile(b), share(u), tile(c), out);
-                        3
-                    }
-                    [(s, a), (t, b)] => {
-                        linear2(share(s), tile(a), share(t), tile(b), out);
-                        2
-                    }
-                    [(s, a)] => {
-                        let s = share(s);
-                        map(tile(a), out, |x| s.mul(x));
-                        1
-                    }
-                    [] => 0,
-                };
-                for (s, a) in &terms[done..] {
-                    let s = share(s);
-                    out.iter_mut().zip(tile(a)).for_each(|(o, x)| *o = o.add(s.mul(*x)));
-                }
-            }
-            Node::Round(dtype, a) => {
-                let a = &T::of(scratch)[a.0 as usize][..count];
-                map(a, out, |x| cast::round(*dtype, x));
-            }
-        }
-        T::of(scratch)[at] = own;
+            Ok(())
+        };
+        let done = spans();
+        scratch.windows = windows;
+        done
     }
 }
 
-#[inline(always)]
-fn map<T: Real>(a: &[T], out: &mut [T], f: impl Fn(T) -> T) {
-    out.iter_mut().zip(a).for_each(|(o, x)| *o = f(*x));
+/// A linear combination of up to three loads in their own type: one loop from stored bytes to stored bytes.
+struct Fused {
+    dtype: Dtype,
+    terms: SmallVec<[(f32, usize); 3]>,
 }
 
-#[inline(always)]
-fn zip<T: Real>(a: &[T], b: &[T], out: &mut [T], f: impl Fn(T, T) -> T) {
-    out.iter_mut().zip(a).zip(b).for_each(|((o, x), y)| *o = f(*x, *y));
-}
-
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2", "x86_64+sse4.2"))]
-fn linear2<T: Real>(s: T, a: &[T], t: T, b: &[T], out: &mut [T]) {
-    for ((o, x), y) in out.iter_mut().zip(a).zip(b) {
-        *o = s.mul(*x).add(t.mul(*y));
-    }
-}
-
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2", "x86_64+sse4.2"))]
-fn linear3<T: Real>(s: T, a: &[T], t: T, b: &[T], u: T, c: &[T], out: &mut [T]) {
-    for (((o, x), y), z) in out.iter_mut().zip(a).zip(b).zip(c) {
-        *o = s.mul(*x).add(t.mul(*y)).add(u.mul(*z));
-    }
-}
-
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2", "x86_64+sse4.2"))]
-fn sum_lanes<T: Real>(a: &[T], lanes: &mut [f64; LANES]) {
-    let (whole, rest) = a.as_chunks::<LANES>();
-    for chunk in whole {
-        for lane in 0..LANES {
-            lanes[lane] += chunk[lane].to_f64();
+impl Fused {
+    /// Computes a tile; true when something in it is infinite or a NaN, which the interpreter must look at.
+    fn run(&self, stored: &Parts, out: &mut [u8]) -> bool {
+        match self.dtype {
+            Dtype::BF16 => self.run_as::<stored::BF16>(stored, out),
+            Dtype::F16 => self.run_as::<stored::F16>(stored, out),
+            _ => self.run_as::<stored::F32>(stored, out),
         }
     }
-    for (lane, x) in lanes.iter_mut().zip(rest) {
-        *lane += x.to_f64();
-    }
-}
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2", "x86_64+sse4.2"))]
-fn dot_lanes<T: Real>(a: &[T], b: &[T], lanes: &mut [f64; LANES]) {
-    let (whole, rest) = a.as_chunks::<LANES>();
-    let (whole_b, rest_b) = b.as_chunks::<LANES>();
-    for (x, y) in whole.iter().zip(whole_b) {
-        for lane in 0..LANES {
-            lanes[lane] += x[lane].to_f64() * y[lane].to_f64();
+    fn run_as<S: stored::Stored>(&self, stored: &Parts, out: &mut [u8]) -> bool {
+        match self.terms.as_slice() {
+            [(s, a)] => kernels::fused1::<S>(*s, stored[*a], out),
+            [(s, a), (t, b)] => kernels::fused2::<S>([*s, *t], stored[*a], stored[*b], out),
+            [(s, a), (t, b), (u, c)] => kernels::fused3::<S>([*s, *t, *u], stored[*a], stored[*b], stored[*c], out),
+            _ => true,
         }
     }
-    for ((lane, x), y) in lanes.iter_mut().zip(rest).zip(rest_b) {
-        *lane += x.to_f64() * y.to_f64();
-    }
 }
 
-/// Lanes added in a fixed binary tree.
-fn tree(lanes: &[f64; LANES]) -> f64 {
-    let mut level = lanes.to_vec();
-    while level.len() > 1 {
-        level = level.chunks(2).map(|pair| pair[0] + pair[1]).collect();
-    }
-    level[0]
+/// The two vectors when a stage's reductions are their squares and their product, with the places of a·a, a·b, b·b.
+fn angle(reductions: &[&Scalar]) -> Option<(NodeId, NodeId, [usize; 3])> {
+    let [Scalar::Dot(..), Scalar::Dot(..), Scalar::Dot(..)] = reductions else { return None };
+    let product = reductions.iter().position(|scalar| matches!(scalar, Scalar::Dot(a, b) if a != b))?;
+    let Scalar::Dot(a, b) = *reductions[product] else { return None };
+    let square = |of: NodeId| reductions.iter().position(|scalar| **scalar == Scalar::Dot(of, of));
+    Some((a, b, [square(a)?, product, square(b)?]))
 }

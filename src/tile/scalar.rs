@@ -14,6 +14,8 @@ pub enum Scalar {
     Sum(NodeId),
     /// Σ x·y over the whole tensor.
     Dot(NodeId, NodeId),
+    /// The largest x of the whole tensor, at least 0; NaN is passed over.
+    Max(NodeId),
     Add(ScalarId, ScalarId),
     Sub(ScalarId, ScalarId),
     Mul(ScalarId, ScalarId),
@@ -32,7 +34,7 @@ pub enum Scalar {
 
 impl Scalar {
     pub fn is_reduction(&self) -> bool {
-        matches!(self, Scalar::Sum(_) | Scalar::Dot(..))
+        matches!(self, Scalar::Sum(_) | Scalar::Dot(..) | Scalar::Max(_))
     }
 
     /// The value from those before it; reductions have theirs already.
@@ -40,7 +42,7 @@ impl Scalar {
         let get = |id: &ScalarId| of[id.0 as usize];
         match self {
             Scalar::Const(value) => *value,
-            Scalar::Sum(_) | Scalar::Dot(..) => reduced,
+            Scalar::Sum(_) | Scalar::Dot(..) | Scalar::Max(_) => reduced,
             Scalar::Add(a, b) => get(a) + get(b),
             Scalar::Sub(a, b) => get(a) - get(b),
             Scalar::Mul(a, b) => get(a) * get(b),
@@ -58,7 +60,7 @@ impl Scalar {
     /// The scalars that it is made of.
     pub fn inputs(&self) -> Vec<ScalarId> {
         match self {
-            Scalar::Const(_) | Scalar::Sum(_) | Scalar::Dot(..) => vec![],
+            Scalar::Const(_) | Scalar::Sum(_) | Scalar::Dot(..) | Scalar::Max(_) => vec![],
             Scalar::Add(a, b) | Scalar::Sub(a, b) | Scalar::Mul(a, b) | Scalar::Div(a, b) | Scalar::Greater(a, b) => {
                 vec![*a, *b]
             }

@@ -9,6 +9,7 @@ mod grammar;
 mod hostile;
 mod presets;
 mod recipes;
+mod run;
 mod tidy;
 mod ui;
 mod world;

@@ -1,0 +1,189 @@
+//! `blend build`: the merged model.
+
+use super::Exit;
+use super::recipe;
+use super::recipe::Outcome;
+use super::recipe::RecipeArgs;
+use super::ui::Ui;
+use super::ui::exit_of;
+use crate::compile::Compiled;
+use crate::diag::Code;
+use crate::diag::Problem;
+use crate::diag::Problems;
+use crate::exec;
+use crate::exec::ClaimReport;
+use crate::exec::Progress;
+use crate::exec::Report;
+use crate::exec::Stop;
+use crate::plan::Work;
+use crate::plan::bytes_text;
+use indicatif::ProgressBar;
+use indicatif::ProgressStyle;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+/// Build the outputs of a recipe
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    #[command(flatten)]
+    run: RunArgs,
+    /// Replace directories that blend did not write
+    #[arg(long)]
+    force: bool,
+}
+
+/// How to run.
+#[derive(clap::Args)]
+pub struct RunArgs {
+    /// Worker threads; the result does not depend on it [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+/// One worker per core.
+pub fn all_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |count| count.get())
+}
+
+pub fn run(args: &Args, ui: &Ui) -> Exit {
+    let outcome = match recipe::compile(&args.recipe, ui) {
+        Ok(outcome) => outcome,
+        Err(exit) => return exit,
+    };
+    match execute(&outcome, &args.run, args.force, false, ui) {
+        Ok(_) => Exit::Good,
+        Err(exit) => exit,
+    }
+}
+
+/// Runs the plan with progress, shows what happened; `dry` only judges claims.
+pub fn execute(outcome: &Outcome, run: &RunArgs, force: bool, dry: bool, ui: &Ui) -> Result<Report, Exit> {
+    ui.problems(&outcome.problems, &outcome.sources);
+    let Some(compiled) = &outcome.compiled else { return Err(Exit::Wrong) };
+    let progress = Arc::new(Progress::default());
+    let handle = progress.clone();
+    // The second time the user does not want to wait for the current pieces.
+    let _ = ctrlc::set_handler(move || {
+        if handle.cancelled() {
+            std::process::exit(130);
+        }
+        handle.cancel();
+    });
+    let threads = run.threads.map_or_else(all_threads, usize::from);
+    let options = exec::Options { threads, force, dry };
+    let start = Instant::now();
+    let result = {
+        let _display = Display::start(compiled, progress.clone(), ui);
+        exec::run(&compiled.recipe, &compiled.plan, &options, &progress)
+    };
+    match result {
+        Ok(report) => finished(outcome, compiled, report, start.elapsed(), ui),
+        Err(Stop::Cancelled) => {
+            ui.status("interrupted: nothing was changed");
+            Err(Exit::Interrupted)
+        }
+        Err(Stop::Problems(list)) => {
+            let mut problems = Problems::default();
+            list.into_iter().for_each(|problem| problems.push(problem));
+            Err(ui.problems(&problems, &outcome.sources))
+        }
+    }
+}
+
+fn finished(outcome: &Outcome, compiled: &Compiled, report: Report, took: Duration, ui: &Ui) -> Result<Report, Exit> {
+    let mut problems = Problems::default();
+    for claim in report.claims.iter().filter(|claim| !claim.holds) {
+        problems.push(failed_claim(claim));
+    }
+    let exit = ui.problems(&problems, &outcome.sources);
+    for path in &report.failed {
+        ui.status(&format!("kept for a look: {}", path.display()));
+    }
+    if exit_of(&problems) != Exit::Good {
+        return Err(exit);
+    }
+    for (path, output) in report.written.iter().zip(&compiled.plan.outputs) {
+        let computed = output.tensors.iter().filter(|tensor| matches!(tensor.work, Work::Compute { .. })).count();
+        ui.status(&format!(
+            "wrote {}: {} tensors ({} copied, {computed} computed), {} in {:.2} s",
+            path.display(),
+            output.tensors.len(),
+            output.tensors.len() - computed,
+            bytes_text(output.bytes()),
+            took.as_secs_f64(),
+        ));
+    }
+    Ok(report)
+}
+
+fn failed_claim(claim: &ClaimReport) -> Problem {
+    let mut problem = Problem::new(Code("E0620"), format!("the claim `{}` does not hold", claim.text))
+        .at(claim.site, claim.lines.first().cloned().unwrap_or_else(|| "does not hold".into()))
+        .help("change the recipe until it holds, or correct the claim");
+    for line in claim.lines.iter().skip(1) {
+        problem = problem.note(line.clone());
+    }
+    problem
+}
+
+/// Shows progress while it lives: a bar on a terminal, else a line from time to time.
+struct Display {
+    stop: Option<std::sync::mpsc::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+/// A line of plain progress is not worth reading more often.
+const PLAIN_EVERY: Duration = Duration::from_secs(10);
+const BAR_EVERY: Duration = Duration::from_millis(100);
+
+impl Display {
+    fn start(compiled: &Compiled, progress: Arc<Progress>, ui: &Ui) -> Display {
+        if ui.quiet {
+            return Display { stop: None, thread: None };
+        }
+        let total = compiled.plan.work_bytes();
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let bar = ui.is_interactive().then(|| bar(total));
+        let every = if bar.is_some() { BAR_EVERY } else { PLAIN_EVERY };
+        let start = Instant::now();
+        let show = move || {
+            while let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(every) {
+                let done = progress.done();
+                match &bar {
+                    Some(bar) => bar.set_position(done),
+                    None => eprintln!("{}", plain(done, total, start.elapsed())),
+                }
+            }
+            if let Some(bar) = bar {
+                bar.finish_and_clear();
+            }
+        };
+        let thread = std::thread::Builder::new().name("progress".into()).spawn(show).ok();
+        Display { stop: Some(stop), thread }
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn bar(total: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(total).with_style(style)
+}
+
+fn plain(done: u64, total: u64, took: Duration) -> String {
+    let seconds = took.as_secs_f64().max(1e-9);
+    let rate = done as f64 / seconds;
+    let left = if rate > 0.0 { format!("{:.0} s left", (total.saturating_sub(done)) as f64 / rate) } else { "no estimate".into() };
+    format!("{} of {}, {}/s, {left}", bytes_text(done), bytes_text(total), bytes_text(rate as u64))
+}

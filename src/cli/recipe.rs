@@ -1,0 +1,139 @@
+//! What every verb that works on a recipe has in common: where it comes from, and what a run changes in it.
+
+use super::Exit;
+use super::ui::Ui;
+use crate::check::Settings;
+use crate::compile;
+use crate::compile::Compiled;
+use crate::compile::Disk;
+use crate::diag::Code;
+use crate::diag::Problem;
+use crate::diag::Problems;
+use crate::hir::Literal;
+use crate::store;
+use crate::text::Sources;
+use std::io::Read;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// Recipe, or expression, and parameters.
+#[derive(clap::Args)]
+pub struct RecipeArgs {
+    /// The recipe; `-` reads standard input
+    #[arg(required_unless_present = "expression", conflicts_with = "expression", value_name = "RECIPE")]
+    recipe: Option<PathBuf>,
+    /// A recipe of one expression, without a file; its models come from `-m`
+    #[arg(long = "expression", short = 'e', value_name = "EXPR")]
+    expression: Option<String>,
+    /// A model of the expression
+    #[arg(long = "model", short = 'm', value_name = "NAME=PATH", requires = "expression")]
+    models: Vec<String>,
+    /// A value for a parameter of the recipe
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    sets: Vec<String>,
+    /// Where the output goes, instead of where the recipe says
+    #[arg(long, short, value_name = "PATH")]
+    output: Option<PathBuf>,
+    /// Only the outputs whose path fits
+    #[arg(long, value_name = "GLOB")]
+    only: Vec<String>,
+}
+
+/// What a recipe became.
+pub struct Outcome {
+    pub sources: Sources,
+    pub compiled: Option<Compiled>,
+    pub problems: Problems,
+}
+
+/// Reads and compiles; problems are shown already when there is an error.
+pub fn compile(args: &RecipeArgs, ui: &Ui) -> Result<Outcome, Exit> {
+    let settings = settings(args).map_err(|problem| ui.problem(problem))?;
+    let mut sources = Sources::default();
+    let (name, text, base) = text(args).map_err(|problem| ui.problem(problem))?;
+    let root = sources.add(name, text).id;
+    let (compiled, problems) = compile::compile(&mut sources, root, &base, &settings, &Disk);
+    if compiled.is_none() {
+        return Err(match ui.problems(&problems, &sources) {
+            Exit::Good => Exit::Wrong,
+            exit => exit,
+        });
+    }
+    Ok(Outcome { sources, compiled, problems })
+}
+
+fn settings(args: &RecipeArgs) -> Result<Settings, Problem> {
+    let mut sets = vec![];
+    for text in &args.sets {
+        let (name, value) = text.split_once('=').ok_or_else(|| not_a_pair("--set", text, "NAME=VALUE"))?;
+        sets.push((name.trim().to_string(), literal(value.trim())));
+    }
+    Ok(Settings { sets, output: args.output.clone(), only: args.only.clone() })
+}
+
+fn not_a_pair(flag: &str, text: &str, wanted: &str) -> Problem {
+    Problem::new(Code("E0219"), format!("`{flag} {text}` has no `=`")).help(format!("write `{flag} {wanted}`"))
+}
+
+/// A value as the command line writes it: a number, a truth value, else a string (quotes may be left away).
+fn literal(text: &str) -> Literal {
+    match text {
+        "true" => return Literal::Bool(true),
+        "false" => return Literal::Bool(false),
+        _ => {}
+    }
+    let looks_like_number = text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+    if looks_like_number && let Ok(number) = text.parse::<f64>() {
+        return Literal::Number(number);
+    }
+    let bare = ['"', '\''].iter().find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote));
+    Literal::Text(bare.unwrap_or(text).into())
+}
+
+/// Name, text and base directory of the recipe.
+fn text(args: &RecipeArgs) -> Result<(String, String, PathBuf), Problem> {
+    let here = PathBuf::new();
+    if let Some(expression) = &args.expression {
+        return Ok(("<command line>".into(), one_shot(expression, args)?, here));
+    }
+    let path = args.recipe.as_deref().unwrap_or(Path::new("-"));
+    if path == Path::new("-") {
+        return Ok(("<stdin>".into(), stdin()?, here));
+    }
+    let text = store::read_text(path, compile::TEXT_LIMIT)?;
+    let base = path.parent().map_or(here, Path::to_path_buf);
+    Ok((path.display().to_string(), text, base))
+}
+
+/// All of standard input.
+pub fn stdin() -> Result<String, Problem> {
+    let mut bytes = vec![];
+    let cannot = |reason: String| Problem::new(Code("E0601"), format!("standard input cannot be read: {reason}"));
+    std::io::stdin()
+        .lock()
+        .take(compile::TEXT_LIMIT)
+        .read_to_end(&mut bytes)
+        .map_err(|error| cannot(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| {
+        Problem::new(Code("E0501"), format!("standard input is no text: byte {} is not UTF-8", error.utf8_error().valid_up_to()))
+            .help("give a recipe, which is UTF-8 text")
+    })
+}
+
+/// The recipe of `-e`: written out, so that it is checked, kept and explained like any other.
+fn one_shot(expression: &str, args: &RecipeArgs) -> Result<String, Problem> {
+    let mut text = String::from("blend 1\n\n");
+    for model in &args.models {
+        let (name, path) = model.split_once('=').ok_or_else(|| not_a_pair("-m", model, "NAME=PATH"))?;
+        text.push_str(&format!("model {} = {}\n", name.trim(), quoted(path)));
+    }
+    let output = args.output.as_ref().map_or("out.safetensors".to_string(), |path| path.display().to_string());
+    text.push_str(&format!("\noutput {} = {expression}\n", quoted(&output)));
+    Ok(text)
+}
+
+/// A path as a string of the language, braces meaning themselves.
+pub fn quoted(path: &str) -> String {
+    let escaped = path.replace('\\', "\\\\").replace('"', "\\\"").replace('{', "{{").replace('}', "}}");
+    format!("\"{escaped}\"")
+}

@@ -1,0 +1,100 @@
+//! What the user sees: streams, colour, format of problems.
+
+use super::Exit;
+use super::MessageFormat;
+use super::When;
+use crate::diag::Problem;
+use crate::diag::Problems;
+use crate::diag::Severity;
+use crate::diag::render;
+use crate::diag::render::Format;
+use crate::text::Sources;
+use std::io::IsTerminal;
+use std::io::Write;
+
+/// How to speak to the user.
+pub struct Ui {
+    /// Colour on stderr.
+    color: bool,
+    format: Format,
+    pub quiet: bool,
+}
+
+impl Ui {
+    pub fn new(color: When, format: MessageFormat, quiet: bool) -> Ui {
+        let format = match format {
+            MessageFormat::Human => Format::Human,
+            MessageFormat::Short => Format::Short,
+            MessageFormat::Json => Format::Json,
+        };
+        Ui { color: wants_color(color, std::io::stderr().is_terminal()), format, quiet }
+    }
+
+    /// Whether a progress bar makes sense.
+    pub fn is_interactive(&self) -> bool {
+        !self.quiet && self.format == Format::Human && std::io::stderr().is_terminal()
+    }
+
+    /// Shows problems on stderr and says how to exit.
+    pub fn problems(&self, problems: &Problems, sources: &Sources) -> Exit {
+        let text = render::render(problems, sources, self.format, self.color, width());
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        exit_of(problems)
+    }
+
+    /// Shows one problem without a recipe.
+    pub fn problem(&self, problem: Problem) -> Exit {
+        self.problems(&Problems::from(problem), &Sources::default())
+    }
+
+    /// A line on stderr about what was done.
+    pub fn status(&self, line: &str) {
+        if !self.quiet {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
+    }
+
+    /// A result on stdout.  A reader that has gone (`blend plan | head`) ends the program quietly.
+    pub fn print(&self, text: &str) -> Exit {
+        let mut stdout = std::io::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Ok(()) => Exit::Good,
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Good,
+            Err(error) => {
+                let _ = writeln!(std::io::stderr(), "stdout cannot be written: {error}");
+                Exit::MachineFailed
+            }
+        }
+    }
+}
+
+/// E06 is the machine's fault, every other error that of recipe, input or usage.
+pub fn exit_of(problems: &Problems) -> Exit {
+    let errors: Vec<&Problem> = problems.iter().filter(|problem| problem.severity() == Severity::Error).collect();
+    if errors.is_empty() {
+        Exit::Good
+    } else if errors.iter().any(|problem| problem.code.0.starts_with("E060")) {
+        Exit::MachineFailed
+    } else if errors.iter().all(|problem| problem.code.0 == "E0620") {
+        Exit::ClaimFailed
+    } else {
+        Exit::Wrong
+    }
+}
+
+/// `--color` first, then NO_COLOR, CLICOLOR_FORCE, and whether a terminal listens.
+fn wants_color(when: When, terminal: bool) -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    match when {
+        When::Always => true,
+        When::Never => false,
+        When::Auto if set("NO_COLOR") => false,
+        When::Auto if set("CLICOLOR_FORCE") => true,
+        When::Auto => terminal && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
+    }
+}
+
+/// Columns of the terminal; 100 where there is none.
+fn width() -> usize {
+    std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(100).clamp(40, 200)
+}

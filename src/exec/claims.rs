@@ -1,0 +1,90 @@
+//! What must hold of inputs and results: equal tensors, and the claims of the recipe.
+
+use super::Files;
+use super::Reader;
+use super::Stop;
+use super::error;
+use super::jobs;
+use super::progress::Progress;
+use crate::hir::ExprId;
+use crate::hir::InputId;
+use crate::hir::Recipe;
+use crate::plan::Plan;
+use crate::plan::Quantity;
+use crate::plan::verdict;
+use crate::text::Site;
+use crate::tile::Program;
+use indexmap::IndexMap;
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+/// How a claim came out.
+#[derive(Debug)]
+pub struct ClaimReport {
+    /// As the recipe writes it.
+    pub text: String,
+    pub site: Site,
+    pub holds: bool,
+    /// Measured values and margins, one a line.
+    pub lines: Vec<String>,
+}
+
+/// Results of measuring programs, in their order.
+fn measure_all(programs: &[&Program], plan: &Plan, files: &Files, progress: &Progress) -> Result<Vec<Vec<f64>>, Stop> {
+    let reader = Reader { files, inputs: files.input_count(plan) };
+    let results: Mutex<Vec<Vec<f64>>> = Mutex::new(vec![vec![]; programs.len()]);
+    jobs::in_order(programs.len(), progress, |at| {
+        let state = jobs::reduce(programs[at], &reader)?;
+        results.lock().expect("no worker panicked")[at] = programs[at].results(&state);
+        Ok(())
+    })?;
+    Ok(results.into_inner().expect("no worker panicked"))
+}
+
+/// Inputs that must agree do.
+pub fn equal(recipe: &Recipe, plan: &Plan, files: &Files, progress: &Progress) -> Result<(), Stop> {
+    let programs: Vec<&Program> = plan.checks.iter().map(|check| &check.program).collect();
+    let results = measure_all(&programs, plan, files, progress)?;
+    let mut wrong: IndexMap<((InputId, InputId), Site), Vec<(String, u64, u64)>> = IndexMap::new();
+    for (check, result) in plan.checks.iter().zip(results) {
+        if result[0] != 0.0 {
+            let row = (check.canonical.to_string(), result[0] as u64, check.program.elems());
+            wrong.entry((check.inputs, check.site)).or_default().push(row);
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let name = |id: InputId| recipe.input(id).name.to_string();
+    let problems = wrong.into_iter().map(|((inputs, site), rows)| {
+        error::not_equal(&name(inputs.0), &name(inputs.1), &rows, site)
+    });
+    Err(Stop::Problems(problems.collect()))
+}
+
+/// Measures what the claims ask, and judges them.
+pub fn judge(recipe: &Recipe, plan: &Plan, files: &Files, progress: &Progress) -> Result<Vec<ClaimReport>, Stop> {
+    let programs: Vec<&Program> = plan.measures.iter().map(|measure| &measure.program).collect();
+    let results = measure_all(&programs, plan, files, progress)?;
+    let mut sums: HashMap<usize, Vec<f64>> = HashMap::new();
+    for (measure, result) in plan.measures.iter().zip(results) {
+        let sum = sums.entry(measure.measured).or_default();
+        sum.resize(result.len(), 0.0);
+        sum.iter_mut().zip(result).for_each(|(sum, part)| *sum += part);
+    }
+    let quantities: HashMap<ExprId, Quantity> = recipe
+        .measured
+        .iter()
+        .enumerate()
+        .map(|(at, measured)| {
+            let sums = sums.get(&at).cloned().unwrap_or_default();
+            (measured.expr, Quantity::of(measured.metric, &sums))
+        })
+        .collect();
+    let of = |id: ExprId| quantities[&id];
+    let reports = recipe.claims.iter().map(|claim| {
+        let judged = verdict(recipe, claim.expr, &of);
+        ClaimReport { text: claim.text.clone(), site: claim.site, holds: judged.holds, lines: judged.lines }
+    });
+    Ok(reports.collect())
+}

@@ -1,0 +1,45 @@
+//! E06: what can go wrong while a plan runs, apart from files.
+
+use crate::diag::Code;
+use crate::diag::Problem;
+use crate::plan::Output;
+use crate::plan::Tensor;
+use crate::text::Site;
+use crate::tile::Tally;
+
+pub fn no_threads(threads: usize, reason: &str) -> Problem {
+    Problem::new(Code("E0610"), format!("{threads} threads could not be started: {reason}"))
+        .help("ask for fewer: `--threads 1`")
+}
+
+/// Values that the output's type cannot hold: one problem for all tensors of an output and type.
+pub fn overflow(output: &Output, found: &[(&Tensor, Tally)]) -> Problem {
+    let (first, _) = found[0];
+    let count: u64 = found.iter().map(|(_, tally)| tally.overflows).sum();
+    let largest = found.iter().map(|(_, tally)| tally.largest).fold(0.0, f64::max);
+    let values = if count == 1 { "1 value is".to_string() } else { format!("{count} values are") };
+    let dtype = first.dtype;
+    let mut problem =
+        Problem::new(Code("E0611"), format!("{values} too large for {dtype}: the largest is {largest:e}"))
+            .at(output.site, format!("written as {dtype}"))
+            .help("write `dtype = bf16` or `dtype = f32`, or accept it with `overflow = saturate` (or `overflow = inf`)");
+    for (tensor, tally) in found.iter().take(8) {
+        problem = problem.note(format!("`{}`: {} values, the largest {:e}", tensor.canonical, tally.overflows, tally.largest));
+    }
+    if found.len() > 8 {
+        problem = problem.note(format!("and {} tensors more", found.len() - 8));
+    }
+    problem
+}
+
+pub fn not_equal(first: &str, other: &str, found: &[(String, u64, u64)], site: Site) -> Problem {
+    let count = found.len();
+    let noun = if count == 1 { "a tensor that must be".to_string() } else { format!("{count} tensors that must be") };
+    let mut problem = Problem::new(Code("E0612"), format!("`{first}` and `{other}` differ in {noun} equal in both"))
+        .at(site, "made from both")
+        .help(format!("say whose is taken: `match {{ \"{}\" => {first}  else => … }}`", found[0].0));
+    for (name, differ, elems) in found.iter().take(8) {
+        problem = problem.note(format!("`{name}`: {differ} of {elems} elements differ"));
+    }
+    problem
+}

@@ -1,0 +1,261 @@
+//! The work of a plan, cut into jobs that any worker can do in any order: every byte has its place already.
+
+use super::Files;
+use super::Reader;
+use super::Stop;
+use super::error;
+use super::progress::Progress;
+use crate::diag::Problem;
+use crate::plan::Output;
+use crate::plan::Plan;
+use crate::plan::Tensor;
+use crate::plan::Work;
+use crate::store::Part;
+use crate::tile::BLOCK;
+use crate::tile::Fetch;
+use crate::tile::Program;
+use crate::tile::Scratch;
+use crate::tile::State;
+use crate::tile::Tally;
+use rayon::prelude::*;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+/// Elements of one piece of a computed tensor: its bytes stay in the second cache until they are written.
+const PIECE: u64 = 65_536;
+/// Bytes of one piece of a copy.
+const COPY_BYTES: u64 = 32 << 20;
+/// Reduction blocks that one worker takes at a time.
+const BLOCKS_AT_ONCE: u64 = 4;
+
+/// A piece of work.
+enum Job<'p> {
+    /// Bytes that lie together in one input and in one part, perhaps of many tensors.
+    Copy { file: usize, from: u64, part: usize, to: u64, len: u64 },
+    /// Some elements of a tensor without reductions, or a tensor gathered element by element.
+    Piece { output: usize, tensor: &'p Tensor, range: Range<u64> },
+    /// A whole tensor with reductions.
+    Staged { output: usize, tensor: &'p Tensor },
+}
+
+/// Overflows by output and position of the tensor.
+type Tallies = Mutex<BTreeMap<(usize, u64), Tally>>;
+
+struct Workshop<'w> {
+    files: &'w Files<'w>,
+    reader: Reader<'w>,
+    progress: &'w Progress,
+    tallies: Tallies,
+    /// First part of every output among all parts.
+    first_part: Vec<usize>,
+}
+
+/// What a worker works in.
+#[derive(Default)]
+struct Buffers {
+    scratch: Scratch,
+    /// Bytes of a result on their way to the file.
+    bytes: Vec<u8>,
+}
+
+thread_local! {
+    /// Buffers of a worker, kept from job to job.
+    static BUFFERS: RefCell<Buffers> = RefCell::default();
+}
+
+/// Does all the work of a plan.
+pub fn write_all(plan: &Plan, files: &Files, progress: &Progress) -> Result<(), Stop> {
+    let mut first_part = vec![];
+    let mut parts = 0;
+    for output in &plan.outputs {
+        first_part.push(parts);
+        parts += output.parts.len();
+    }
+    let jobs = jobs(plan, &first_part);
+    let reader = Reader { files, inputs: files.input_count(plan) };
+    let shop = Workshop { files, reader, progress, tallies: Mutex::default(), first_part };
+    in_order(jobs.len(), progress, |at| shop.run(&jobs[at]))?;
+    let tallies = shop.tallies.into_inner().expect("no worker panicked");
+    let problems = overflows(plan, &tallies);
+    if problems.is_empty() { Ok(()) } else { Err(Stop::Problems(problems)) }
+}
+
+/// Runs numbered jobs on all workers, started in order: files are read from front to back.
+pub fn in_order(count: usize, progress: &Progress, job: impl Fn(usize) -> Result<(), Problem> + Sync) -> Result<(), Stop> {
+    let next = AtomicUsize::new(0);
+    let wrong: Mutex<Option<Problem>> = Mutex::new(None);
+    rayon::scope(|scope| {
+        for _ in 0..rayon::current_num_threads().min(count) {
+            scope.spawn(|_| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    if at >= count || progress.cancelled() {
+                        break;
+                    }
+                    if let Err(problem) = job(at) {
+                        next.store(count, Ordering::Relaxed);
+                        wrong.lock().expect("no worker panicked").get_or_insert(problem);
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    if let Some(problem) = wrong.into_inner().expect("no worker panicked") {
+        return Err(problem.into());
+    }
+    if progress.cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
+}
+
+fn jobs<'p>(plan: &'p Plan, first_part: &[usize]) -> Vec<Job<'p>> {
+    let mut jobs: Vec<Job> = vec![];
+    for (at, output) in plan.outputs.iter().enumerate() {
+        for tensor in output.tensors.iter().filter(|tensor| tensor.len > 0) {
+            let elems = crate::tensor::elems(&tensor.shape);
+            let pieces = (0..elems).step_by(PIECE as usize).map(|start| start..(start + PIECE).min(elems));
+            match &tensor.work {
+                Work::Copy { file, offset } => {
+                    copy(&mut jobs, *file, *offset, first_part[at] + tensor.part, tensor.offset, tensor.len);
+                }
+                Work::Compute { program, .. } if program.stages > 0 => jobs.push(Job::Staged { output: at, tensor }),
+                Work::Gather(_) | Work::Compute { .. } => {
+                    jobs.extend(pieces.map(|range| Job::Piece { output: at, tensor, range }));
+                }
+            }
+        }
+    }
+    jobs
+}
+
+/// Adds a copy, joined to the one before it where both sides continue it.
+fn copy(jobs: &mut Vec<Job>, mut file_: usize, mut from_: u64, part_: usize, mut to_: u64, mut len_: u64) {
+    if let Some(Job::Copy { file, from, part, to, len }) = jobs.last_mut()
+        && (*file, *part) == (file_, part_)
+        && (*from + *len, *to + *len) == (from_, to_)
+        && *len < COPY_BYTES
+    {
+        let more = len_.min(COPY_BYTES - *len);
+        *len += more;
+        (from_, to_, len_) = (from_ + more, to_ + more, len_ - more);
+        file_ = *file;
+    }
+    while len_ > 0 {
+        let len = len_.min(COPY_BYTES);
+        jobs.push(Job::Copy { file: file_, from: from_, part: part_, to: to_, len });
+        (from_, to_, len_) = (from_ + len, to_ + len, len_ - len);
+    }
+}
+
+impl Workshop<'_> {
+    fn part(&self, output: usize, tensor: &Tensor) -> &Part {
+        &self.files.parts[self.first_part[output] + tensor.part]
+    }
+
+    fn run(&self, job: &Job) -> Result<(), Problem> {
+        match job {
+            Job::Copy { file, from, part, to, len } => {
+                let progress = |bytes| self.progress.add(bytes);
+                self.files.inputs.copy(*file, *from, *len, &self.files.parts[*part], *to, &progress)
+            }
+            Job::Piece { output, tensor, range } => match &tensor.work {
+                Work::Compute { program, .. } | Work::Gather(program) => {
+                    self.piece(*output, tensor, program, &program.start(), range.clone())
+                }
+                Work::Copy { .. } => unreachable!("copies are jobs of their own"),
+            },
+            Job::Staged { output, tensor } => self.staged(*output, tensor),
+        }
+    }
+
+    fn staged(&self, output: usize, tensor: &Tensor) -> Result<(), Problem> {
+        let Work::Compute { program, canonical, .. } = &tensor.work else { unreachable!("only programs have stages") };
+        let state = reduce(canonical.as_ref().unwrap_or(program), &self.reader)?;
+        let pieces = program.elems().div_ceil(PIECE);
+        (0..pieces).into_par_iter().try_for_each(|piece| {
+            if self.progress.cancelled() {
+                return Ok(());
+            }
+            let range = piece * PIECE..((piece + 1) * PIECE).min(program.elems());
+            self.piece(output, tensor, program, &state, range)
+        })
+    }
+
+    /// Computes some elements and writes them.
+    fn piece(&self, output: usize, tensor: &Tensor, program: &Program, state: &State, range: Range<u64>) -> Result<(), Problem> {
+        let size = tensor.dtype.bytes();
+        let (at, len) = (range.start * size, (range.end - range.start) * size);
+        let tally = with_buffers(len as usize, |buffers| {
+            let bytes = &mut buffers.bytes[..len as usize];
+            let tally = program.evaluate(range, state, &self.reader, &mut buffers.scratch, bytes)?;
+            self.part(output, tensor).write_at(tensor.offset + at, bytes)?;
+            Ok::<Tally, Problem>(tally)
+        })?;
+        if tally.overflows > 0 {
+            let mut tallies = self.tallies.lock().expect("no worker panicked");
+            let sum = tallies.entry((output, tensor.offset + ((tensor.part as u64) << 48))).or_default();
+            *sum = sum.merge(tally);
+        }
+        self.progress.add(len);
+        Ok(())
+    }
+}
+
+/// Hands out the worker's own buffers, `bytes` with at least `len` bytes.  A worker that waits for others inside a job
+/// may be given another job meanwhile: that one gets buffers of its own.
+fn with_buffers<T>(len: usize, work: impl FnOnce(&mut Buffers) -> T) -> T {
+    BUFFERS.with(|cell| match cell.try_borrow_mut() {
+        Ok(mut own) => {
+            let size = len.max(own.bytes.len());
+            own.bytes.resize(size, 0);
+            work(&mut own)
+        }
+        Err(_) => work(&mut Buffers { bytes: vec![0; len], ..Buffers::default() }),
+    })
+}
+
+/// All stages of a program's reductions; partial sums belong to blocks and are added in their order, so the number of
+/// workers cannot matter.
+pub fn reduce<F: Fetch<Error = Problem>>(program: &Program, fetch: &F) -> Result<State, Problem> {
+    let mut state = program.start();
+    let groups = program.blocks().div_ceil(BLOCKS_AT_ONCE);
+    for stage in 0..program.stages {
+        let partials: Vec<Vec<Vec<f64>>> = (0..groups)
+            .into_par_iter()
+            .map(|group| {
+                let blocks = group * BLOCKS_AT_ONCE..((group + 1) * BLOCKS_AT_ONCE).min(program.blocks());
+                with_buffers(0, |buffers| {
+                    blocks.map(|block| program.reduce(stage, block, &state, fetch, &mut buffers.scratch)).collect()
+                })
+            })
+            .collect::<Result<_, Problem>>()?;
+        let partials: Vec<Vec<f64>> = partials.into_iter().flatten().collect();
+        program.finish(stage, &partials, &mut state);
+    }
+    Ok(state)
+}
+
+fn overflows(plan: &Plan, tallies: &BTreeMap<(usize, u64), Tally>) -> Vec<Problem> {
+    let mut problems = vec![];
+    for (at, output) in plan.outputs.iter().enumerate() {
+        let found: Vec<(&Tensor, Tally)> = strict(output)
+            .filter_map(|tensor| {
+                let tally = tallies.get(&(at, tensor.offset + ((tensor.part as u64) << 48)))?;
+                Some((tensor, *tally))
+            })
+            .collect();
+        if !found.is_empty() {
+            problems.push(error::overflow(output, &found));
+        }
+    }
+    problems
+}
+
+fn strict(output: &Output) -> impl Iterator<Item = &Tensor> {
+    output.tensors.iter().filter(|tensor| matches!(tensor.work, Work::Compute { strict: true, .. }))
+}
+
+const _: () = assert!(PIECE.is_multiple_of(BLOCK) || BLOCK.is_multiple_of(PIECE));

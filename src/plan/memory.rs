@@ -1,0 +1,33 @@
+//! How much memory a build needs at most, from the plan alone.
+
+use super::Plan;
+use super::Work;
+use crate::tile::Program;
+use crate::tile::TILE;
+
+/// Elements that are fetched per load at a time (`tile` streams in windows of this many).
+const WINDOW: u64 = 32_768;
+/// Bytes of one piece of a result that a worker fills before it is written.
+pub const CHUNK_BYTES: u64 = 256 << 10;
+/// What the process needs whatever the recipe: code, stacks, tables.
+const BASE_BYTES: u64 = 16 << 20;
+
+/// Bytes of anonymous memory that a build on `threads` threads needs at most.
+pub fn peak_bytes(plan: &Plan, threads: usize) -> u64 {
+    let programs = plan.outputs.iter().flat_map(|output| &output.tensors).filter_map(|tensor| match &tensor.work {
+        Work::Compute { program, .. } => Some(worker(program)),
+        _ => None,
+    });
+    let checks = plan.checks.iter().map(|check| worker(&check.program));
+    let measures = plan.measures.iter().map(|measure| worker(&measure.program));
+    let largest = programs.chain(checks).chain(measures).max().unwrap_or(0);
+    let headers: u64 = plan.outputs.iter().flat_map(|output| &output.parts).map(|part| part.header.len() as u64).sum();
+    BASE_BYTES + headers + threads as u64 * (largest + CHUNK_BYTES)
+}
+
+/// Buffers of one worker: a window per load, a tile per value.
+fn worker(program: &Program) -> u64 {
+    let width = if program.wide { 8 } else { 4 };
+    let windows: u64 = program.loads.iter().map(|load| WINDOW * load.dtype.bytes()).sum();
+    windows + program.nodes.len() as u64 * TILE as u64 * width
+}

@@ -1,0 +1,69 @@
+//! What an output's `__metadata__` says: a pure function of recipe, parameters, version and input headers (law 1).
+
+use super::Facts;
+use crate::hir::Literal;
+use crate::hir::Output;
+use crate::hir::Recipe;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// Pairs in their order: `format` first (loaders ask for it), facts that all inputs share, what blend knows, what the
+/// recipe adds.
+pub fn of(recipe: &Recipe, output: &Output, facts: &Facts) -> Vec<(String, String)> {
+    let mut out: Vec<(String, String)> = vec![("format".into(), "pt".into())];
+    for (name, text) in shared(recipe) {
+        if name != "format" && !name.starts_with("blend.") {
+            out.push((name, text));
+        }
+    }
+    out.push(("blend.version".into(), facts.version.clone()));
+    for (at, (name, text)) in recipe.sources.iter().enumerate() {
+        let key = if at == 0 { "blend.recipe".to_string() } else { format!("blend.recipe.{name}") };
+        out.push((key, text.to_string()));
+    }
+    let params: serde_json::Map<String, serde_json::Value> = recipe
+        .params
+        .iter()
+        .map(|param| {
+            let value = match &param.value {
+                Literal::Number(number) => json!(number),
+                Literal::Bool(truth) => json!(truth),
+                Literal::Text(text) => json!(&**text),
+            };
+            (param.name.to_string(), value)
+        })
+        .collect();
+    out.push(("blend.params".into(), serde_json::Value::Object(params).to_string()));
+    let inputs: Vec<serde_json::Value> = recipe
+        .inputs
+        .iter()
+        .zip(&facts.digests)
+        .map(|(input, digest)| {
+            let size: u64 = input.header.files.iter().map(|file| file.size).sum();
+            let mut row = json!({ "name": &*input.name, "path": input.written, "size": size, "header": digest });
+            // Terms go with the weights that they are about.
+            if let Some(license) = input.header.metadata.get("license") {
+                row["license"] = json!(license);
+            }
+            row
+        })
+        .collect();
+    out.push(("blend.inputs".into(), json!(inputs).to_string()));
+    for (name, text) in &output.metadata {
+        match out.iter_mut().find(|pair| pair.0 == *name) {
+            Some(pair) => pair.1 = text.clone(),
+            None => out.push((name.clone(), text.clone())),
+        }
+    }
+    out
+}
+
+/// Entries that every input has with the same text: facts of the network, such as its resolution.
+fn shared(recipe: &Recipe) -> BTreeMap<String, String> {
+    let mut inputs = recipe.inputs.iter().map(|input| &input.header.metadata);
+    let mut out = inputs.next().cloned().unwrap_or_default();
+    for other in inputs {
+        out.retain(|name, text| other.get(name) == Some(text));
+    }
+    out
+}

@@ -1,0 +1,225 @@
+//! From operations of the graph to work on bytes: copies where bits are moved, programs elsewhere.
+
+use super::EqualCheck;
+use super::Work;
+use crate::arch::CanonTensor;
+use crate::arch::ViewOp;
+use crate::graph::Graph;
+use crate::graph::OpId;
+use crate::graph::OpKind;
+use crate::hir::Input;
+use crate::hir::InputId;
+use crate::hir::Overflow;
+use crate::hir::Recipe;
+use crate::methods::Lower;
+use crate::tensor::Affine;
+use crate::tensor::Dtype;
+use crate::tensor::View;
+use crate::tile::Binary;
+use crate::tile::Builder;
+use crate::tile::Load;
+use crate::tile::NodeId;
+use crate::tile::Share;
+use std::sync::Arc;
+
+/// What is needed to turn operations into work.
+pub struct Maker<'r> {
+    pub recipe: &'r Recipe,
+    pub graph: &'r Graph,
+    /// Per input: its first file among the files of the plan.
+    pub first_file: &'r [usize],
+}
+
+/// How a canonical tensor is stored in an output.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Canonical order to stored order.
+    pub ops: Vec<ViewOp>,
+    /// stored = canonical · scale + add
+    pub affine: Affine,
+}
+
+impl Target {
+    pub const AS_IS: Target = Target { ops: vec![], affine: Affine::IDENTITY };
+
+    /// Whether the stored order may differ from the canonical one.
+    pub fn reorders(&self) -> bool {
+        self.ops.iter().any(|op| matches!(op, ViewOp::Permute(_) | ViewOp::Flip(_)))
+    }
+}
+
+/// The operations that turn a canonical view into row-major stored order, up to axes of size 1.
+pub fn to_stored_order(view: &View) -> Vec<ViewOp> {
+    if view.is_contiguous() {
+        return vec![];
+    }
+    let mut order: Vec<usize> = (0..view.shape.len()).collect();
+    // Axes of size 1 stride nowhere; among the others the longest stride is the outermost axis.
+    order.sort_by_key(|&axis| std::cmp::Reverse(if view.shape[axis] <= 1 { 0 } else { view.strides[axis].unsigned_abs() }));
+    let flips = order.iter().enumerate().filter(|(_, axis)| view.strides[**axis] < 0 && view.shape[**axis] > 1);
+    let flips: Vec<ViewOp> = flips.map(|(at, _)| ViewOp::Flip(at)).collect();
+    std::iter::once(ViewOp::Permute(order)).chain(flips).collect()
+}
+
+impl<'r> Maker<'r> {
+    pub fn tensor(&self, input: InputId, name: &Arc<str>) -> (&'r Input, &'r CanonTensor) {
+        let input = self.recipe.input(input);
+        (input, &input.canon.tensors[input.canon.index[name]])
+    }
+
+    /// A load of a canonical tensor, in the order that the operations give.
+    fn load(&self, id: InputId, name: &Arc<str>, ops: &[ViewOp]) -> Load {
+        let (input, tensor) = self.tensor(id, name);
+        let entry = &input.header.entries[tensor.entry];
+        let view = ops.iter().fold(tensor.view.clone(), |view, op| {
+            op.apply(view).expect("a layout's operations fit the canonical shape")
+        });
+        Load {
+            file: self.first_file[id.0 as usize] + entry.file,
+            offset: entry.offset,
+            dtype: entry.dtype,
+            view,
+            affine: tensor.affine,
+        }
+    }
+
+    /// The value of an operation as a node of a program.
+    pub fn node(&self, builder: &mut Builder, id: OpId, ops: &[ViewOp]) -> NodeId {
+        let op = self.graph.op(id);
+        match &op.kind {
+            OpKind::Load { input, name } => builder.load(self.load(*input, name, ops)),
+            OpKind::Linear { shares } => {
+                let terms: Vec<(Share, NodeId)> = shares
+                    .iter()
+                    .zip(&op.inputs)
+                    .map(|(share, &input)| (Share::Const(*share), self.node(builder, input, ops)))
+                    .collect();
+                builder.linear(&terms)
+            }
+            OpKind::Call { method, on } => {
+                let inputs: Vec<NodeId> = op.inputs.iter().map(|&input| self.node(builder, input, ops)).collect();
+                match method.lower {
+                    Lower::Tiles(lower) => lower(builder, &inputs, on),
+                    Lower::Shares(_) | Lower::Keys => unreachable!("these calls were flattened by the check"),
+                }
+            }
+            OpKind::Agree | OpKind::Write { .. } => self.node(builder, op.inputs[0], ops),
+            OpKind::Measure { .. } => unreachable!("nothing is made of a measure"),
+        }
+    }
+
+    /// The load that a write moves, if it moves bits.
+    fn moved(&self, id: OpId) -> Option<(InputId, &Arc<str>)> {
+        let op = self.graph.op(id);
+        match &op.kind {
+            OpKind::Load { input, name } => Some((*input, name)),
+            OpKind::Agree => self.moved(op.inputs[0]),
+            _ => None,
+        }
+    }
+
+    /// The work of a write.
+    pub fn write(&self, id: OpId, target: &Target) -> Work {
+        let op = self.graph.op(id);
+        let OpKind::Write { dtype, overflow, .. } = &op.kind else { unreachable!("only writes are asked") };
+        if let Some((input, name)) = self.moved(op.inputs[0]) {
+            let load = self.load(input, name, &target.ops);
+            let same_values = undone(load.affine, target.affine);
+            if load.dtype == *dtype && same_values {
+                if let Some(offset) = load.contiguous_offset() {
+                    return Work::Copy { file: load.file, offset };
+                }
+                // A load in its own type is moved by the interpreter, bit by bit.
+                let mut builder = Builder::new(load.view.shape.clone());
+                let node = builder.load(Load { affine: Affine::IDENTITY, ..load });
+                return Work::Gather(Box::new(builder.finish(node, *dtype, false)));
+            }
+        }
+        let program = self.program(op.inputs[0], target, *dtype, *overflow);
+        let canonical = (target.reorders() && program.stages > 0)
+            .then(|| Box::new(self.program(op.inputs[0], &Target::AS_IS, *dtype, *overflow)));
+        Work::Compute { program: Box::new(program), canonical, strict: *overflow == Overflow::Error }
+    }
+
+    fn program(&self, value: OpId, target: &Target, dtype: Dtype, overflow: Overflow) -> crate::tile::Program {
+        let shape = target.ops.iter().fold(View::contiguous(&self.graph.op(value).shape), |view, op| {
+            op.apply(view).expect("a layout's operations fit the canonical shape")
+        });
+        let mut builder = Builder::new(shape.shape);
+        let mut node = self.node(&mut builder, value, &target.ops);
+        if target.affine.scale != 1.0 {
+            node = builder.linear(&[(Share::Const(target.affine.scale), node)]);
+        }
+        if target.affine.add != 0.0 {
+            let add = builder.constant(target.affine.add);
+            node = builder.binary(Binary::Add, node, add);
+        }
+        builder.finish(node, dtype, overflow == Overflow::Saturate)
+    }
+
+    /// A node that holds a tensor's values, or its bytes when it is not float: then the shape is that of the bytes.
+    pub fn raw_or_values(&self, builder_shape: &mut crate::tensor::Shape, id: OpId) -> Option<Load> {
+        let (input, name) = self.moved(id)?;
+        let load = self.load(input, name, &[]);
+        if load.dtype.is_float() {
+            return None;
+        }
+        let raw = bytes_of(load);
+        *builder_shape = raw.view.shape.clone();
+        Some(raw)
+    }
+}
+
+/// A load of the bytes of a tensor: one more axis, of the bytes of an element.
+pub fn bytes_of(load: Load) -> Load {
+    let size = load.dtype.bytes();
+    let mut view = load.view;
+    view.base *= size;
+    view.strides.iter_mut().for_each(|stride| *stride *= size as i64);
+    view.strides.push(1);
+    view.shape.push(size);
+    Load { dtype: Dtype::U8, view, affine: Affine::IDENTITY, ..load }
+}
+
+/// Whether reading and writing change no value: the one undoes the other.
+fn undone(read: Affine, write: Affine) -> bool {
+    let scale = read.scale * write.scale;
+    let add = read.add * write.scale + write.add;
+    (scale - 1.0).abs() < 1e-15 && add.abs() < 1e-15
+}
+
+/// The checks that inputs agree where the policy wants it.
+pub fn equal_checks(maker: &Maker) -> Vec<EqualCheck> {
+    let mut checks = vec![];
+    for &write in &maker.graph.writes {
+        let agree = maker.graph.op(write).inputs[0];
+        let op = maker.graph.op(agree);
+        if !matches!(op.kind, OpKind::Agree) {
+            continue;
+        }
+        let leaf = |id: OpId| match &maker.graph.op(id).kind {
+            OpKind::Load { input, .. } => *input,
+            _ => unreachable!("inputs of an agreement are loads"),
+        };
+        for &other in &op.inputs[1..] {
+            let program = differing(maker, op.inputs[0], other);
+            let inputs = (leaf(op.inputs[0]), leaf(other));
+            checks.push(EqualCheck { canonical: op.name.clone(), inputs, program, site: op.site });
+        }
+    }
+    checks
+}
+
+/// Counts elements that differ.
+fn differing(maker: &Maker, first: OpId, other: OpId) -> crate::tile::Program {
+    let mut shape = maker.graph.op(first).shape.clone();
+    let raw = (maker.raw_or_values(&mut shape, first), maker.raw_or_values(&mut shape, other));
+    let mut builder = Builder::new(shape);
+    let (a, b) = match raw {
+        (Some(a), Some(b)) => (builder.load(a), builder.load(b)),
+        _ => (maker.node(&mut builder, first, &[]), maker.node(&mut builder, other, &[])),
+    };
+    let differs = builder.binary(Binary::Differs, a, b);
+    let count = builder.sum(differs);
+    builder.measure(vec![count])
+}

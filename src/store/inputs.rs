@@ -1,0 +1,179 @@
+//! The input files of a build.
+//!
+//! Bytes leave as copies, never as slices of a map: another process may change the file, and a slice would then break
+//! Rust's rules.  Two engines stand behind the same door: the map, and reading by position (`BLEND_READ=pread`, and
+//! wherever a file cannot be mapped).
+
+use super::error;
+use super::sigbus::Guard;
+use super::sys;
+use super::sys::Stamp;
+use crate::diag::Problem;
+use crate::tensor::FileInfo;
+use crate::tile::Fetch;
+use memmap2::MmapOptions;
+use memmap2::MmapRaw;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+/// Bytes that may be resident through all maps together before they are given back.  A fault maps up to 64 KiB around
+/// it, so small windows count as that much.
+const RESIDENT: u64 = 8 << 20;
+
+/// What a fault maps around its page.
+const AROUND: u64 = 64 << 10;
+
+/// The input files of a build, open for its whole length; the i-th is `files[i]` of the plan.
+pub struct Inputs {
+    pub(super) files: Vec<Input>,
+    /// Bytes copied out of maps since pages were last given back.
+    touched: AtomicU64,
+}
+
+pub(super) struct Input {
+    pub path: PathBuf,
+    pub file: File,
+    pub stamp: Stamp,
+    map: Option<Map>,
+}
+
+struct Map {
+    // Before `pages`: the range must leave the table before its addresses can become somebody else's.
+    guard: Guard,
+    pages: MmapRaw,
+    touched: AtomicU64,
+}
+
+impl Inputs {
+    /// Opens and maps the files and remembers what they are.  Errors: E0501, E0502, and E0604 when a file has not the
+    /// size that its header was checked against.
+    pub fn open(files: &[FileInfo]) -> Result<Inputs, Problem> {
+        let mapped = std::env::var_os("BLEND_READ").is_none_or(|engine| engine != "pread");
+        Inputs::open_with(files, mapped)
+    }
+
+    pub(super) fn open_with(files: &[FileInfo], mapped: bool) -> Result<Inputs, Problem> {
+        let open = |info: &FileInfo| {
+            let file = sys::open_at_once(&info.path).map_err(|error| error::not_opened(&info.path, &error))?;
+            let metadata = file.metadata().map_err(|error| error::read(&info.path, &error))?;
+            if !metadata.is_file() {
+                return Err(error::changed(&info.path, "is no longer a regular file"));
+            }
+            let stamp = Stamp::of(&metadata);
+            if stamp.size != info.size {
+                let how = format!("had {} bytes when its header was read and has {} now", info.size, stamp.size);
+                return Err(error::changed(&info.path, &how));
+            }
+            let map = if mapped { Map::new(&file, stamp.size) } else { None };
+            Ok(Input { path: info.path.clone(), file, stamp, map })
+        };
+        Ok(Inputs { files: files.iter().map(open).collect::<Result<_, _>>()?, touched: AtomicU64::new(0) })
+    }
+
+    /// Size, time of change and identity of every file are as they were at the start, under its path too, and no page
+    /// was missing.  Errors: E0604.
+    pub fn verify(&self) -> Result<(), Problem> {
+        for input in &self.files {
+            let now = input.file.metadata().map_err(|error| error::read(&input.path, &error))?;
+            if input.map.as_ref().is_some_and(|map| map.guard.lost()) || now.len() < input.stamp.size {
+                return Err(error::changed(&input.path, "shrank while it was read"));
+            }
+            if Stamp::of(&now) != input.stamp {
+                return Err(error::changed(&input.path, "was written to while it was read"));
+            }
+            match std::fs::metadata(&input.path) {
+                Ok(there) if sys::identity(&there) == sys::identity(&now) => {}
+                Ok(_) => return Err(error::changed(&input.path, "was replaced by another file while it was read")),
+                Err(_) => return Err(error::changed(&input.path, "was moved or removed while it was read")),
+            }
+        }
+        Ok(())
+    }
+
+    /// The file and a range of it that is known to lie within.
+    pub(super) fn within(&self, file: usize, offset: u64, len: u64) -> Result<&Input, Problem> {
+        let Some(input) = self.files.get(file) else {
+            let error = std::io::Error::new(std::io::ErrorKind::InvalidInput, "no input has this number");
+            return Err(error::read(std::path::Path::new(&format!("input {file}")), &error));
+        };
+        match offset.checked_add(len) {
+            Some(end) if end <= input.stamp.size => Ok(input),
+            _ => Err(error::changed(&input.path, &format!("has no bytes {offset} to {}", offset.saturating_add(len)))),
+        }
+    }
+
+    /// Counts what was copied out of a map and gives all pages back when it becomes much.
+    fn give_back(&self, map: &Map, offset: u64, len: u64) {
+        let pages = (offset + len).next_multiple_of(AROUND) - offset / AROUND * AROUND;
+        map.touched.fetch_add(pages, Ordering::Relaxed);
+        if self.touched.fetch_add(pages, Ordering::Relaxed) + pages < RESIDENT {
+            return;
+        }
+        self.touched.store(0, Ordering::Relaxed);
+        for map in self.files.iter().filter_map(|input| input.map.as_ref()) {
+            if map.touched.swap(0, Ordering::Relaxed) > 0 {
+                map.drop_pages();
+            }
+        }
+    }
+}
+
+impl Fetch for Inputs {
+    type Error = Problem;
+
+    /// Copies bytes of an input.  Errors: E0601, E0604.
+    fn fetch(&self, file: usize, offset: u64, dst: &mut [u8]) -> Result<(), Problem> {
+        let len = dst.len() as u64;
+        let input = self.within(file, offset, len)?;
+        if dst.is_empty() {
+            return Ok(());
+        }
+        let Some(map) = &input.map else {
+            return match sys::read_full(&input.file, offset, dst) {
+                Ok(count) if count == dst.len() => Ok(()),
+                Ok(_) => Err(error::changed(&input.path, "shrank while it was read")),
+                Err(error) => Err(error::read(&input.path, &error)),
+            };
+        };
+        map.copy_out(offset as usize, dst);
+        if map.guard.lost() {
+            return Err(error::changed(&input.path, "shrank while it was read"));
+        }
+        self.give_back(map, offset, len);
+        Ok(())
+    }
+}
+
+impl Map {
+    /// Maps a file; `None` where that is not possible, for then it is read by position.
+    fn new(file: &File, size: u64) -> Option<Map> {
+        let len = usize::try_from(size).ok().filter(|&len| len > 0)?;
+        let pages = MmapOptions::new().len(len).map_raw_read_only(file).ok()?;
+        let guard = Guard::new(pages.as_ptr(), len)?;
+        Some(Map { guard, pages, touched: AtomicU64::new(0) })
+    }
+
+    #[allow(unsafe_code)]
+    fn copy_out(&self, offset: usize, dst: &mut [u8]) {
+        assert!(
+            offset.checked_add(dst.len()).is_some_and(|end| end <= self.pages.len()),
+            "the caller checked the range"
+        );
+        // SAFETY: the range lies within the map (checked above), `dst` is ours alone and not in the map, and no
+        // reference to mapped memory is made.  A page that is gone is replaced by zeros under the copy (`sigbus`).
+        unsafe { std::ptr::copy_nonoverlapping(self.pages.as_ptr().add(offset), dst.as_mut_ptr(), dst.len()) }
+    }
+
+    #[cfg(unix)]
+    #[allow(unsafe_code)]
+    fn drop_pages(&self) {
+        // SAFETY: the map is shared and read-only, so its pages come back from the file at the next access; nothing
+        // refers to them.  A failure only means that pages stay.
+        let _ = unsafe { libc::madvise(self.pages.as_mut_ptr().cast(), self.pages.len(), libc::MADV_DONTNEED) };
+    }
+
+    #[cfg(not(unix))]
+    fn drop_pages(&self) {}
+}

@@ -1,0 +1,194 @@
+//! A checkpoint, whatever it is made of: a file, a directory with an index, shards without one.
+
+use super::error;
+use super::header;
+use super::header::Budget;
+use super::index;
+use super::index::Index;
+use super::json::quoted;
+use super::shown;
+use crate::diag::Problem;
+use crate::tensor::Header;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// Entries of a directory that are looked at.
+const ENTRIES: usize = 65_536;
+
+/// What the name of an index ends in.
+const INDEX: &str = ".safetensors.index.json";
+
+/// Reads the headers of a checkpoint, never its weights: a safetensors file; an index of shards; a directory with an
+/// index, with one safetensors file, or with shards whose tensors have different names.  Takes less than 100 ms and
+/// 64 MiB for whatever input.
+///
+/// Problems have no labels.  Errors: E0501 to E0513, E0601.
+pub fn open(path: &Path) -> Result<Header, Problem> {
+    let metadata = std::fs::metadata(path).map_err(|error| error::not_opened(path, &error))?;
+    let mut budget = Budget::new();
+    if metadata.is_dir() {
+        return open_directory(path, &mut budget);
+    }
+    if path.extension().is_some_and(|ending| ending == "json") {
+        let directory = path.parent().unwrap_or(Path::new(""));
+        return open_index(directory, path, &mut budget);
+    }
+    let mut header = Header::default();
+    header::read(path, &mut header, &mut budget)?;
+    Ok(header)
+}
+
+fn open_directory(path: &Path, budget: &mut Budget) -> Result<Header, Problem> {
+    let listing = std::fs::read_dir(path).map_err(|error| error::not_opened(path, &error))?;
+    let mut names: Vec<String> = vec![];
+    for (count, entry) in listing.enumerate() {
+        let entry = entry.map_err(|error| error::read(path, &error))?;
+        if count == ENTRIES {
+            let message = format!("`{}` holds more than {ENTRIES} files, a checkpoint was expected", shown::path(path));
+            return Err(Problem::new(error::TOO_LARGE, message).help("write the path of the `.safetensors` file in it"));
+        }
+        names.extend(entry.file_name().into_string().ok().filter(|name| !name.starts_with('.')));
+    }
+    names.sort();
+    let indexes: Vec<&String> = names.iter().filter(|name| name.ends_with(INDEX)).collect();
+    let usual = indexes.iter().find(|name| **name == &format!("model{INDEX}"));
+    match (usual, &indexes[..]) {
+        (Some(name), _) | (None, [name]) => return open_index(path, &contained(path, name)?, budget),
+        (None, []) => {}
+        (None, [first, ..]) => {
+            let listed: Vec<String> = indexes.iter().take(4).map(|name| quoted(name)).collect();
+            let message =
+                format!("`{}` has several indexes, {}, one was expected", shown::path(path), listed.join(", "));
+            return Err(Problem::new(error::NO_CHECKPOINT, message)
+                .help(format!("write the path of one of them: `{}`", shown::path(&path.join(first)))));
+        }
+    }
+    let shards: Vec<&String> = names.iter().filter(|name| name.ends_with(".safetensors")).collect();
+    if shards.is_empty() {
+        return Err(no_checkpoint(path, &names));
+    }
+    let mut header = Header::default();
+    for name in shards {
+        header::read(&contained(path, name)?, &mut header, budget)?;
+    }
+    Ok(header)
+}
+
+/// A directory without a safetensors file: what to name instead.
+fn no_checkpoint(path: &Path, names: &[String]) -> Problem {
+    let message = format!("`{}` has no `.safetensors` file", shown::path(path));
+    let problem = Problem::new(error::NO_CHECKPOINT, message);
+    let below = names.iter().take(100).find(|name| {
+        let files = std::fs::read_dir(path.join(name)).into_iter().flatten().flatten().take(1000);
+        let mut names = files.filter_map(|file| file.file_name().into_string().ok());
+        names.any(|name| name.ends_with(".safetensors"))
+    });
+    if let Some(name) = below {
+        return problem.help(format!("write the directory that has them: `{}`", shown::path(&path.join(name))));
+    }
+    let other = [".bin", ".pt", ".pth", ".ckpt", ".pkl", ".gguf"];
+    match names.iter().find(|name| other.iter().any(|ending| name.ends_with(ending))) {
+        Some(name) => problem
+            .note(format!("it has {}, which is not safetensors", quoted(name)))
+            .help("convert the weights: `safetensors.torch.save_file(tensors, \"model.safetensors\")` in Python"),
+        None => problem.help("write the path of a `.safetensors` file, or of a directory that has one"),
+    }
+}
+
+fn open_index(directory: &Path, path: &Path, budget: &mut Budget) -> Result<Header, Problem> {
+    let index = index::read(path, budget)?;
+    let mut header = Header::default();
+    for shard in &index.shards {
+        let file = contained(directory, shard)?;
+        if file.symlink_metadata().is_err() {
+            let message = format!("`{}` is missing, the index asks for it", shown::path(&file));
+            return Err(Problem::new(error::DISAGREE, message)
+                .note(format!("the index is `{}`", shown::path(path)))
+                .help(error::AGAIN));
+        }
+        header::read(&file, &mut header, budget)?;
+    }
+    agree(path, &index, &header)?;
+    for (key, value) in index.metadata {
+        header.metadata.entry(key).or_insert(value);
+    }
+    Ok(header)
+}
+
+/// The index and the headers of the shards name the same tensors in the same files.
+fn agree(path: &Path, index: &Index, header: &Header) -> Result<(), Problem> {
+    let name = shown::path(path);
+    let disagree = |message: String| Problem::new(error::DISAGREE, message).help(error::AGAIN);
+    for entry in &header.entries {
+        let there = &index.shards[entry.file];
+        match index.tensors.get(&entry.name) {
+            Some(&said) if said as usize == entry.file => {}
+            Some(&said) => {
+                let (own, said) = (quoted(&entry.name), quoted(&index.shards[said as usize]));
+                return Err(disagree(format!("`{name}` has {own} in {said}, but it is in {}", quoted(there))));
+            }
+            None => {
+                let own = quoted(&entry.name);
+                return Err(disagree(format!("`{name}` lacks {own}, which is in {}", quoted(there))));
+            }
+        }
+    }
+    if header.entries.len() < index.tensors.len() {
+        let there: std::collections::HashSet<&str> = header.entries.iter().map(|entry| entry.name.as_str()).collect();
+        let mut missing: Vec<&String> = index.tensors.keys().filter(|name| !there.contains(name.as_str())).collect();
+        missing.sort();
+        if let Some(first) = missing.first() {
+            let shard = quoted(&index.shards[index.tensors[*first] as usize]);
+            let message = format!("`{name}` has {} in {shard}, but it is not there", quoted(first));
+            let more = missing.len() - 1;
+            let problem = disagree(message);
+            return Err(if more > 0 { problem.note(format!("and {more} more tensors")) } else { problem });
+        }
+    }
+    Ok(())
+}
+
+/// A file of a directory that a recipe names: links may not lead out of it, except to where the download cache of the
+/// Hugging Face hub keeps the files of a snapshot.
+fn contained(directory: &Path, name: &str) -> Result<PathBuf, Problem> {
+    let path = directory.join(name);
+    if !path.is_symlink() {
+        return Ok(path);
+    }
+    let here = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    let home = here.canonicalize().map_err(|error| error::not_opened(here, &error))?;
+    let real = path.canonicalize().map_err(|error| error::not_opened(&path, &error))?;
+    // …/models--x--y/snapshots/REVISION/model.safetensors -> ../../blobs/DIGEST
+    let snapshots = home.parent().filter(|above| above.file_name().is_some_and(|name| name == "snapshots"));
+    let blobs = snapshots.and_then(Path::parent).map(|repository| repository.join("blobs"));
+    if real.starts_with(&home) || blobs.is_some_and(|blobs| real.parent() == Some(&blobs)) {
+        return Ok(path);
+    }
+    let message = format!("`{}` is a link out of its directory, a file was expected", shown::path(&path));
+    Err(Problem::new(error::INDEX, message).note(format!("it leads to `{}`", shown::path(&real))).help(format!(
+        "put the file itself there: `cp --remove-destination {} {}`",
+        shown::path(&real),
+        shown::path(&path)
+    )))
+}
+
+/// Hexadecimal blake3 of what a header says: per tensor, sorted by name, its name, type and shape.  Order, padding,
+/// shards and metadata do not count.
+pub fn header_digest(header: &Header) -> String {
+    let mut entries: Vec<_> = header.entries.iter().collect();
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut hash = blake3::Hasher::new();
+    hash.update(b"blend header 1");
+    for entry in entries {
+        hash.update(&(entry.name.len() as u64).to_le_bytes());
+        hash.update(entry.name.as_bytes());
+        let dtype = entry.dtype.safetensors_name();
+        hash.update(&(dtype.len() as u64).to_le_bytes());
+        hash.update(dtype.as_bytes());
+        hash.update(&(entry.shape.len() as u64).to_le_bytes());
+        for size in &entry.shape {
+            hash.update(&size.to_le_bytes());
+        }
+    }
+    hash.finalize().to_hex().to_string()
+}

@@ -1,0 +1,258 @@
+//! Something being written beside its target, and put in its place in one step.
+
+use super::Part;
+use super::error;
+use super::foreign;
+use super::place::Barred;
+use super::place::Place;
+use super::shown;
+use super::stale;
+use super::stale::Temporary;
+use super::sys;
+use crate::diag::Problem;
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::fs::Permissions;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+/// What an output is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    File,
+    Directory,
+}
+
+/// An output under construction.  Dropped without being committed, it leaves what stood at its target and removes its
+/// temporaries; killed, it leaves temporaries that the next build of the target removes.
+pub struct Staged {
+    /// As the caller wrote it, for messages.
+    target: PathBuf,
+    place: Place,
+    kind: Kind,
+    force: bool,
+    temporary: Temporary,
+    /// Of the file or directory that will be replaced.
+    permissions: Option<Permissions>,
+    /// Names of the parts made so far.
+    made: Mutex<Vec<String>>,
+    barred: Barred,
+    /// The temporary has its final name.
+    placed: bool,
+}
+
+impl Staged {
+    /// Prepares an output of `bytes` bytes: resolves links, refuses what must not be replaced, removes temporaries of
+    /// dead builds, looks for space, makes missing directories above.
+    ///
+    /// `forbidden` are the inputs: files, and the directories of models that are directories.  `force` replaces a
+    /// directory although blend did not write it.  Errors: E0515, E0516, E0602, E0603.
+    pub fn new(target: &Path, kind: Kind, bytes: u64, forbidden: &[PathBuf], force: bool) -> Result<Staged, Problem> {
+        let place = Place::of(target)?;
+        let path = place.path();
+        let barred = Barred::new(forbidden);
+        barred.check(target, &path)?;
+        stale::clean(&place);
+        let permissions = Staged::replaced(target, &path, kind, force)?;
+        let there = place.parent.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+        match sys::free_bytes(there) {
+            Some(free) if free < bytes => return Err(error::no_space(target, bytes, free)),
+            _ => {}
+        }
+        let failed = |error: std::io::Error| error::write(target, "made", &error);
+        std::fs::create_dir_all(&place.parent).map_err(failed)?;
+        let temporary = match kind {
+            Kind::File => stale::file(&place),
+            Kind::Directory => stale::directory(&place),
+        };
+        let temporary = temporary.map_err(failed)?;
+        let target = target.to_path_buf();
+        let made = Mutex::default();
+        Ok(Staged { target, place, kind, force, temporary, permissions, made, barred, placed: false })
+    }
+
+    /// Looks at what stands at the target; its permissions, when it may be replaced.
+    fn replaced(target: &Path, path: &Path, kind: Kind, force: bool) -> Result<Option<Permissions>, Problem> {
+        let metadata = match path.symlink_metadata() {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error::write(target, "looked at", &error)),
+        };
+        let name = shown::path(target);
+        match kind {
+            Kind::File if metadata.is_dir() => {
+                let message = format!("`{name}` is a directory, but the output is one file");
+                Err(Problem::new(error::FOREIGN, message)
+                    .help(format!("write a file name: `{name}/merged.safetensors`")))
+            }
+            Kind::Directory if metadata.is_file() => {
+                let message = format!("`{name}` is a file, but the output is a directory of shards");
+                Err(Problem::new(error::FOREIGN, message).help("write another name, or leave out `shard_size`"))
+            }
+            _ if !metadata.is_file() && !metadata.is_dir() => {
+                let message = format!("`{name}` is {}, an output is a file or directory", sys::special_kind(&metadata));
+                Err(Problem::new(error::FOREIGN, message).help("write a file name, such as `out/merged.safetensors`"))
+            }
+            _ => {
+                if kind == Kind::Directory && !force {
+                    foreign::refuse(target, path)?;
+                }
+                Ok(Some(metadata.permissions()))
+            }
+        }
+    }
+
+    /// A file of the output, with its full `size` in bytes reserved.  An output that is a file has one part, whatever
+    /// `name` says; a directory has one per shard or small file.  Errors: E0516 for a name that is none, E0602, E0603.
+    pub fn part(&self, name: &str, size: u64) -> Result<Part, Problem> {
+        let mut made = self.made.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let taken = if self.kind == Kind::File { !made.is_empty() } else { made.iter().any(|other| other == name) };
+        if taken || (self.kind == Kind::Directory && !is_file_name(name)) {
+            let why = if taken { "is written twice" } else { "is not the name of a file" };
+            let message = format!("`{}` in `{}` {why}", shown::name(name), shown::path(&self.target));
+            return Err(Problem::new(error::FOREIGN, message).help("give each file of a directory its own plain name"));
+        }
+        let part = match self.kind {
+            Kind::File => self.temporary.handle.try_clone().map(|file| Part {
+                file,
+                temporary: self.temporary.path.clone(),
+                target: self.target.clone(),
+            }),
+            Kind::Directory => {
+                let temporary = self.temporary.path.join(name);
+                let options = OpenOptions::new().read(true).write(true).create_new(true).open(&temporary);
+                options.map(|file| Part { file, temporary, target: self.target.join(name) })
+            }
+        };
+        let part = part.map_err(|error| error::write(&self.target, "made", &error))?;
+        if size > 0 {
+            sys::reserve(&part.file, size).map_err(|error| error::write(&part.target, "made", &error))?;
+        }
+        made.push(name.to_string());
+        Ok(part)
+    }
+
+    /// Puts the output in its place: all of it is on the disk when this returns.  A directory gets a `blend.json` that
+    /// lists its files, unless a part has that name.  Errors: E0516, E0602, E0603; then what stood there is unchanged.
+    pub fn commit(mut self, parts: Vec<Part>) -> Result<(), Problem> {
+        self.finish(&parts)?;
+        let path = self.place.path();
+        match self.kind {
+            Kind::File => self.place_file(&path)?,
+            Kind::Directory => self.place_directory(&self.place.clone())?,
+        }
+        self.placed = true;
+        let synced = sys::sync_directory(&self.place.parent);
+        synced.map_err(|error| error::write(&self.target, "put in place", &error))
+    }
+
+    /// Keeps the output as `NAME.failed` beside its target, which stays as it is; for a result whose claims do not
+    /// hold.  An earlier `NAME.failed` is replaced.  Errors: as [`Staged::commit`], and E0515.
+    pub fn keep_as_failed(mut self, parts: Vec<Part>) -> Result<PathBuf, Problem> {
+        self.finish(&parts)?;
+        let mut place = self.place.clone();
+        place.name.push(".failed");
+        let path = place.path();
+        self.barred.check(&path, &path)?;
+        Staged::replaced(&path, &path, self.kind, self.force)?;
+        match self.kind {
+            Kind::File => self.place_file(&path)?,
+            Kind::Directory => self.place_directory(&place)?,
+        }
+        self.placed = true;
+        let shown = self.target.file_name().map(|name| {
+            let mut name = name.to_os_string();
+            name.push(".failed");
+            self.target.with_file_name(name)
+        });
+        // A target that is a link: its name is not beside the file.
+        Ok(shown.filter(|shown| shown.exists()).unwrap_or(path))
+    }
+
+    /// Brings all parts to the disk and gives the permissions of what is replaced.
+    fn finish(&mut self, parts: &[Part]) -> Result<(), Problem> {
+        let failed = |path: &Path, error: std::io::Error| error::write(path, "written", &error);
+        for part in parts {
+            part.file.sync_all().map_err(|error| failed(&part.target, error))?;
+        }
+        if self.kind == Kind::Directory {
+            self.finish_directory(parts)?;
+        } else if parts.is_empty() {
+            self.temporary.handle.sync_all().map_err(|error| failed(&self.target, error))?;
+        }
+        if let Some(permissions) = self.permissions.take() {
+            let set = self.temporary.handle.set_permissions(permissions);
+            set.map_err(|error| failed(&self.target, error))?;
+        }
+        Ok(())
+    }
+
+    fn finish_directory(&mut self, parts: &[Part]) -> Result<(), Problem> {
+        let failed = |error: std::io::Error| error::write(&self.target, "written", &error);
+        let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        for name in &made {
+            // Parts that the caller let go early.
+            let path = self.temporary.path.join(name);
+            if !parts.iter().any(|part| part.temporary == path) {
+                File::open(&path).and_then(|file| file.sync_all()).map_err(failed)?;
+            }
+        }
+        if !made.iter().any(|name| name == foreign::MARKER) {
+            let path = self.temporary.path.join(foreign::MARKER);
+            let text = foreign::marker(&made);
+            let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
+            sys::write_full(&file, 0, text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        }
+        sys::sync_directory(&self.temporary.path).map_err(failed)
+    }
+
+    fn place_file(&self, path: &Path) -> Result<(), Problem> {
+        let renamed = std::fs::rename(&self.temporary.path, path);
+        renamed.map_err(|error| error::write(&self.target, "put in place", &error))
+    }
+
+    fn place_directory(&self, place: &Place) -> Result<(), Problem> {
+        let failed = |error: std::io::Error| error::write(&self.target, "put in place", &error);
+        let path = place.path();
+        let temporary = &self.temporary.path;
+        if path.symlink_metadata().is_err() {
+            if sys::rename_new(temporary, &path).map_err(failed)? {
+                return Ok(());
+            }
+            return std::fs::rename(temporary, &path).map_err(failed);
+        }
+        // Somebody may have put a file there since the start.
+        if !self.force {
+            foreign::refuse(&self.target, &path)?;
+        }
+        if sys::exchange(temporary, &path).map_err(failed)? {
+            stale::remove(temporary);
+            return Ok(());
+        }
+        // Two steps: a death between them is repaired by the next build.  The lock tells that one from ours.
+        let old = File::open(&path).map_err(failed)?;
+        let _ = sys::lock(&old);
+        let aside = stale::replaced(place);
+        std::fs::rename(&path, &aside).map_err(failed)?;
+        if let Err(error) = std::fs::rename(temporary, &path) {
+            let _ = std::fs::rename(&aside, &path);
+            return Err(failed(error));
+        }
+        stale::remove(&aside);
+        Ok(())
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if !self.placed {
+            stale::remove(&self.temporary.path);
+        }
+    }
+}
+
+/// A name that stays in its directory.
+fn is_file_name(name: &str) -> bool {
+    !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', '\0'])
+}

@@ -1,0 +1,246 @@
+//! What differs between operating systems.  Linux is the first tier; others lack exchange, reflinks and locks.
+
+use std::fs::File;
+use std::fs::Metadata;
+use std::fs::OpenOptions;
+use std::io;
+use std::path::Path;
+
+/// Who a file is, whatever it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+/// What tells that a file is still the same and unchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    pub size: u64,
+    changed: Option<std::time::SystemTime>,
+    identity: Option<Identity>,
+}
+
+impl Stamp {
+    pub fn of(metadata: &Metadata) -> Stamp {
+        Stamp { size: metadata.len(), changed: metadata.modified().ok(), identity: identity(metadata) }
+    }
+}
+
+#[cfg(unix)]
+pub fn identity(metadata: &Metadata) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt;
+    Some(Identity { device: metadata.dev(), inode: metadata.ino() })
+}
+
+#[cfg(not(unix))]
+pub fn identity(_: &Metadata) -> Option<Identity> {
+    None
+}
+
+/// What a path is when it is neither a regular file nor a directory.
+#[cfg(unix)]
+pub fn special_kind(metadata: &Metadata) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    let kind = metadata.file_type();
+    if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}
+
+#[cfg(not(unix))]
+pub fn special_kind(_: &Metadata) -> &'static str {
+    "not a regular file"
+}
+
+/// Opens for reading without ever waiting, as a pipe nobody writes to would make us.
+#[cfg(unix)]
+pub fn open_at_once(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
+}
+
+#[cfg(not(unix))]
+pub fn open_at_once(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).open(path)
+}
+
+#[cfg(unix)]
+pub fn read_at(file: &File, offset: u64, dst: &mut [u8]) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, dst, offset)
+}
+
+#[cfg(windows)]
+pub fn read_at(file: &File, offset: u64, dst: &mut [u8]) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, dst, offset)
+}
+
+#[cfg(unix)]
+pub fn write_at(file: &File, offset: u64, bytes: &[u8]) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::write_at(file, bytes, offset)
+}
+
+#[cfg(windows)]
+pub fn write_at(file: &File, offset: u64, bytes: &[u8]) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_write(file, bytes, offset)
+}
+
+/// Reads until `dst` is full or the file ends; tells how much was read.
+pub fn read_full(file: &File, offset: u64, dst: &mut [u8]) -> io::Result<usize> {
+    let mut done = 0;
+    while done < dst.len() {
+        match read_at(file, offset + done as u64, &mut dst[done..]) {
+            Ok(0) => break,
+            Ok(count) => done += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
+
+/// Writes all of `bytes`, however often the kernel stops short.
+pub fn write_full(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    let mut done = 0;
+    while done < bytes.len() {
+        match write_at(file, offset + done as u64, &bytes[done..]) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => done += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Gives the file its size with all blocks reserved, so that a full disk shows now and not at the last byte.
+#[cfg(target_os = "linux")]
+pub fn reserve(file: &File, size: u64) -> io::Result<()> {
+    use rustix::fs::FallocateFlags;
+    use rustix::io::Errno;
+    loop {
+        return match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, size) {
+            Err(Errno::INTR) => continue,
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => file.set_len(size),
+            other => Ok(other?),
+        };
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn reserve(file: &File, size: u64) -> io::Result<()> {
+    file.set_len(size)
+}
+
+/// Copies within the kernel.  `Ok(None)`: it cannot, between these two files; 0 bytes: the source ends here.
+#[cfg(target_os = "linux")]
+pub fn copy_range(from: &File, offset: u64, to: &File, to_offset: u64, len: usize) -> io::Result<Option<usize>> {
+    use rustix::io::Errno;
+    let (mut source, mut target) = (offset, to_offset);
+    loop {
+        return match rustix::fs::copy_file_range(from, Some(&mut source), to, Some(&mut target), len) {
+            Err(Errno::INTR) => continue,
+            Err(Errno::XDEV | Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM | Errno::BADF) => Ok(None),
+            other => Ok(Some(other?)),
+        };
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn copy_range(_: &File, _: u64, _: &File, _: u64, _: usize) -> io::Result<Option<usize>> {
+    Ok(None)
+}
+
+/// Bytes that this user may still write to the disk of `path`; `None` where nobody tells.
+#[cfg(unix)]
+pub fn free_bytes(path: &Path) -> Option<u64> {
+    let answer = rustix::fs::statvfs(path).ok()?;
+    answer.f_bavail.checked_mul(answer.f_frsize)
+}
+
+#[cfg(not(unix))]
+pub fn free_bytes(_: &Path) -> Option<u64> {
+    None
+}
+
+/// Swaps two paths in one step.  `Ok(false)`: this file system cannot.
+#[cfg(target_os = "linux")]
+pub fn exchange(a: &Path, b: &Path) -> io::Result<bool> {
+    rename_with(a, b, rustix::fs::RenameFlags::EXCHANGE)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn exchange(_: &Path, _: &Path) -> io::Result<bool> {
+    Ok(false)
+}
+
+/// Renames unless something has the new name.  `Ok(false)`: this file system cannot.
+#[cfg(target_os = "linux")]
+pub fn rename_new(a: &Path, b: &Path) -> io::Result<bool> {
+    rename_with(a, b, rustix::fs::RenameFlags::NOREPLACE)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn rename_new(_: &Path, _: &Path) -> io::Result<bool> {
+    Ok(false)
+}
+
+#[cfg(target_os = "linux")]
+fn rename_with(a: &Path, b: &Path, flags: rustix::fs::RenameFlags) -> io::Result<bool> {
+    use rustix::io::Errno;
+    match rustix::fs::renameat_with(rustix::fs::CWD, a, rustix::fs::CWD, b, flags) {
+        Ok(()) => Ok(true),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Takes the lock of an open file or directory, without waiting; it goes with the last copy of the handle, also when
+/// the process dies.  False: somebody lives who holds it.
+#[cfg(unix)]
+pub fn lock(file: &File) -> io::Result<bool> {
+    use rustix::fs::FlockOperation;
+    use rustix::io::Errno;
+    loop {
+        return match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(true),
+            Err(Errno::INTR) => continue,
+            Err(Errno::WOULDBLOCK) => Ok(false),
+            Err(error) => Err(error.into()),
+        };
+    }
+}
+
+#[cfg(not(unix))]
+pub fn lock(_: &File) -> io::Result<bool> {
+    Ok(true)
+}
+
+/// Makes a rename in this directory last.
+#[cfg(unix)]
+pub fn sync_directory(path: &Path) -> io::Result<()> {
+    match File::open(path)?.sync_all() {
+        // Some file systems have nothing to sync in a directory and say so.
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(not(unix))]
+pub fn sync_directory(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Called once by `main`: a file size limit becomes an error of `write` instead of the death of the process.
+#[allow(unsafe_code)]
+pub fn prepare_process() {
+    // SAFETY: setting a signal to "ignore" installs no code and touches no memory of ours.
+    #[cfg(unix)]
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+}

@@ -1,0 +1,73 @@
+//! Small text files: recipes, architecture files, what `fmt` and `new` write.
+
+use super::Kind;
+use super::Staged;
+use super::error;
+use super::shown;
+use super::sniff;
+use super::sys;
+use crate::diag::Problem;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Reads a text of at most `limit` bytes.  A byte order mark stays.  Errors: E0501 (with the nearest name), E0502,
+/// E0503, E0514 (too long, or not UTF-8: with the byte), E0601.
+pub fn read_text(path: &Path, limit: u64) -> Result<String, Problem> {
+    // `blend check <(…)` gives a pipe that somebody writes to; any other pipe might keep us waiting for ever.
+    let is_handed = ["/dev/fd", "/proc/self/fd", "/dev/stdin"].iter().any(|start| path.starts_with(start));
+    let opened = if is_handed { File::open(path) } else { sys::open_at_once(path) };
+    let file = opened.map_err(|error| error::not_opened(path, &error))?;
+    let metadata = file.metadata().map_err(|error| error::read(path, &error))?;
+    if metadata.is_dir() {
+        return Err(is_directory(path));
+    }
+    if !metadata.is_file() && !is_handed {
+        return Err(error::not_regular(path, sys::special_kind(&metadata)));
+    }
+    let mut bytes = vec![];
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| error::read(path, &error))?;
+    if let Some(kind) = sniff::kind(&bytes[..bytes.len().min(sniff::HEAD)]).filter(|kind| kind.is_binary) {
+        let message = format!("`{}` is {}, a text was expected", shown::path(path), kind.name);
+        return Err(Problem::new(error::OTHER_KIND, message).help("write the path of a recipe, such as `merge.blend`"));
+    }
+    if bytes.len() as u64 > limit {
+        let message = format!("`{}` is longer than a text may be: {} are read", shown::path(path), shown::bytes(limit));
+        return Err(
+            Problem::new(error::TEXT, message).help("split it, and join the pieces with `use \"part.blend\" as part`")
+        );
+    }
+    String::from_utf8(bytes).map_err(|wrong| {
+        let at = wrong.utf8_error().valid_up_to();
+        let line = wrong.as_bytes()[..at].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let message = format!("`{}` is not UTF-8 text", shown::path(path));
+        Problem::new(error::TEXT, message)
+            .note(format!("at byte {at}, line {line}: found 0x{:02x}, expected UTF-8", wrong.as_bytes()[at]))
+            .help(format!("save it as UTF-8: `iconv -f latin1 -t utf-8 {} > utf8.blend`", shown::path(path)))
+    })
+}
+
+fn is_directory(path: &Path) -> Problem {
+    let name = shown::path(path);
+    let mut recipes: Vec<String> = std::fs::read_dir(path)
+        .into_iter()
+        .flatten()
+        .take(10_000)
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".blend") && !name.chars().any(shown::is_hidden))
+        .collect();
+    recipes.sort();
+    let example = recipes.first().map_or("merge.blend", String::as_str);
+    Problem::new(error::CLOSED, format!("`{name}` is a directory, a text file was expected"))
+        .help(format!("write the path of a file in it, such as `{}`", shown::path(&path.join(example))))
+}
+
+/// Replaces a text file as a whole, or not at all; its mode stays, and a link to it stays a link.
+/// Errors: E0516, E0602, E0603.
+pub fn write_text(path: &Path, text: &str) -> Result<(), Problem> {
+    let size = text.len() as u64;
+    let staged = Staged::new(path, Kind::File, size, &[], false)?;
+    let part = staged.part("", size)?;
+    part.write_at(0, text.as_bytes())?;
+    staged.commit(vec![part])
+}
