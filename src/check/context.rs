@@ -96,6 +96,8 @@ pub struct Context<'a> {
     pub expanding: Vec<(ModuleId, usize)>,
     /// Expansions done: the same function on the same arguments is the same value.
     pub expansions: HashMap<(ModuleId, usize, Vec<ExprId>), ExprId>,
+    /// The recipe is beyond the limits, which has been reported.
+    pub is_exhausted: bool,
     /// Values being resolved, outermost first: shows the way round a circle.
     pub resolving: Vec<String>,
     /// Patterns being resolved.
@@ -115,7 +117,7 @@ pub struct Context<'a> {
 /// Deepest nesting of values: beyond it, evaluation could exhaust the stack.
 const DEPTH_LIMIT: u32 = 8_000;
 /// Most nodes a recipe may expand to.
-const NODE_LIMIT: usize = 2_000_000;
+const NODE_LIMIT: usize = 250_000;
 
 impl<'a> Context<'a> {
     pub fn new(sources: &'a mut Sources, world: &'a dyn World) -> Self {
@@ -135,6 +137,7 @@ impl<'a> Context<'a> {
             loading: vec![],
             std: None,
             std_call: None,
+            is_exhausted: false,
             resolving: vec![],
             claims: vec![],
             outputs: vec![],
@@ -156,12 +159,25 @@ impl<'a> Context<'a> {
         let depth = 1 + children(&kind).iter().map(|id| self.depths[id.0 as usize]).max().unwrap_or(0);
         let too_much = depth > DEPTH_LIMIT || self.exprs.len() > NODE_LIMIT;
         if too_much && !matches!(kind, ExprKind::Error) {
-            self.report(super::error::too_large(site, DEPTH_LIMIT));
-            return self.expr(ExprKind::Error, Kind::Error, site);
+            return self.exhausted(site);
         }
         self.exprs.push(Expr { kind, of, site });
         self.depths.push(depth);
         ExprId(self.exprs.len() as u32 - 1)
+    }
+
+    /// Reports, once, that the recipe is too large; what follows is not read.
+    pub fn exhausted(&mut self, site: Site) -> ExprId {
+        if !self.is_exhausted {
+            self.is_exhausted = true;
+            self.report(super::error::too_large(site, DEPTH_LIMIT, NODE_LIMIT));
+        }
+        self.error_expr(site)
+    }
+
+    /// Whether one level more would be too deep: of values that need each other, or of functions.
+    pub fn is_too_deep(&self) -> bool {
+        self.is_exhausted || self.resolving.len() + self.expanding.len() > DEPTH_LIMIT as usize
     }
 
     pub fn error_expr(&mut self, site: Site) -> ExprId {

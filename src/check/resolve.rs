@@ -171,6 +171,9 @@ pub fn value_named(context: &mut Context, module: ModuleId, name: &str, site: Si
             context.error_expr(site)
         }
         Def::Let { item, state: LetState::Waiting } => {
+            if context.is_too_deep() {
+                return context.exhausted(site);
+            }
             set_let(context, module, name, LetState::Active);
             let file = context.modules[module].file.clone();
             let ItemKind::Let { value, .. } = &file.items[item].kind else { unreachable!("the item is a let") };

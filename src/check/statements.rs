@@ -387,7 +387,7 @@ fn load_import(
         return None;
     }
     if context.loading.len() >= 64 {
-        context.report(error::too_large(site, 64));
+        context.exhausted(site);
         return None;
     }
     let mut sets = Sets::new();

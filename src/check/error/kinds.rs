@@ -271,11 +271,11 @@ pub fn not_a_claim(found: Kind, text: &str, site: Site) -> Problem {
     }
 }
 
-pub fn too_large(site: Site, limit: u32) -> Problem {
+pub fn too_large(site: Site, depth: u32, count: usize) -> Problem {
     Problem::new(
         Code("E0310"),
-        format!("the recipe nests more than {} deep or expands to too much", counted(limit as usize, "value")),
+        format!("the recipe nests deeper than {depth} levels or expands to more than {count} values"),
     )
     .at(site, "goes beyond the limit")
-    .help("build long sums with fewer nested `let`s and functions")
+    .help("compute a part once with `let`, and use its name; write long sums in one expression")
 }
