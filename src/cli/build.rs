@@ -184,6 +184,10 @@ fn bar(total: u64) -> ProgressBar {
 fn plain(done: u64, total: u64, took: Duration) -> String {
     let seconds = took.as_secs_f64().max(1e-9);
     let rate = done as f64 / seconds;
-    let left = if rate > 0.0 { format!("{:.0} s left", (total.saturating_sub(done)) as f64 / rate) } else { "no estimate".into() };
+    let left = if rate > 0.0 {
+        format!("{:.0} s left", (total.saturating_sub(done)) as f64 / rate)
+    } else {
+        "no estimate".into()
+    };
     format!("{} of {}, {}/s, {left}", bytes_text(done), bytes_text(total), bytes_text(rate as u64))
 }

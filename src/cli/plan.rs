@@ -2,9 +2,9 @@
 
 use super::Exit;
 use super::recipe;
+use super::recipe::Outcome;
 use super::recipe::RecipeArgs;
 use super::ui::Ui;
-use super::recipe::Outcome;
 use crate::check::trace;
 use crate::check::trace::Trace;
 use crate::plan;

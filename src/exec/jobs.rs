@@ -85,7 +85,11 @@ pub fn write_all(plan: &Plan, files: &Files, progress: &Progress) -> Result<(), 
 }
 
 /// Runs numbered jobs on all workers, started in order: files are read from front to back.
-pub fn in_order(count: usize, progress: &Progress, job: impl Fn(usize) -> Result<(), Problem> + Sync) -> Result<(), Stop> {
+pub fn in_order(
+    count: usize,
+    progress: &Progress,
+    job: impl Fn(usize) -> Result<(), Problem> + Sync,
+) -> Result<(), Stop> {
     let next = AtomicUsize::new(0);
     let wrong: Mutex<Option<Problem>> = Mutex::new(None);
     rayon::scope(|scope| {
@@ -185,7 +189,14 @@ impl Workshop<'_> {
     }
 
     /// Computes some elements and writes them.
-    fn piece(&self, output: usize, tensor: &Tensor, program: &Program, state: &State, range: Range<u64>) -> Result<(), Problem> {
+    fn piece(
+        &self,
+        output: usize,
+        tensor: &Tensor,
+        program: &Program,
+        state: &State,
+        range: Range<u64>,
+    ) -> Result<(), Problem> {
         let size = tensor.dtype.bytes();
         let (at, len) = (range.start * size, (range.end - range.start) * size);
         let tally = with_buffers(len as usize, |buffers| {
