@@ -4,6 +4,7 @@ use super::ast::Edition;
 use super::expect::Failure;
 use super::expect::Slip;
 use super::expect::Tokens;
+use super::parse::MOST_PROBLEMS;
 use super::token::Flaw;
 use super::token::Kind;
 use super::token::STATEMENT_WORDS;
@@ -27,6 +28,7 @@ fn instead(problem: Problem, source: &Source, span: Span, text: &str) -> Problem
 /// Tokens that are wrong in themselves.
 pub fn flaws(source: &Source, tokens: &[Token], problems: &mut Problems) {
     let mut last_unknown: Option<Span> = None;
+    let mut count = 0;
     for token in tokens {
         let Some(flaw) = token.flaw else { continue };
         if flaw == Flaw::Unknown {
@@ -37,6 +39,10 @@ pub fn flaws(source: &Source, tokens: &[Token], problems: &mut Problems) {
             }
             last_unknown = Some(token.span);
         }
+        if count == MOST_PROBLEMS {
+            return;
+        }
+        count += 1;
         problems.push(flaw_problem(source, token, flaw));
     }
 }
@@ -209,6 +215,11 @@ impl Found<'_> {
                 return Problem::new(Code("E0108"), "the brackets nest too deep")
                     .at(site, "more than 200 levels")
                     .help("name the inner parts with `let`");
+            }
+            Slip::TooHigh => {
+                return Problem::new(Code("E0108"), "the expression has too many operators")
+                    .at(site, "more than 1000 in one chain")
+                    .help("name a part of it with `let`");
             }
             Slip::Chained => {
                 return Problem::new(Code("E0109"), "a comparison follows a comparison")

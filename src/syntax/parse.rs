@@ -9,6 +9,7 @@ use super::ast::Item;
 use super::ast::ItemKind;
 use super::ast::Name;
 use super::error;
+use super::expect::Mended;
 use super::expect::P;
 use super::expect::Slip;
 use super::expect::Tokens;
@@ -31,6 +32,9 @@ use nom::combinator::cut;
 /// The edition that this version knows.
 pub const EDITION: f64 = 1.0;
 
+/// Mistakes after which the rest of a text is not read: it is hardly a recipe.
+pub const MOST_PROBLEMS: usize = 500;
+
 /// `file = "blend" NUMBER { statement }`
 pub fn file(source: &Source, tokens: &[Token]) -> (File, Problems) {
     let mut problems = Problems::default();
@@ -39,7 +43,8 @@ pub fn file(source: &Source, tokens: &[Token]) -> (File, Problems) {
     let mut file = File { edition: None, items: vec![] };
     let mut seen_any = false;
     for chunk in chunks(source, &significant) {
-        let i = Tokens { text: &source.text, list: chunk, depth: 0, before: chunk[0].span.start };
+        let mended = Mended::default();
+        let i = Tokens::new(&source.text, chunk, &mended);
         let span = chunk[0].span.to(chunk[chunk.len() - 1].span);
         if i.is_word("blend") {
             match edition(i) {
@@ -61,25 +66,37 @@ pub fn file(source: &Source, tokens: &[Token]) -> (File, Problems) {
             continue;
         }
         seen_any = true;
-        match statement(i) {
-            Ok((rest, kind)) => {
-                if rest.list.is_empty() {
-                    file.items.push(Item { kind, span });
-                } else {
-                    problems.push(error::trailing(source, rest));
-                    file.items.push(Item { kind: ItemKind::Error, span });
-                }
+        let read = statement(i);
+        let is_mended = report_mended(source, i, &mut problems);
+        let kind = match read {
+            Ok((rest, kind)) if rest.list.is_empty() && !is_mended => kind,
+            // What stands behind a mended part may have been part of it.
+            Ok(_) if is_mended => ItemKind::Error,
+            Ok((rest, _)) => {
+                problems.push(error::trailing(source, rest));
+                ItemKind::Error
             }
             Err(found) => {
                 problems.push(error::of(source, i, found));
-                file.items.push(Item { kind: ItemKind::Error, span });
+                ItemKind::Error
             }
+        };
+        file.items.push(Item { kind, span });
+        if problems.iter().count() >= MOST_PROBLEMS {
+            break;
         }
     }
     if file.edition.is_none() && !problems.iter().any(error::is_about_edition) {
         problems.push(error::no_edition(source));
     }
     (file, problems)
+}
+
+/// Reports the mistakes behind which a statement was read on; tells whether there are any.
+fn report_mended(source: &Source, i: Tokens, problems: &mut Problems) -> bool {
+    let mended = i.mended.take();
+    mended.iter().for_each(|failure| problems.push(error::of(source, i, nom::Err::Failure(failure.clone()))));
+    !mended.is_empty()
 }
 
 /// Cuts the tokens at statement words that begin a line.
@@ -262,8 +279,13 @@ pub fn lone_expr(source: &Source, tokens: &[Token]) -> (Option<Expr>, Problems) 
     let mut problems = Problems::default();
     error::flaws(source, tokens, &mut problems);
     let significant: Vec<Token> = tokens.iter().copied().filter(|token| !token.kind.is_trivia()).collect();
-    let i = Tokens { text: &source.text, list: &significant, depth: 0, before: 0 };
-    match expr::expr(i) {
+    let mended = Mended::default();
+    let i = Tokens::new(&source.text, &significant, &mended);
+    let read = expr::expr(i);
+    if report_mended(source, i, &mut problems) {
+        return (None, problems);
+    }
+    match read {
         Ok((rest, value)) if rest.list.is_empty() => (Some(value), problems),
         Ok((rest, _)) => {
             problems.push(error::trailing(source, rest));
