@@ -122,11 +122,7 @@ fn lengths_that_lie() {
     check(&framed(0, b"", 0), "E0505", "found a header of 0 bytes");
     check(&framed(8, b"\xff{}     ", 0), "E0505", "at byte 8: found the byte 0xff, expected `{`");
     // A header that is not UTF-8.
-    check(
-        &file("{\"a\u{0}", 0).into_iter().map(|b| if b == 0 { b } else { b }).collect::<Vec<_>>(),
-        "E0506",
-        "at byte 11",
-    );
+    check(&file("{\"a\u{0}", 0), "E0506", "at byte 11: found the byte 0x00, expected an escape");
     check(&framed(8, b"{\"\xff\xfe\":1}", 0), "E0506", "UTF-8");
 }
 
@@ -156,6 +152,20 @@ fn bombs() {
     let json = format!("{{{}", " ".repeat((32 << 20) - 1));
     std::fs::write(&path, file(&json, 0)).unwrap();
     assert_eq!(refused(&path).code.0, "E0506");
+
+    // A long text, and many short ones.
+    let json = format!(r#"{{"__metadata__":{{"a":"{}"}}}}"#, "x".repeat((8 << 20) + 1));
+    std::fs::write(&path, file(&json, 0)).unwrap();
+    assert_eq!(refused(&path).code.0, "E0506");
+    let texts: Vec<String> = (0..200_000).map(|at| format!(r#""{at}":"""#)).collect();
+    std::fs::write(&path, file(&format!(r#"{{"__metadata__":{}}}"#, header(&texts)), 0)).unwrap();
+    assert_eq!(refused(&path).code.0, "E0510");
+
+    // More shards than a model has.
+    for at in 0..1025 {
+        std::fs::write(directory.path().join(format!("{at}.safetensors")), b"").unwrap();
+    }
+    assert_eq!(refused(directory.path()).code.0, "E0510");
 
     // A sparse file of 16 TB (as far as the file system goes) with a header of zeros.
     let sparse = std::fs::File::create(&path).unwrap();
@@ -316,6 +326,8 @@ fn indexes_that_lie() {
     check_directory(&with_index(r#"{"weight_map":{"a":"1.safetensors","a":"2.safetensors"}}"#), "E0511", "`a` twice");
     check_directory(&with_index(r#"{"weight_map":{},"weight_map":{}}"#), "E0511", "`weight_map` twice");
     check_directory(&with_index("{}"), "E0511", "expected `weight_map`");
+    let keys: Vec<String> = (0..65).map(|at| format!(r#""{at}":1"#)).collect();
+    check_directory(&with_index(&header(&keys)), "E0511", "at most 64 keys");
     check_directory(&with_index(""), "E0511", "found the end, expected `{`");
     check_directory(&with_index(&format!("{{\"x\":{}", "[".repeat(200))), "E0511", "at most 64 brackets");
 }
