@@ -77,6 +77,9 @@ fn patom(i: Tokens) -> P<Pattern> {
     }
 }
 
+/// Words that begin no value.
+const NO_VALUE: &[&str] = &["and", "or", "not", "else", "maybe", "where", "in", "as", "regex"];
+
 fn word(i: Tokens) -> P<Pattern> {
     let start = i.here();
     let text = i.word();
@@ -90,7 +93,7 @@ fn word(i: Tokens) -> P<Pattern> {
     let has_value = matches!(
         next.kind(),
         Some(Kind::Number | Kind::To | Kind::Open | Kind::LBracket | Kind::LParen | Kind::Minus | Kind::Text)
-    ) || (next.kind() == Some(Kind::Word) && !is_reserved(next.word()));
+    ) || (next.kind() == Some(Kind::Word) && !NO_VALUE.contains(&next.word()));
     if text == Coord::Head.text() && !has_value {
         let path = vec![Name { text: text.to_string(), span: start }];
         return Ok((next, Pattern { kind: PatternKind::Name(path), span: start }));
