@@ -146,6 +146,11 @@ pub fn layouts_of(family: &str) -> Vec<&'static str> {
     if ids.is_empty() { vec![generic::LAYOUT] } else { ids }
 }
 
+/// Whether any shipped family uses a word.
+pub fn is_word(word: &str) -> bool {
+    data::layouts().iter().any(|layout| family_has_word(&layout.family, word))
+}
+
 /// Whether a family uses a word, in these inputs or elsewhere.
 pub fn family_has_word(family: &str, word: &str) -> bool {
     data::family(family).is_some_and(|family| family.words.contains(word))

@@ -316,7 +316,9 @@ impl<'a> Evaluator<'a> {
             (Operator::Sub, Value::Form(a), Value::Form(b)) => {
                 Ok(Value::Form(Rc::new((*a).clone().add(&(*b).clone().scaled(-1.0)))))
             }
-            (Operator::Div, _, Value::Number(0.0)) => Err(fault(FaultKind::Number("a division by 0"))),
+            (Operator::Div, _, Value::Number(0.0)) => {
+                Err(Fault { expr: right, kind: FaultKind::Number("a division by 0") })
+            }
             (Operator::Div, Value::Form(a), Value::Number(b)) => {
                 // Divided, not multiplied by 1/b: (a + b + c) / 3 has shares that sum to 1.
                 let mut form = (*a).clone();

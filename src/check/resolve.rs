@@ -171,10 +171,15 @@ pub fn value_named(context: &mut Context, module: ModuleId, name: &str, site: Si
             context.error_expr(site)
         }
         Def::Let { item, state: LetState::Waiting } => {
+            if context.is_too_deep() {
+                return context.exhausted(site);
+            }
             set_let(context, module, name, LetState::Active);
             let file = context.modules[module].file.clone();
             let ItemKind::Let { value, .. } = &file.items[item].kind else { unreachable!("the item is a let") };
+            context.resolving.push(name.to_string());
             let id = expr(context, &Scope::bare(module), value);
+            context.resolving.pop();
             set_let(context, module, name, LetState::Done(id));
             id
         }
