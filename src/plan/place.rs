@@ -159,7 +159,9 @@ fn leaves(maker: &Maker, form: &Form, out: &mut Vec<crate::hir::InputId>) {
     for (atom, _) in &form.terms {
         match atom {
             Atom::Tensor { input, .. } => out.push(*input),
-            Atom::Call(call) => maker.recipe.calls[*call as usize].inputs.iter().for_each(|form| leaves(maker, form, out)),
+            Atom::Call(call) => {
+                maker.recipe.calls[*call as usize].inputs.iter().for_each(|form| leaves(maker, form, out))
+            }
             Atom::Absent(_) => {}
         }
     }

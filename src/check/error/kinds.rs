@@ -1,7 +1,6 @@
 //! E03: kinds of values and what can be done with them.
 
 use crate::check::context::Context;
-use crate::check::error::counted;
 use crate::check::eval::Fault;
 use crate::check::eval::FaultKind;
 use crate::diag::Code;
