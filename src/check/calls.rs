@@ -190,9 +190,6 @@ fn expand(context: &mut Context, scope: &Scope, module: ModuleId, item: usize, c
         context.report(error::recursion(&name.text, name_site, definition));
         return context.error_expr(site);
     }
-    if context.is_too_deep() {
-        return context.exhausted(site);
-    }
     let names: Vec<&str> = params.iter().map(|param| param.name.text.as_str()).collect();
     let Some(bound) = bind(context, scope, &name.text, &names, call) else { return context.error_expr(site) };
     let mut locals: HashMap<String, ExprId> = HashMap::new();

@@ -98,6 +98,8 @@ pub struct Context<'a> {
     pub expansions: HashMap<(ModuleId, usize, Vec<ExprId>), ExprId>,
     /// The recipe is beyond the limits, which has been reported.
     pub is_exhausted: bool,
+    /// Expressions being resolved inside one another.
+    pub nesting: u32,
     /// Values being resolved, outermost first: shows the way round a circle.
     pub resolving: Vec<String>,
     /// Patterns being resolved.
@@ -114,8 +116,11 @@ pub struct Context<'a> {
     pub outputs: Vec<super::outputs::Statement>,
 }
 
-/// Deepest nesting of values: beyond it, evaluation could exhaust the stack.
-const DEPTH_LIMIT: u32 = 8_000;
+/// Deepest nesting of values.
+const DEPTH_LIMIT: u32 = 4_000;
+/// Deepest nesting while names are bound: expressions in expressions, through values and functions.  Every level costs
+/// stack, and a thread may have as little as 2 MiB.
+const NESTING_LIMIT: u32 = 300;
 /// Most nodes a recipe may expand to.
 const NODE_LIMIT: usize = 250_000;
 
@@ -138,6 +143,7 @@ impl<'a> Context<'a> {
             std: None,
             std_call: None,
             is_exhausted: false,
+            nesting: 0,
             resolving: vec![],
             claims: vec![],
             outputs: vec![],
@@ -170,14 +176,14 @@ impl<'a> Context<'a> {
     pub fn exhausted(&mut self, site: Site) -> ExprId {
         if !self.is_exhausted {
             self.is_exhausted = true;
-            self.report(super::error::too_large(site, DEPTH_LIMIT, NODE_LIMIT));
+            self.report(super::error::too_large(site, NESTING_LIMIT, NODE_LIMIT));
         }
         self.error_expr(site)
     }
 
-    /// Whether one level more would be too deep: of values that need each other, or of functions.
+    /// Whether one level more would be too deep: of expressions, through the values and functions that they name.
     pub fn is_too_deep(&self) -> bool {
-        self.is_exhausted || self.resolving.len() + self.expanding.len() > DEPTH_LIMIT as usize
+        self.is_exhausted || self.nesting > NESTING_LIMIT
     }
 
     pub fn error_expr(&mut self, site: Site) -> ExprId {
