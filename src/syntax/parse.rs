@@ -43,6 +43,9 @@ pub fn file(source: &Source, tokens: &[Token]) -> (File, Problems) {
     let mut file = File { edition: None, items: vec![] };
     let mut seen_any = false;
     for chunk in chunks(source, &significant) {
+        if problems.iter().count() >= MOST_PROBLEMS {
+            break;
+        }
         let mended = Mended::default();
         let i = Tokens::new(&source.text, chunk, &mended);
         let span = chunk[0].span.to(chunk[chunk.len() - 1].span);
@@ -82,9 +85,6 @@ pub fn file(source: &Source, tokens: &[Token]) -> (File, Problems) {
             }
         };
         file.items.push(Item { kind, span });
-        if problems.iter().count() >= MOST_PROBLEMS {
-            break;
-        }
     }
     if file.edition.is_none() && !problems.iter().any(error::is_about_edition) {
         problems.push(error::no_edition(source));
