@@ -244,7 +244,8 @@ fn place(
 /// Tensors that a layout cannot store, and that no input stores in it.
 fn homeless(context: &Context, calls: &[CallInstance], layout: &str, tensors: &[Made]) -> Vec<String> {
     let lost = |made: &&Made| {
-        let shows = |input: &crate::hir::Input| &*input.canon.layout == layout && input.canon.index.contains_key(&made.name);
+        let shows =
+            |input: &crate::hir::Input| &*input.canon.layout == layout && input.canon.index.contains_key(&made.name);
         hir::stored(&context.inputs, calls, layout, made) == Stored::NoPlace && !context.inputs.iter().any(shows)
     };
     tensors.iter().filter(lost).map(|made| made.name.to_string()).collect()

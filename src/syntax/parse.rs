@@ -47,6 +47,9 @@ pub fn file(source: &Source, tokens: &[Token]) -> (File, Problems) {
     let mut work: Vec<&[Token]> = chunks(source, &significant);
     work.reverse();
     while let Some(chunk) = work.pop() {
+        if problems.iter().count() >= MOST_PROBLEMS {
+            break;
+        }
         let i = Tokens::new(&source.text, chunk, &mended);
         if i.is_word("blend") {
             match edition(i) {
@@ -117,9 +120,6 @@ pub fn file(source: &Source, tokens: &[Token]) -> (File, Problems) {
             }
         };
         file.items.push(Item { kind, span });
-        if problems.iter().count() >= MOST_PROBLEMS {
-            break;
-        }
     }
     if file.edition.is_none() && !problems.iter().any(error::is_about_edition) {
         problems.push(error::no_edition(source));

@@ -79,7 +79,10 @@ impl FakeWorld {
             .architecture("broken.toml", "id = \"mine\"\n[[key]\n")
             .architecture("wrong-template.toml", &own_layout("enc.{i*i}.weight", "layers.{i}.w", "add 1"))
             .architecture("wrong-fix.toml", &own_layout("enc.{i}.weight", "layers.{i}.w", "rotate 1"))
-            .architecture("wrong-value.toml", &own_layout("enc.{i}.weight", "layers.{i}.w", "add 1").replace("\"t\"", "\"llama\""))
+            .architecture(
+                "wrong-value.toml",
+                &own_layout("enc.{i}.weight", "layers.{i}.w", "add 1").replace("\"t\"", "\"llama\""),
+            )
             .architecture("wrong-tensor.toml", &own_layout("enc.{i}.weight", "layers.{i}.v", "add 1"))
             .architecture("right.toml", &own_layout("enc.{i}.weight", "layers.{i}.w", "add 1"))
             .with("twice.pt", plus(rosinality(64, 2048, 128, 96, 4), "conv1.bias f32 [1,128,1,1]"))

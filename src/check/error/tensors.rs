@@ -457,7 +457,9 @@ pub fn no_place(names: &[String], layout: &str, fit: Option<&str>, option: Optio
         (Some(fit), Some(option)) => {
             problem.help(format!("write `\"{fit}\"`, which holds them all")).edit(option, format!("\"{fit}\""))
         }
-        (Some(fit), None) => problem.help(format!("write `{{ layout = \"{fit}\" }}` after the value: it holds them all")),
+        (Some(fit), None) => {
+            problem.help(format!("write `{{ layout = \"{fit}\" }}` after the value: it holds them all"))
+        }
         (None, _) => problem.help("leave them out of the result with `where not …`"),
     }
 }
