@@ -5,17 +5,21 @@
 
 mod data;
 mod detect;
+mod file;
 mod fix;
 mod generic;
+mod near;
 mod network;
 mod template;
 
-pub use data::Architecture;
-pub use data::load;
+pub use detect::claimants;
 pub use detect::detect;
+pub use file::Fault;
+pub use file::load;
 pub use fix::ViewOp;
 pub use network::check_network;
 
+use crate::diag::Problem;
 use crate::tensor::Affine;
 use crate::tensor::Coord;
 use crate::tensor::Dtype;
@@ -23,6 +27,7 @@ use crate::tensor::Shape;
 use crate::tensor::View;
 use std::collections::HashMap;
 use std::sync::Arc;
+use template::Binding;
 
 /// What happens to a tensor that several inputs give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +75,8 @@ pub struct CanonTensor {
     pub view: View,
     pub affine: Affine,
     pub traits: Arc<Traits>,
+    /// Numbers that only the stored name holds, such as the size in `L3_52_512`: needed to write that name again.
+    pub numbers: Binding,
 }
 
 /// A checkpoint's header seen through its layout.
@@ -86,6 +93,26 @@ pub struct Canon {
     pub facts: Vec<(String, String)>,
     /// Entries of the header that the layout does not know (they are kept under their own names, words `extra`).
     pub unknown: Vec<usize>,
+    /// Warnings without a place: near misses, holes in the network.
+    pub remarks: Vec<Problem>,
+    /// The user's own architecture, when the header is seen through one.
+    pub own: Option<Architecture>,
+}
+
+/// A user's own architecture: a layout, with a family of its own or one that is shipped.
+#[derive(Clone, Debug)]
+pub struct Architecture(Arc<Own>);
+
+#[derive(Debug)]
+struct Own {
+    family: Option<data::Family>,
+    layout: data::Layout,
+}
+
+impl Architecture {
+    fn layout(&self) -> &data::Layout {
+        &self.0.layout
+    }
 }
 
 /// Where a canonical tensor goes in a layout.
@@ -93,15 +120,23 @@ pub struct Canon {
 pub enum Stored {
     /// Under this name: the operations turn a canonical view into the stored one, the affine map its values.
     Name { name: String, ops: Vec<ViewOp>, affine: Affine },
-    /// The layout stores it as part of another tensor, or not at all.
+    /// The layout stores it as part of another tensor.
     Dropped,
+    /// The family knows the tensor, and the layout has no place for it.
+    NoPlace,
     /// The family does not know the tensor: it is written as it is.
     Unknown,
 }
 
-/// Where `layout` stores the canonical tensor `name` of its family.
-pub fn stored(layout: &str, name: &str) -> Stored {
-    data::layout(layout).map_or(Stored::Unknown, |layout| layout.stored(name))
+/// Where `layout` stores the canonical tensor `name` of its family.  `numbers` are those of the input that gives the
+/// tensor ([`CanonTensor::numbers`]); `own` is the user's architecture, where `layout` is one ([`Canon::own`]).
+pub fn stored(own: Option<&Architecture>, layout: &str, name: &str, numbers: &[(Arc<str>, i64)]) -> Stored {
+    match own.filter(|own| own.layout().id == layout) {
+        Some(own) => own.layout().stored(name, numbers, own.family()),
+        None => {
+            data::layout(layout).map_or(Stored::Unknown, |layout| layout.stored(name, numbers, data::family_of(layout)))
+        }
+    }
 }
 
 /// The layouts of a family that can be written.
@@ -109,6 +144,11 @@ pub fn layouts_of(family: &str) -> Vec<&'static str> {
     let ids: Vec<&str> =
         data::layouts().iter().filter(|layout| layout.family == family).map(|layout| layout.id.as_str()).collect();
     if ids.is_empty() { vec![generic::LAYOUT] } else { ids }
+}
+
+/// Whether any shipped family uses a word.
+pub fn is_word(word: &str) -> bool {
+    data::layouts().iter().any(|layout| family_has_word(&layout.family, word))
 }
 
 /// Whether a family uses a word, in these inputs or elsewhere.

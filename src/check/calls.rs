@@ -110,6 +110,9 @@ pub fn call(context: &mut Context, scope: &Scope, call: &ast::Call, site: Site) 
     if plain && let Some(&item) = context.modules[std].callables.get(text) {
         return expand(context, scope, std, item, call, site);
     }
+    if context.modules[module].broken_callables.contains(text) {
+        return context.error_expr(site);
+    }
     let problem = if plain && LATER.contains(&text) {
         error::not_yet(LATER.iter().find(|later| **later == text).copied().unwrap_or("this"), name_site)
     } else {
@@ -211,9 +214,14 @@ fn expand(context: &mut Context, scope: &Scope, module: ModuleId, item: usize, c
         return done;
     }
     let inner = Scope { module, locals: Rc::new(locals), in_fn: true, claim: scope.claim };
+    let outer_call = context.std_call;
+    if context.std == Some(module) {
+        context.std_call = outer_call.or(Some(site));
+    }
     context.expanding.push((module, item));
     let id = resolve::expr(context, &inner, body);
     context.expanding.pop();
+    context.std_call = outer_call;
     context.expansions.insert((module, item, key), id);
     id
 }
@@ -410,6 +418,9 @@ fn method_call(
         context.report(error::too_few_inputs(method.name, least, inputs.len(), name_site));
         return context.error_expr(site);
     }
+    if exchanged(context, scope, method, &inputs, &given) {
+        return context.error_expr(site);
+    }
     let mut made = vec![];
     for (slot, arg) in inputs.iter().enumerate() {
         let Some(arg) = arg else {
@@ -441,6 +452,34 @@ fn method_call(
     context.expr(ExprKind::Method { method, inputs: made, options }, Kind::Combination, site)
 }
 
+/// Reports a weight where a model belongs when a model stands where the weight belongs.
+fn exchanged(
+    context: &mut Context,
+    scope: &Scope,
+    method: &'static Method,
+    inputs: &[Option<&ast::Arg>],
+    given: &[Option<&ast::Arg>],
+) -> bool {
+    let source = context.modules[scope.module].source;
+    let is_plain = |arg: &&ast::Arg| matches!(arg.value.kind, ast::ExprKind::Number(_) | ast::ExprKind::Name(_));
+    let mut first_of = |args: Vec<&ast::Arg>, wanted: Kind| {
+        args.into_iter().filter(is_plain).find_map(|arg| {
+            let id = resolve::expr(context, scope, &arg.value);
+            (context.kind_of(id) == wanted).then(|| arg.value.span.at(source))
+        })
+    };
+    let weights = method.options.iter().zip(given).filter(|(spec, _)| matches!(spec.kind, OptionKind::Weight { .. }));
+    let weights: Vec<&ast::Arg> = weights.filter_map(|(_, arg)| *arg).collect();
+    if weights.is_empty() {
+        return false;
+    }
+    let Some(model) = first_of(weights, Kind::Combination) else { return false };
+    let Some(weight) = first_of(inputs.iter().copied().flatten().collect(), Kind::Weight) else { return false };
+    let texts = (context.text_at(weight), context.text_at(model));
+    context.report(error::exchanged(method.name, (&texts.0, weight), (&texts.1, model)));
+    true
+}
+
 fn input_options(
     context: &mut Context,
     scope: &Scope,
@@ -469,6 +508,10 @@ fn input_options(
                 right = false;
             }
         }
+    }
+    if !right {
+        // What is missing may be what was misspelt.
+        return None;
     }
     let arg_site = arg.value.span.at(site.source);
     let mut ids = vec![];

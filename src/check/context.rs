@@ -21,6 +21,7 @@ use crate::text::Site;
 use crate::text::SourceId;
 use crate::text::Sources;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -67,10 +68,15 @@ pub struct Module {
     pub prefix: String,
     pub file: Rc<ast::File>,
     pub values: HashMap<String, (Def, Site)>,
+    /// Where each name of the value namespace is first defined, in the order of the text.
+    pub owners: HashMap<String, Site>,
     /// Functions: index of the item.
     pub callables: HashMap<String, usize>,
     /// Named patterns: index of the item.
     pub patterns: HashMap<String, usize>,
+    /// Functions and patterns whose statement cannot be read.
+    pub broken_callables: HashSet<String>,
+    pub broken_patterns: HashSet<String>,
     /// Functions that have been expanded (the others are checked on their own).
     pub expanded: Vec<bool>,
 }
@@ -90,21 +96,33 @@ pub struct Context<'a> {
     pub expanding: Vec<(ModuleId, usize)>,
     /// Expansions done: the same function on the same arguments is the same value.
     pub expansions: HashMap<(ModuleId, usize, Vec<ExprId>), ExprId>,
+    /// The recipe is beyond the limits, which has been reported.
+    pub is_exhausted: bool,
+    /// Expressions being resolved inside one another.
+    pub nesting: u32,
+    /// Values being resolved, outermost first: shows the way round a circle.
+    pub resolving: Vec<String>,
     /// Patterns being resolved.
     pub naming: Vec<(ModuleId, usize)>,
     /// Recipes being loaded, for cycles of `use`.
     pub loading: Vec<PathBuf>,
     /// The module of `std`, loaded when first needed.
     pub std: Option<ModuleId>,
+    /// The call of a function of `std` that is being expanded: what is made of it stands there, for the library's text
+    /// is not the user's.
+    pub std_call: Option<Site>,
     /// Uses of a name, so that unused ones can be told.
     pub claims: Vec<(ExprId, Site, String)>,
     pub outputs: Vec<super::outputs::Statement>,
 }
 
-/// Deepest nesting of values: beyond it, evaluation could exhaust the stack.
-const DEPTH_LIMIT: u32 = 8_000;
+/// Deepest nesting of values.
+const DEPTH_LIMIT: u32 = 4_000;
+/// Deepest nesting while names are bound: expressions in expressions, through values and functions.  Every level costs
+/// stack, and a thread may have as little as 2 MiB.
+const NESTING_LIMIT: u32 = 300;
 /// Most nodes a recipe may expand to.
-const NODE_LIMIT: usize = 2_000_000;
+const NODE_LIMIT: usize = 250_000;
 
 impl<'a> Context<'a> {
     pub fn new(sources: &'a mut Sources, world: &'a dyn World) -> Self {
@@ -123,26 +141,49 @@ impl<'a> Context<'a> {
             naming: vec![],
             loading: vec![],
             std: None,
+            std_call: None,
+            is_exhausted: false,
+            nesting: 0,
+            resolving: vec![],
             claims: vec![],
             outputs: vec![],
         }
     }
 
-    pub fn report(&mut self, problem: Problem) {
+    pub fn report(&mut self, mut problem: Problem) {
+        if let Some(call) = self.std_call {
+            let inside = |site: &Site| self.std.is_some_and(|std| self.modules[std].source == site.source);
+            problem.fix.retain(|edit| !inside(&edit.site));
+            problem.labels.iter_mut().filter(|label| inside(&label.site)).for_each(|label| label.site = call);
+        }
         self.problems.push(problem);
     }
 
     /// Adds a node.  Children are there already, so ids are in topological order.
     pub fn expr(&mut self, kind: ExprKind, of: Kind, site: Site) -> ExprId {
+        let site = self.std_call.unwrap_or(site);
         let depth = 1 + children(&kind).iter().map(|id| self.depths[id.0 as usize]).max().unwrap_or(0);
         let too_much = depth > DEPTH_LIMIT || self.exprs.len() > NODE_LIMIT;
         if too_much && !matches!(kind, ExprKind::Error) {
-            self.report(super::error::too_large(site, DEPTH_LIMIT));
-            return self.expr(ExprKind::Error, Kind::Error, site);
+            return self.exhausted(site);
         }
         self.exprs.push(Expr { kind, of, site });
         self.depths.push(depth);
         ExprId(self.exprs.len() as u32 - 1)
+    }
+
+    /// Reports, once, that the recipe is too large; what follows is not read.
+    pub fn exhausted(&mut self, site: Site) -> ExprId {
+        if !self.is_exhausted {
+            self.is_exhausted = true;
+            self.report(super::error::too_large(site, NESTING_LIMIT, NODE_LIMIT));
+        }
+        self.error_expr(site)
+    }
+
+    /// Whether one level more would be too deep: of expressions, through the values and functions that they name.
+    pub fn is_too_deep(&self) -> bool {
+        self.is_exhausted || self.nesting > NESTING_LIMIT
     }
 
     pub fn error_expr(&mut self, site: Site) -> ExprId {
@@ -164,8 +205,8 @@ impl<'a> Context<'a> {
 
     /// The text at a place, on one line.
     pub fn text_at(&self, site: Site) -> String {
-        let source = self.sources.get(site.source);
-        source.text.get(site.span.range()).unwrap_or("").split_whitespace().collect::<Vec<_>>().join(" ")
+        let text = self.sources.get(site.source).text.get(site.span.range()).unwrap_or("");
+        text.lines().flat_map(|line| without_comment(line).split_whitespace()).collect::<Vec<_>>().join(" ")
     }
 
     pub fn finish(self, evaluated: Evaluated) -> Checked {
@@ -191,6 +232,25 @@ impl<'a> Context<'a> {
         };
         Checked { recipe: Some(recipe), problems }
     }
+}
+
+/// A line up to its `#`; inside a string it begins no comment.
+fn without_comment(line: &str) -> &str {
+    let (mut quote, mut escaped) = (None, false);
+    for (at, c) in line.char_indices() {
+        match (quote, c) {
+            (None, '#') => return &line[..at],
+            (None, '"' | '\'') => quote = Some(c),
+            (Some('"'), '\\') if !escaped => {
+                escaped = true;
+                continue;
+            }
+            (Some(open), c) if open == c && !escaped => quote = None,
+            _ => {}
+        }
+        escaped = false;
+    }
+    line
 }
 
 /// The values that a node is made of.

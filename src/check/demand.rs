@@ -66,16 +66,27 @@ impl Complaint {
     }
 }
 
+fn total_of(complaint: &Complaint) -> Option<f64> {
+    match complaint {
+        Complaint::Fault(Fault { kind: FaultKind::Total { found, .. }, .. }) => Some(*found),
+        _ => None,
+    }
+}
+
 /// One complaint with every tensor it is about.
 pub struct Group {
     pub complaint: Complaint,
     pub tensors: Vec<usize>,
+    /// The total is not the same on all of them.
+    pub mixed: bool,
 }
 
 /// Complaints in order of appearance.
 #[derive(Default)]
 pub struct Complaints {
     pub groups: Vec<Group>,
+    /// Counters that several inputs give, with the input whose counter is taken.
+    pub counters: Vec<(usize, InputId)>,
 }
 
 impl Complaints {
@@ -86,8 +97,11 @@ impl Complaints {
     fn add(&mut self, complaint: Complaint, tensor: usize) {
         let key = complaint.key();
         match self.groups.iter_mut().find(|group| group.complaint.key() == key) {
-            Some(group) => group.tensors.push(tensor),
-            None => self.groups.push(Group { complaint, tensors: vec![tensor] }),
+            Some(group) => {
+                group.tensors.push(tensor);
+                group.mixed |= total_of(&group.complaint) != total_of(&complaint);
+            }
+            None => self.groups.push(Group { complaint, tensors: vec![tensor], mixed: false }),
         }
     }
 }
@@ -115,6 +129,20 @@ pub fn made(
             return None;
         }
     };
+    if !form.total.is_finite() {
+        let kind = FaultKind::Number("a share that is not finite");
+        complaints.add(Complaint::Fault(Fault { expr: root, kind }), tensor);
+        return None;
+    }
+    // Nothing at all is the cause of a wrong total, so it is told first.
+    let absent = form.terms.iter().find_map(|term| match term {
+        (Atom::Absent(expr), share) if crate::hir::snap(*share) != 0.0 => Some(*expr),
+        _ => None,
+    });
+    if let Some(expr) = absent {
+        complaints.add(Complaint::Absent { expr }, tensor);
+        return None;
+    }
     let right = form.has_total(1.0) || (matches!(wanted, Wanted::ModelOrDifference) && form.has_total(0.0));
     if !right {
         let kind = FaultKind::Total { found: form.total, wanted: 1.0 };
@@ -174,6 +202,9 @@ pub fn made(
     if !form.has_total(1.0) {
         complaints.add(Complaint::NotFloat { input: first_input, dtype: first.dtype }, tensor);
         return None;
+    }
+    if policy == Policy::First && leaves.len() > 1 {
+        complaints.counters.push((tensor, first_input));
     }
     let atom = |leaf: &(InputId, &CanonTensor)| Atom::Tensor { input: leaf.0, name: leaf.1.name.clone() };
     let equal = if policy == Policy::Equal { leaves[1..].iter().map(atom).collect() } else { vec![] };

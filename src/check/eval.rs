@@ -3,6 +3,7 @@
 //! Invariant: only what counts is asked.  An arm is asked on its tensors, a branch of `if` when it is chosen, and
 //! nothing is asked of a factor whose partner is exactly 0.
 
+use super::context::children;
 use super::space::Space;
 use crate::hir::Atom;
 use crate::hir::CallInstance;
@@ -22,6 +23,7 @@ use crate::methods::OptionValue;
 use crate::methods::Role;
 use crate::tensor::Coord;
 use crate::text::Site;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -76,6 +78,8 @@ pub struct Evaluator<'a> {
     /// Values on the current tensor.
     memo: Vec<Option<(u32, Result<Value>)>>,
     stamp: u32,
+    /// Per root: nodes on the way that are evaluated first, so that a deep value costs no deep stack.
+    stations: HashMap<ExprId, Rc<[ExprId]>>,
     /// The weight being evaluated as a whole.
     whole: Option<ExprId>,
     /// Arms taken, branches chosen and methods called on the current tensor, in order, for `blend plan --tensor`.
@@ -94,7 +98,17 @@ impl<'a> Evaluator<'a> {
         space: Option<&'a mut Space>,
         calls: Vec<CallInstance>,
     ) -> Self {
-        Evaluator { exprs, patterns, space, calls, memo: vec![], stamp: 0, whole: None, steps: vec![] }
+        Evaluator {
+            exprs,
+            patterns,
+            space,
+            calls,
+            memo: vec![],
+            stamp: 0,
+            stations: HashMap::new(),
+            whole: None,
+            steps: vec![],
+        }
     }
 
     pub fn space(&self) -> &Space {
@@ -113,7 +127,19 @@ impl<'a> Evaluator<'a> {
     pub fn fresh(&mut self, id: ExprId, tensor: Option<usize>) -> Result<Value> {
         self.stamp += 1;
         self.steps.clear();
+        self.prepare(id, tensor);
         self.value(id, tensor)
+    }
+
+    /// Evaluates what lies deep below a node, from the ground up.
+    fn prepare(&mut self, id: ExprId, tensor: Option<usize>) {
+        if !self.stations.contains_key(&id) {
+            self.stations.insert(id, stations(id, self.exprs));
+        }
+        for &station in self.stations[&id].clone().iter() {
+            // Its fault, if it is asked for, is remembered with it.
+            let _ = self.value(station, tensor);
+        }
     }
 
     fn value(&mut self, id: ExprId, tensor: Option<usize>) -> Result<Value> {
@@ -264,6 +290,7 @@ impl<'a> Evaluator<'a> {
                 }
                 // Another tensor is asked: the values remembered for this one do not hold there.
                 let memo = std::mem::take(&mut self.memo);
+                self.prepare(*value, Some(old));
                 let inner = self.value(*value, Some(old));
                 self.memo = memo;
                 inner
@@ -316,7 +343,9 @@ impl<'a> Evaluator<'a> {
             (Operator::Sub, Value::Form(a), Value::Form(b)) => {
                 Ok(Value::Form(Rc::new((*a).clone().add(&(*b).clone().scaled(-1.0)))))
             }
-            (Operator::Div, _, Value::Number(0.0)) => Err(fault(FaultKind::Number("a division by 0"))),
+            (Operator::Div, _, Value::Number(0.0)) => {
+                Err(Fault { expr: right, kind: FaultKind::Number("a division by 0") })
+            }
             (Operator::Div, Value::Form(a), Value::Number(b)) => {
                 // Divided, not multiplied by 1/b: (a + b + c) / 3 has shares that sum to 1.
                 let mut form = (*a).clone();
@@ -432,6 +461,33 @@ impl<'a> Evaluator<'a> {
             _ => Err(Fault { expr: id, kind: FaultKind::Silent }),
         }
     }
+}
+
+/// Every how many levels a value is evaluated ahead; a value less deep than this needs nothing.
+const STATION: u32 = 100;
+
+/// Nodes below a root at multiples of [`STATION`] levels, lowest first.
+fn stations(root: ExprId, exprs: &[Expr]) -> Rc<[ExprId]> {
+    // Ids are in topological order, so that one walk down marks and one walk up counts.
+    let mut depths: HashMap<ExprId, u32> = HashMap::new();
+    let mut heap = std::collections::BinaryHeap::from([root]);
+    let mut order = vec![];
+    while let Some(id) = heap.pop() {
+        if depths.insert(id, 0).is_none() {
+            order.push(id);
+            heap.extend(children(&exprs[id.0 as usize].kind));
+        }
+    }
+    let mut out = vec![];
+    for id in order.into_iter().rev() {
+        let below = children(&exprs[id.0 as usize].kind).iter().map(|child| depths[child]).max();
+        let depth = below.map_or(0, |below| below + 1);
+        depths.insert(id, depth);
+        if depth > 0 && depth % STATION == 0 && id != root {
+            out.push(id);
+        }
+    }
+    out.into()
 }
 
 fn finite(number: f64) -> std::result::Result<f64, FaultKind> {

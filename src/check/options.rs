@@ -365,11 +365,13 @@ pub fn is_number_list(context: &mut Context, id: ExprId, keyed: bool, callee: &s
         context.report(error::empty_list(callee, keyed, site));
         return false;
     }
+    let sites: Vec<_> =
+        items.iter().map(|(key, value)| (key.map(|key| context.site_of(key)), context.site_of(*value))).collect();
+    if let Some(problem) = error::list_keys(callee, keyed, &sites) {
+        context.report(problem);
+        return false;
+    }
     for (key, value) in items {
-        if keyed != key.is_some() {
-            context.report(error::list_keys(callee, keyed, context.site_of(value)));
-            return false;
-        }
         for part in key.iter().chain([&value]) {
             let checked = resolve::wants(context, *part, Kind::Weight, &format!("a list of `{callee}`"));
             if context.kind_of(checked) == Kind::Error {

@@ -13,7 +13,6 @@ use super::options;
 use super::options::OutputOptions;
 use super::space::Space;
 use crate::arch;
-use crate::arch::Policy;
 use crate::hir::CallInstance;
 use crate::hir::ExprId;
 use crate::hir::ExprKind;
@@ -136,23 +135,12 @@ fn output(
     if !clean {
         return None;
     }
-    counters(context, &tensors, statement.site);
+    let counters = error::counters_of_first(&complaints, &space, value, context);
+    counters.into_iter().for_each(|problem| context.report(problem));
     for (name, sizes) in network(&tensors) {
         context.report(error::no_network(&name, &sizes, context.site_of(value)));
     }
     place(context, statement, settings, &space, tensors)
-}
-
-/// Says which counters were taken from the first input.
-fn counters(context: &mut Context, tensors: &[Made], site: Site) {
-    let first_of: Vec<&str> =
-        tensors.iter().filter(|made| made.traits.policy == Policy::First).map(|made| &*made.name).collect();
-    let several = context.inputs.len() > 1;
-    if let Some(name) = first_of.first()
-        && several
-    {
-        context.report(error::counters_of_first(first_of.len(), name, site));
-    }
 }
 
 fn network(tensors: &[Made]) -> Vec<(String, Vec<(String, u64)>)> {

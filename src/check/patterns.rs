@@ -78,6 +78,7 @@ fn named(context: &mut Context, scope: &Scope, path: &[ast::Name]) -> (PatternId
             context.naming.pop();
             resolved
         }
+        _ if context.modules[module].broken_patterns.contains(&name.text) => (context.pattern(Pattern::Error), true),
         _ if path.len() > 1 => {
             let problem = error::unknown_pattern(&name.text, context, module, site);
             context.report(problem);
@@ -86,7 +87,9 @@ fn named(context: &mut Context, scope: &Scope, path: &[ast::Name]) -> (PatternId
         _ => {
             let word = name.text.as_str();
             let is_known = super::space::knows_word(&context.inputs, word);
-            if !is_known && !context.inputs.is_empty() {
+            // A library may speak of networks that this recipe has none of.
+            let is_foreign = scope.module != super::statements::ROOT && crate::arch::is_word(word);
+            if !is_known && !is_foreign && !context.inputs.is_empty() {
                 let problem = error::unknown_word(word, context, scope.module, site);
                 context.report(problem);
                 return (context.pattern(Pattern::Error), true);

@@ -43,6 +43,16 @@ impl Scope {
 /// Resolves an expression to a node.
 pub fn expr(context: &mut Context, scope: &Scope, tree: &ast::Expr) -> ExprId {
     let site = tree.span.at(context.modules[scope.module].source);
+    if context.is_too_deep() {
+        return context.exhausted(site);
+    }
+    context.nesting += 1;
+    let id = unnested(context, scope, tree, site);
+    context.nesting -= 1;
+    id
+}
+
+fn unnested(context: &mut Context, scope: &Scope, tree: &ast::Expr, site: Site) -> ExprId {
     match &tree.kind {
         ast::ExprKind::Number(number) => {
             if !number.is_finite() {
@@ -69,10 +79,7 @@ pub fn expr(context: &mut Context, scope: &Scope, tree: &ast::Expr) -> ExprId {
             let id = expr(context, scope, inner);
             unary(context, *op, id, site)
         }
-        ast::ExprKind::Binary(op, left, right, op_span) => {
-            let (left, right) = (expr(context, scope, left), expr(context, scope, right));
-            binary(context, *op, left, right, site, op_span.at(site.source))
-        }
+        ast::ExprKind::Binary(..) => chain(context, scope, tree, site),
         ast::ExprKind::Range(low, high) => {
             let mut bound = |side: &Option<Box<ast::Expr>>| {
                 side.as_ref().map(|side| {
@@ -95,6 +102,22 @@ pub fn expr(context: &mut Context, scope: &Scope, tree: &ast::Expr) -> ExprId {
         }
         ast::ExprKind::Error => context.error_expr(site),
     }
+}
+
+/// `a + b + c + …` leans to the left: it is walked, not nested, so that long sums cost no stack.
+fn chain(context: &mut Context, scope: &Scope, tree: &ast::Expr, site: Site) -> ExprId {
+    let mut spine = vec![];
+    let mut first = tree;
+    while let ast::ExprKind::Binary(op, left, right, op_span) = &first.kind {
+        spine.push((*op, right, first.span, *op_span));
+        first = left;
+    }
+    let mut id = expr(context, scope, first);
+    for (op, right, span, op_span) in spine.into_iter().rev() {
+        let right = expr(context, scope, right);
+        id = binary(context, op, id, right, span.at(site.source), op_span.at(site.source));
+    }
+    id
 }
 
 /// Demands a kind; gives an error node (after reporting) when it is another.
@@ -174,7 +197,9 @@ pub fn value_named(context: &mut Context, module: ModuleId, name: &str, site: Si
             set_let(context, module, name, LetState::Active);
             let file = context.modules[module].file.clone();
             let ItemKind::Let { value, .. } = &file.items[item].kind else { unreachable!("the item is a let") };
+            context.resolving.push(name.to_string());
             let id = expr(context, &Scope::bare(module), value);
+            context.resolving.pop();
             set_let(context, module, name, LetState::Done(id));
             id
         }

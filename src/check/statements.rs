@@ -25,7 +25,10 @@ use crate::syntax::ast;
 use crate::syntax::ast::ItemKind;
 use crate::text::Site;
 use crate::text::SourceId;
+use crate::text::Span;
+use std::collections::BTreeMap;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -34,6 +37,9 @@ use std::sync::Arc;
 pub const STD_NAME: &str = "std";
 /// The library, written in the language.
 const STD_TEXT: &str = include_str!("../std/std.blend");
+
+/// The module of the root recipe, which is loaded first.
+pub const ROOT: ModuleId = 0;
 
 /// Loads the root recipe and checks every statement of it.
 pub fn root(context: &mut Context, source: SourceId, base: &Path, settings: &Settings) {
@@ -51,13 +57,13 @@ pub fn std_module(context: &mut Context) -> ModuleId {
         return module;
     }
     let source = context.sources.add(STD_NAME, STD_TEXT).id;
-    let module = load(context, source, Path::new(""), format!("{STD_NAME}."), &HashMap::new(), false);
+    let module = load(context, source, Path::new(""), format!("{STD_NAME}."), &Sets::new(), false);
     context.std = Some(module);
     module
 }
 
 /// Values for parameters: from the command line, or from the block of a `use` (with its place).
-type Sets = HashMap<String, (Literal, Option<Site>)>;
+type Sets = BTreeMap<String, (Literal, Option<Site>)>;
 
 /// First pass: parses, and defines every name.
 fn load(context: &mut Context, source: SourceId, base: &Path, prefix: String, sets: &Sets, is_root: bool) -> ModuleId {
@@ -71,10 +77,14 @@ fn load(context: &mut Context, source: SourceId, base: &Path, prefix: String, se
         prefix,
         file: file.clone(),
         values: HashMap::new(),
+        owners: HashMap::new(),
         callables: HashMap::new(),
         patterns: HashMap::new(),
+        broken_callables: HashSet::new(),
+        broken_patterns: HashSet::new(),
         expanded: vec![false; file.items.len()],
     });
+    claim_names(context, module);
     // Parameters first: paths and imports may use them.
     for (index, item) in file.items.iter().enumerate() {
         if let ItemKind::Param { name, default, within } = &item.kind {
@@ -113,6 +123,63 @@ impl Module {
     }
 }
 
+/// Notes who defines a name first, in the order of the text: definitions are read in another order.
+fn claim_names(context: &mut Context, module: ModuleId) {
+    let file = context.modules[module].file.clone();
+    let source = context.modules[module].source;
+    let mut again: Vec<(String, Site)> = vec![];
+    for item in &file.items {
+        let (ItemKind::Model { name, .. }
+        | ItemKind::Lora { name, .. }
+        | ItemKind::Channels { name, .. }
+        | ItemKind::Use { name, .. }
+        | ItemKind::Param { name, .. }
+        | ItemKind::Let { name, .. }) = &item.kind
+        else {
+            if matches!(item.kind, ItemKind::Error) {
+                claim_broken(context, module, item);
+            }
+            continue;
+        };
+        let site = name.span.at(source);
+        let owners = &mut context.modules[module].owners;
+        if owners.contains_key(&name.text) {
+            again.push((name.text.clone(), site));
+        } else {
+            owners.insert(name.text.clone(), site);
+        }
+    }
+    for (name, site) in again {
+        let own = &context.modules[module];
+        let first = own.owners[&name];
+        let other = free_name(&name, |candidate| !own.owners.contains_key(candidate));
+        context.report(error::defined_twice(&name, site, first, &other));
+    }
+}
+
+/// The name that an unreadable statement would have defined: whoever uses it must not be told that it is unknown.
+fn claim_broken(context: &mut Context, module: ModuleId, item: &ast::Item) {
+    let own = &mut context.modules[module];
+    let source = context.sources.get(own.source);
+    let text = source.slice(item.span);
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+    let (Some(statement), Some(mut name)) = (words.next(), words.next()) else { return };
+    if statement == "use" {
+        let Some(found) = text.split(" as ").nth(1).and_then(|rest| rest.split_whitespace().next()) else { return };
+        name = found;
+    }
+    let name = name.to_ascii_lowercase();
+    match statement {
+        "fn" => drop(own.broken_callables.insert(name)),
+        "pattern" => drop(own.broken_patterns.insert(name)),
+        _ => {
+            let site = item.span.at(own.source);
+            own.owners.entry(name.clone()).or_insert(site);
+            own.values.entry(name).or_insert((Def::Broken, site));
+        }
+    }
+}
+
 /// Names that are resolved when somebody asks for them.
 fn define_later(context: &mut Context, module: ModuleId, index: usize, item: &ast::Item) {
     let source = context.modules[module].source;
@@ -148,19 +215,12 @@ fn free_name(name: &str, is_free: impl Fn(&str) -> bool) -> String {
     (2..).map(|n| format!("{name}_{n}")).find(|candidate| is_free(candidate)).expect("some number is free")
 }
 
-/// Puts a name into the value namespace.
+/// Puts a name into the value namespace; a second definition of it has been reported.
 fn define(context: &mut Context, module: ModuleId, name: &ast::Name, def: Def) {
     let own = &mut context.modules[module];
     let site = name.span.at(own.source);
-    match own.values.get(&name.text) {
-        Some((_, first)) => {
-            let first = *first;
-            let other = free_name(&name.text, |candidate| !own.values.contains_key(candidate));
-            context.report(error::defined_twice(&name.text, site, first, &other));
-        }
-        None => {
-            own.values.insert(name.text.clone(), (def, site));
-        }
+    if own.owners.get(&name.text).is_none_or(|owner| *owner == site) {
+        own.values.insert(name.text.clone(), (def, site));
     }
 }
 
@@ -261,9 +321,8 @@ fn open_model(
     let own_arch = match &options.arch {
         Some((arch_path, arch_site)) => {
             let text = context.world.architecture(&base.join(arch_path));
-            let loaded = text.and_then(|text| arch::load(&text, arch_path));
-            match loaded {
-                Ok(architecture) => Some(architecture),
+            match text {
+                Ok(text) => Some(load_architecture(context, &text, arch_path, *arch_site)?),
                 Err(problem) => {
                     context.report(problem.at(*arch_site, "this architecture file cannot be used"));
                     return None;
@@ -274,17 +333,51 @@ fn open_model(
     };
     let layout = options.layout.as_ref().map(|(layout, _)| layout.as_str());
     match arch::detect(&header, own_arch.as_ref(), layout) {
-        Ok(canon) => Some(Input {
-            name: format!("{prefix}{}", name.text).into(),
-            written,
-            path: full,
-            site,
-            header: Arc::new(header),
-            canon: Arc::new(canon),
-        }),
+        Ok(canon) => {
+            for remark in &canon.remarks {
+                context.report(remark.clone().at(site, "is read this way"));
+            }
+            Some(Input {
+                name: format!("{prefix}{}", name.text).into(),
+                written,
+                path: full,
+                site,
+                header: Arc::new(header),
+                canon: Arc::new(canon),
+            })
+        }
         Err(problem) => {
-            let at = options.layout.as_ref().map_or(site, |(_, site)| *site);
-            context.report(problem.at(at, "its tensors do not fit"));
+            let unknown = problem.code == crate::diag::Code("E0431");
+            let mut problem = match &options.layout {
+                Some((_, at)) if unknown => problem.at(*at, "no layout is called this"),
+                Some((_, at)) => problem.at(*at, "its tensors do not fit"),
+                None => problem.at(site, "its tensors do not fit"),
+            };
+            // The help of an unknown layout quotes the nearest one.
+            let near = problem.help.as_deref().and_then(|help| help.split('`').nth(1)).map(String::from);
+            if let (true, Some((_, at)), Some(near)) = (unknown, &options.layout, near) {
+                problem = problem.edit(*at, near);
+            }
+            if problem.code == crate::diag::Code("E0432") && block.is_none() {
+                let end = Span { start: site.span.end, end: site.span.end };
+                problem = problem.edit(end.at(source), " { layout = \"generic\" }");
+            }
+            context.report(problem);
+            None
+        }
+    }
+}
+
+/// Reads a user's architecture file; its problems are shown in it, with the place in the recipe that names it.
+fn load_architecture(context: &mut Context, text: &str, path: &str, site: Site) -> Option<arch::Architecture> {
+    match arch::load(text, path) {
+        Ok(architecture) => Some(architecture),
+        Err(faults) => {
+            let source = context.sources.add(path, text).id;
+            for fault in faults {
+                let at = Span::new(fault.at.start, fault.at.end).at(source);
+                context.report(fault.problem.at(at, fault.label).because(site, "named here"));
+            }
             None
         }
     }
@@ -313,7 +406,7 @@ fn load_import(
         return None;
     }
     if context.loading.len() >= 64 {
-        context.report(error::too_large(site, 64));
+        context.exhausted(site);
         return None;
     }
     let mut sets = Sets::new();

@@ -15,26 +15,110 @@ macro_rules! rows {
 
 /// E01: lexer and parser.
 static SYNTAX: &[Row] = rows![
-    "E0116" "a recipe would not mean the same after formatting",
+    "E0101" "text that does not fit the grammar",
+    "E0102" "a number that begins or ends with a dot",
+    "E0103" "a name with capitals",
+    "E0104" "a string that is not closed",
+    "E0105" "a backslash that escapes nothing",
+    "E0106" "a sign of another language",
+    "E0107" "a character without meaning",
+    "E0108" "brackets that nest too deep",
+    "E0109" "a comparison after a comparison",
+    "E0110" "no edition, or not at the top",
+    "E0111" "an edition that this version does not know",
+    "E0112" "a bracket that does not touch its name",
+    "E0113" "a reserved word as a name",
+    "E0114" "a line that begins no statement",
+    "E0115" "a file that is no recipe",
+    "E0116" "a layout that would change the recipe",
 ];
 
 /// E02: names, arguments, options, paths.
-static NAMES: &[Row] = rows![];
+static NAMES: &[Row] = rows![
+    "E0201" "an unknown name",
+    "E0202" "an unknown function or method",
+    "E0203" "a name that is defined twice",
+    "E0204" "a definition that needs itself",
+    "E0205" "a function that calls itself",
+    "E0206" "a parameter that does not exist",
+    "E0207" "a parameter with a value that it may not have",
+    "E0208" "an unknown option or argument",
+    "E0209" "an argument that is missing",
+    "E0210" "an argument too many",
+    "E0211" "a recipe as a value, or a value as a recipe",
+    "E0212" "an unknown word in a pattern",
+    "E0213" "a glob or regular expression that cannot be read",
+    "E0214" "a path that cannot be filled in",
+    "E0215" "two outputs with one path",
+    "E0216" "an output that the command line does not find",
+    "E0217" "a word that an option does not know",
+    "E0218" "a part of the language that this version lacks",
+    "E0219" "a command line that cannot be followed",
+];
 
 /// E03: kinds of values.
-static KINDS: &[Row] = rows![];
+static KINDS: &[Row] = rows![
+    "E0301" "an operator on the wrong kinds",
+    "E0302" "a value of the wrong kind",
+    "E0303" "arms that do not fit together",
+    "E0304" "shares with the wrong sum",
+    "E0305" "a number that must be the same for every tensor",
+    "E0306" "arithmetic without a result",
+    "E0307" "a list that does not fit its function",
+    "E0308" "a measure outside an assert",
+    "E0309" "an assert that claims nothing",
+    "E0310" "a recipe that expands to too much",
+];
 
 /// E04: tensors, shapes, key sets, architectures.
-static TENSORS: &[Row] = rows![];
+static TENSORS: &[Row] = rows![
+    "E0401" "tensors that no arm takes",
+    "E0402" "an arm that takes no tensor",
+    "E0403" "a coordinate that a tensor does not have",
+    "E0404" "a tensor that a model does not have",
+    "E0405" "a list that is too short",
+    "E0406" "tensors of different shapes",
+    "E0407" "a type that cannot be mixed",
+    "E0408" "options that a method cannot work with",
+    "E0409" "an output or claim about nothing",
+    "E0410" "a result that is no network",
+    "E0430" "an architecture file that cannot be read",
+    "E0431" "an unknown layout",
+    "E0432" "a tensor that does not fit its layout",
+];
 
 /// E05: files.
-static FILES: &[Row] = rows![];
+static FILES: &[Row] = rows![
+    "E0501" "a file that a recipe names does not exist",
+    "E0502" "a file that cannot be opened",
+    "E0503" "another kind of file",
+    "E0504" "a file that is cut off",
+    "E0505" "a file that does not start as safetensors",
+    "E0506" "a header that is not well formed",
+    "E0507" "names in a header that cannot be used",
+    "E0508" "a tensor that contradicts itself",
+    "E0509" "tensors that overlap or leave holes",
+    "E0510" "a header too large to be read",
+    "E0511" "an index of shards that cannot be used",
+    "E0512" "an index and shards that disagree",
+    "E0513" "a directory without one checkpoint",
+    "E0514" "a text that is too long or not UTF-8",
+    "E0515" "an output that is an input",
+    "E0516" "an output that would replace something else",
+];
 
 /// E06: the run.
-static RUN: &[Row] = rows![];
+static RUN: &[Row] = rows![
+    "E0601" "a read that failed",
+    "E0602" "a write that failed",
+    "E0603" "an output that does not fit",
+    "E0604" "an input that changed during the build",
+];
 
 /// W: warnings.
-static WARNINGS: &[Row] = rows![];
+static WARNINGS: &[Row] = rows![
+    "W0401" "counters that are taken from one model",
+];
 
 /// Every row, in the order of the codes.
 pub fn all() -> impl Iterator<Item = &'static Row> {

@@ -79,7 +79,7 @@ impl Inputs {
     }
 
     /// One chunk through a buffer.
-    fn carry_chunk(&self, file: usize, at: u64, len: u64, to: &Part, to_at: u64) -> Result<(), Problem> {
+    pub(super) fn carry_chunk(&self, file: usize, at: u64, len: u64, to: &Part, to_at: u64) -> Result<(), Problem> {
         let mut buffer = vec![0; BUFFER.min(len as usize)];
         let mut done = 0;
         while done < len {

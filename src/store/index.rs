@@ -3,11 +3,11 @@
 use super::error;
 use super::error::Flaw;
 use super::header::Budget;
-use super::header::NAME;
 use super::header::Refusal;
-use super::header::check_name;
 use super::json::Json;
 use super::json::quoted;
+use super::sheet::NAME;
+use super::sheet::check_name;
 use super::shown;
 use super::sys;
 use crate::diag::Problem;
@@ -84,7 +84,7 @@ impl<R: Read> Reader<'_, R> {
         let mut first = true;
         let mut seen: Vec<String> = vec![];
         while self.json.member(&mut first)? {
-            let offset = self.json.offset();
+            let offset = self.json.start()?;
             let key = self.json.key(NAME)?;
             if seen.contains(&key) {
                 return Err(twice(offset, &key));
@@ -117,7 +117,7 @@ impl<R: Read> Reader<'_, R> {
         self.json.mark(b'{')?;
         let mut first = true;
         while self.json.member(&mut first)? {
-            let offset = self.json.offset();
+            let offset = self.json.start()?;
             let key = self.json.key(NAME)?;
             let value = match self.json.string_if_any(LONGEST as usize)? {
                 Some(text) => text,
@@ -141,10 +141,10 @@ impl<R: Read> Reader<'_, R> {
         self.json.mark(b'{')?;
         let mut first = true;
         while self.json.member(&mut first)? {
-            let offset = self.json.offset();
+            let offset = self.json.start()?;
             let name = self.json.key(NAME)?;
             check_name(&name, offset)?;
-            let at = self.json.offset();
+            let at = self.json.start()?;
             let shard = self.json.string(NAME)?;
             check_shard(&shard, at)?;
             if !self.budget.charge(2 * std::mem::size_of::<(String, u64)>() + name.len() + 32) {

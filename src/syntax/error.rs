@@ -97,6 +97,10 @@ fn flaw_problem(source: &Source, token: &Token, flaw: Flaw) -> Problem {
                 .help(format!("write `{ours}`"))
                 .edit(slashes.at(source.id), ours)
         }
+        Flaw::Foreign("") => Problem::new(Code("E0106"), format!("`{text}` is no sign of this language"))
+            .at(site, "from another language")
+            .help("remove it: a statement ends with its line, and parts are separated by `,`")
+            .edit(site, ""),
         Flaw::Foreign(ours) => {
             let spaced = if token.kind == Kind::Word { format!(" {ours} ") } else { ours.to_string() };
             Problem::new(Code("E0106"), format!("`{text}` is no sign of this language"))
@@ -276,6 +280,18 @@ impl Found<'_> {
         if self.hopes("`,`") && begins_value {
             return self.insert(",");
         }
+        let in_brackets = [Kind::RParen, Kind::RBracket].iter().any(|kind| self.hopes(kind.text()));
+        if in_brackets && begins_value {
+            let problem =
+                Problem::new(Code("E0101"), format!("found {}, expected `,` or a closing bracket", self.found()));
+            return problem
+                .at(site, "a `,` is missing before it")
+                .help("insert `,`")
+                .edit(self.gap().at(self.source.id), ",");
+        }
+        if self.kind() == Some(Kind::Assign) && (in_brackets || self.hopes(Kind::RBrace.text())) {
+            return self.replace("==");
+        }
         for (kind, bracket) in [(Kind::RParen, ")"), (Kind::RBracket, "]"), (Kind::RBrace, "}")] {
             if self.hopes(kind.text()) {
                 return match self.kind() {
@@ -288,8 +304,12 @@ impl Found<'_> {
             }
         }
         if self.hopes("a string") && self.kind() == Some(Kind::Word) {
-            let quoted = format!("\"{}\"", self.text());
-            return self.replace(&quoted);
+            // A path without quotes is several tokens: it ends at a blank.
+            let start = self.span().start as usize;
+            let rest = &self.source.text[start..];
+            let end = start + rest.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(rest.len());
+            let quoted = format!("\"{}\"", &self.source.text[start..end]);
+            return instead(self.expected_but(), self.source, Span::new(start, end), &quoted);
         }
         if self.hopes("a value") && self.token.is_none() {
             return self.insert(" 1");
@@ -340,10 +360,8 @@ impl Found<'_> {
         let problem = Problem::new(Code("E0114"), format!("found {}, expected a statement", self.found()))
             .at(self.span().at(self.source.id), "begins no statement");
         if STATEMENT_WORDS.contains(&text.as_str()) {
-            // An indented statement word.
             let line = self.source.text[..self.span().start as usize].rfind('\n').map_or(0, |at| at + 1);
-            let indent = Span::new(line, self.span().start as usize);
-            return problem.help("begin the line with it, without indentation").edit(indent.at(self.source.id), "");
+            return indented(self.source, Span::new(line, self.span().start as usize), self.span());
         }
         if let Some(near) = nearest(&text, STATEMENT_WORDS.iter().copied()) {
             return instead(problem, self.source, self.span(), near);
@@ -362,18 +380,21 @@ impl Found<'_> {
     }
 }
 
+/// A statement word that does not begin its line.
+pub fn indented(source: &Source, indent: Span, word: Span) -> Problem {
+    let text = source.slice(word);
+    Problem::new(Code("E0114"), format!("the statement `{text}` is indented, and a statement begins its line"))
+        .at(word.at(source.id), "does not begin its line")
+        .help(format!("begin the line with `{text}`"))
+        .edit(indent.at(source.id), "")
+}
+
 /// Tokens after the end of a statement.
 pub fn trailing(source: &Source, rest: Tokens) -> Problem {
     let span = rest.here();
     let text = source.slice(span);
     let problem = Problem::new(Code("E0101"), format!("found `{text}` after the end of the statement"))
         .at(span.at(source.id), "the statement ended before it");
-    let line = source.text[..span.start as usize].rfind('\n').map_or(0, |at| at + 1);
-    let indented = STATEMENT_WORDS.contains(&text) && source.text[line..span.start as usize].trim().is_empty();
-    if indented {
-        let indent = Span::new(line, span.start as usize);
-        return problem.help("begin the line with it, without indentation").edit(indent.at(source.id), "");
-    }
     match rest.kind() {
         Some(Kind::RParen | Kind::RBracket | Kind::RBrace) => {
             problem.help("remove it: it closes nothing").edit(span.at(source.id), "")

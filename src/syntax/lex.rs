@@ -138,7 +138,8 @@ fn sign(i: &str) -> Lexed<'_> {
         sign("<=", Kind::LessEq),
         sign(">=", Kind::GreaterEq),
         value((Kind::Word, Some(Flaw::Foreign("not"))), tag("!")),
-        value((Kind::Comma, Some(Flaw::Foreign(","))), tag(";")),
+        // No sign of ours: the parser does not see it.
+        value((Kind::Unknown, Some(Flaw::Foreign(""))), tag(";")),
     ));
     let brackets = alt((
         sign("(", Kind::LParen),

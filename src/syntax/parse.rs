@@ -42,17 +42,21 @@ pub fn file(source: &Source, tokens: &[Token]) -> (File, Problems) {
     let significant: Vec<Token> = tokens.iter().copied().filter(|token| !token.kind.is_trivia()).collect();
     let mut file = File { edition: None, items: vec![] };
     let mut seen_any = false;
-    for chunk in chunks(source, &significant) {
+    let mended = Mended::default();
+    let mut work: Vec<&[Token]> = chunks(source, &significant);
+    work.reverse();
+    while let Some(chunk) = work.pop() {
         if problems.iter().count() >= MOST_PROBLEMS {
             break;
         }
-        let mended = Mended::default();
         let i = Tokens::new(&source.text, chunk, &mended);
-        let span = chunk[0].span.to(chunk[chunk.len() - 1].span);
         if i.is_word("blend") {
             match edition(i) {
-                Ok(_) if seen_any => problems.push(error::edition_not_first(source, span)),
-                Ok((rest, edition)) if rest.list.is_empty() => {
+                Ok(_) if seen_any => {
+                    let span = chunk[0].span.to(chunk[chunk.len() - 1].span);
+                    problems.push(error::edition_not_first(source, span));
+                }
+                Ok((rest, edition)) => {
                     if edition.number != EDITION {
                         // One error, and nothing else: another edition's text need not be ours.
                         return (
@@ -61,27 +65,51 @@ pub fn file(source: &Source, tokens: &[Token]) -> (File, Problems) {
                         );
                     }
                     file.edition = Some(edition);
+                    match next_line(source, rest, &mut problems) {
+                        Some(next) => work.push(next),
+                        None if rest.list.is_empty() => {}
+                        None => problems.push(error::trailing(source, rest)),
+                    }
                 }
-                Ok((rest, _)) => problems.push(error::trailing(source, rest)),
                 Err(found) => problems.push(error::of(source, i, found)),
             }
             seen_any = true;
             continue;
         }
         seen_any = true;
-        let read = statement(i);
-        let is_mended = report_mended(source, i, &mut problems);
-        let kind = match read {
-            Ok((rest, kind)) if rest.list.is_empty() && !is_mended => kind,
-            // What stands behind a mended part may have been part of it.
-            Ok(_) if is_mended => ItemKind::Error,
-            Ok((rest, _)) => {
-                problems.push(error::trailing(source, rest));
-                ItemKind::Error
+        let mut chunk = chunk;
+        let mut read = statement(i);
+        // A line that begins at its start with a word is a statement of its own when what stands before it is not one.
+        if let Err(nom::Err::Error(failure) | nom::Err::Failure(failure)) = &read {
+            let at = chunk.len() - failure.left;
+            if at > 0 && chunk.get(at).is_some_and(|token| begins_line(source, token)) {
+                work.push(&chunk[at..]);
+                chunk = &chunk[..at];
+                mended.take();
+                read = statement(Tokens { list: chunk, ..i });
             }
+        }
+        let i = Tokens { list: chunk, ..i };
+        let whole = chunk[0].span.to(chunk[chunk.len() - 1].span);
+        let is_mended = report_mended(source, i, &mut problems);
+        // What stands behind a mended part may have been part of it.
+        let kept = |kind| if is_mended { ItemKind::Error } else { kind };
+        let (kind, span) = match read {
+            Ok((rest, kind)) => match next_line(source, rest, &mut problems) {
+                Some(next) => {
+                    let span = Span { end: rest.before, ..whole };
+                    work.push(next);
+                    (kept(kind), span)
+                }
+                None if is_mended || rest.list.is_empty() => (kept(kind), whole),
+                None => {
+                    problems.push(error::trailing(source, rest));
+                    (ItemKind::Error, whole)
+                }
+            },
             Err(found) => {
                 problems.push(error::of(source, i, found));
-                ItemKind::Error
+                (ItemKind::Error, whole)
             }
         };
         file.items.push(Item { kind, span });
@@ -97,6 +125,29 @@ fn report_mended(source: &Source, i: Tokens, problems: &mut Problems) -> bool {
     let mended = i.mended.take();
     mended.iter().for_each(|failure| problems.push(error::of(source, i, nom::Err::Failure(failure.clone()))));
     !mended.is_empty()
+}
+
+/// Whether a word stands at the very start of a line.
+fn begins_line(source: &Source, token: &Token) -> bool {
+    let start = token.span.start as usize;
+    token.kind == Kind::Word && start > 0 && source.text.as_bytes()[start - 1] == b'\n'
+}
+
+/// What is left after a complete statement, if it begins a line of its own: at its start, or with a statement word
+/// that was indented (which is reported).
+fn next_line<'t>(source: &Source, rest: Tokens<'t>, problems: &mut Problems) -> Option<&'t [Token]> {
+    let token = rest.first()?;
+    if begins_line(source, token) {
+        return Some(rest.list);
+    }
+    let start = token.span.start as usize;
+    let line = source.text[..start].rfind('\n').map_or(0, |at| at + 1);
+    let is_indented = source.text[line..start].trim().is_empty();
+    if is_indented && token.kind == Kind::Word && STATEMENT_WORDS.contains(&rest.word()) {
+        problems.push(error::indented(source, Span::new(line, start), token.span));
+        return Some(rest.list);
+    }
+    None
 }
 
 /// Cuts the tokens at statement words that begin a line.

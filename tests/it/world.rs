@@ -70,6 +70,13 @@ impl FakeWorld {
             .text("eight2.safetensors", "a.weight f8_e4m3 [8,8]\nb.weight f32 [4]")
             .text("vae.safetensors", "decoder.weight f32 [8,8]")
             .text("unet.safetensors", "model.weight f32 [8,8]\nvae.decoder.weight f32 [8,8]")
+            .text("models/faces.safetensors", "w f32 [3]")
+            .text("models\\faces.safetensors", "w f32 [3]")
+            .text("counts.safetensors", "a.num_batches_tracked i64 []\na.w f32 [2]\nb.num_batches_tracked i64 []")
+            .text("counts2.safetensors", "a.num_batches_tracked i64 []\na.w f32 [2]\nb.num_batches_tracked i64 []")
+            .with("odd.pt", rosinality_without_batch_axis())
+            .recipe("curves.blend", CURVES)
+            .architecture("broken.toml", "id = \"mine\"\n[[key]\n")
     }
 
     pub fn with(mut self, path: &str, tensors: Vec<Tensor>) -> FakeWorld {
@@ -106,6 +113,27 @@ impl FakeWorld {
         let checked = check::recipe(&mut sources, root, Path::new(""), settings, self);
         (checked, sources)
     }
+}
+
+/// A recipe that others use.
+const CURVES: &str = "blend 1
+
+param edge = 16 in 4..1024
+
+let coarse = match {
+  mapping           => 0
+  resolution ..edge => 1
+  else              => 0
+}
+pattern low = resolution ..edge
+fn between(lo, hi) = ramp(position, lo, hi) where position 0..
+";
+
+/// Rosinality's names, but the first tensor lacks the axis that the layout drops.
+fn rosinality_without_batch_axis() -> Vec<Tensor> {
+    let mut tensors = rosinality(64, 2048, 128, 96, 4);
+    tensors[0].2 = vec![];
+    tensors
 }
 
 fn missing(path: &Path) -> Problem {

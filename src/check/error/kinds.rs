@@ -1,7 +1,6 @@
 //! E03: kinds of values and what can be done with them.
 
 use crate::check::context::Context;
-use crate::check::error::counted;
 use crate::check::eval::Fault;
 use crate::check::eval::FaultKind;
 use crate::diag::Code;
@@ -34,7 +33,7 @@ pub fn wrong_operands(
     let (l_site, r_site) = (context.site_of(left), context.site_of(right));
     let (l_text, r_text) = (context.text_at(l_site), context.text_at(r_site));
     let sign = op.text();
-    let problem = Problem::new(Code("E0301"), format!("`{sign}` joins {} and {}, which it cannot", l.text(), r.text()))
+    let problem = Problem::new(Code("E0301"), format!("`{sign}` cannot join {} and {}", l.text(), r.text()))
         .at(op_site, format!("{} {sign} {}", short(l), short(r)));
     let both = (l, r);
     use Kind::Combination;
@@ -103,7 +102,9 @@ pub fn wrong_kind(role: &str, text: &str, found: Kind, wanted: Kind, site: Site)
             .help(format!("choose numbers for it: `if({text}, 1, 0)`"))
             .edit(before(site), "if(")
             .edit(after(site), ", 1, 0)"),
-        (Kind::Weight, Kind::Combination) => problem.help("give a number or a weight such as `0.5`").edit(site, "0.5"),
+        (Kind::Weight, Kind::Combination | Kind::Range) => {
+            problem.help("give a number or a weight such as `0.5`").edit(site, "0.5")
+        }
         (Kind::Weight, Kind::List) => problem
             .help(format!("spread it over the depth: `gradient({text})`"))
             .edit(before(site), "gradient(")
@@ -120,6 +121,19 @@ pub fn wrong_kind(role: &str, text: &str, found: Kind, wanted: Kind, site: Site)
     }
 }
 
+/// `mix(a, 0.5, b)`: a weight and a model in each other's place.
+pub fn exchanged(callee: &str, weight: (&str, Site), model: (&str, Site)) -> Problem {
+    Problem::new(
+        Code("E0302"),
+        format!("`{callee}` needs its models first, but `{}` is a weight and `{}` is a model", weight.0, model.0),
+    )
+    .at(weight.1, "found a weight, expected a model or difference")
+    .because(model.1, "found a model or difference, expected a weight")
+    .help(format!("exchange them: `{}` before `{}`", model.0, weight.0))
+    .edit(weight.1, model.0)
+    .edit(model.1, weight.0)
+}
+
 pub fn where_on(found: Kind, inner: Site, site: Site) -> Problem {
     Problem::new(Code("E0302"), format!("`where` restricts weights and models, but this is {}", found.text()))
         .at(inner, format!("found {}", found.text()))
@@ -132,12 +146,10 @@ pub fn arms_differ(first: Kind, first_site: Site, other: Kind, other_site: Site)
         .at(other_site, format!("this is {}", other.text()))
         .because(first_site, format!("this is {}", first.text()));
     match (first, other) {
-        (Kind::Weight, _) => problem
-            .help("give a weight too, for example `1`: the choices of one `match` are of one kind")
-            .edit(other_site, "1"),
-        (Kind::Combination, Kind::Weight) => {
-            problem.help("give a model too: the choices of one `match` are of one kind")
+        (Kind::Weight, _) => {
+            problem.help("give a weight too, for example `1`: all choices are of one kind").edit(other_site, "1")
         }
+        (Kind::Combination, Kind::Weight) => problem.help("give a model too: all choices are of one kind"),
         _ => problem.help(format!("give {} too", first.text())),
     }
 }
@@ -192,15 +204,18 @@ pub fn constant_fault(fault: &Fault, context: &Context) -> Option<Problem> {
                     .edit(site, "16"),
             )
         }
-        kind => number_fault(kind, site),
+        kind => number_fault(kind, context.kind_of(fault.expr), site),
     }
 }
 
-/// Arithmetic that has no result.
-pub fn number_fault(kind: &FaultKind, site: Site) -> Option<Problem> {
+/// Arithmetic that has no result; `of` is the kind of what stands at the place.
+pub fn number_fault(kind: &FaultKind, of: Kind, site: Site) -> Option<Problem> {
     let FaultKind::Number(what) = kind else { return None };
-    let problem = Problem::new(Code("E0306"), what.to_string()).at(site, *what);
-    Some(problem.help("change the numbers so that the result is finite, for example to `1`").edit(site, "1"))
+    let problem = Problem::new(Code("E0306"), format!("found {what}, expected a finite number")).at(site, *what);
+    Some(match of {
+        Kind::Weight => problem.help("write a number that works, for example `1`").edit(site, "1"),
+        _ => problem.help("make its weights smaller, for example `0.5`"),
+    })
 }
 
 pub fn empty_list(callee: &str, keyed: bool, site: Site) -> Problem {
@@ -211,18 +226,26 @@ pub fn empty_list(callee: &str, keyed: bool, site: Site) -> Problem {
         .edit(site, example)
 }
 
-pub fn list_keys(callee: &str, keyed: bool, site: Site) -> Problem {
+/// Items with a key where none belongs, or without one where it is needed: the place of every item's key and value.
+pub fn list_keys(callee: &str, keyed: bool, items: &[(Option<Site>, Site)]) -> Option<Problem> {
+    let wrong = items.iter().find(|item| item.0.is_some() != keyed)?;
     let problem = if keyed {
         Problem::new(Code("E0307"), format!("`{callee}` needs points such as `4: 1`, but this item has no `:`"))
+            .at(wrong.1, "no place for this value")
+            .help("write the place before every value: `[4: 1, 64: 0]`")
     } else {
         Problem::new(Code("E0307"), format!("`{callee}` needs plain numbers, but this item has a key"))
+            .at(wrong.0.unwrap_or(wrong.1).span.to(wrong.1.span).at(wrong.1.source), "a value with a key")
+            .help("write the values alone: `[0, 0.5, 1]`")
     };
-    let problem = problem.at(site, if keyed { "no place for this value" } else { "a value with a key" });
-    if keyed {
-        problem.help("write the place before the value: `4: 1`").edit(before(site), "4: ")
-    } else {
-        problem.help("write the values alone: `[0, 0.5, 1]`")
+    if keyed && items.iter().any(|item| item.0.is_some()) {
+        // Which place the item belongs to, nobody can tell.
+        return Some(problem);
     }
+    Some(items.iter().enumerate().fold(problem, |problem, (index, (key, value))| match key {
+        Some(key) => problem.edit(Span { start: key.span.start, end: value.span.start }.at(key.source), ""),
+        None => problem.edit(before(*value), format!("{}: ", 4u64 << index.min(50))),
+    }))
 }
 
 pub fn metric_outside(name: &str, site: Site) -> Problem {
@@ -247,11 +270,11 @@ pub fn not_a_claim(found: Kind, text: &str, site: Site) -> Problem {
     }
 }
 
-pub fn too_large(site: Site, limit: u32) -> Problem {
+pub fn too_large(site: Site, depth: u32, count: usize) -> Problem {
     Problem::new(
         Code("E0310"),
-        format!("the recipe nests more than {} deep or expands to too much", counted(limit as usize, "value")),
+        format!("the recipe nests deeper than {depth} levels or expands to more than {count} values"),
     )
-    .at(site, "here it became too much")
-    .help("build long sums with fewer nested `let`s and functions")
+    .at(site, "goes beyond the limit")
+    .help("compute a part once with `let`, and use its name; write long sums in one expression")
 }

@@ -2,6 +2,7 @@
 
 mod kinds;
 mod names;
+mod rewrite;
 mod tensors;
 
 pub use kinds::*;

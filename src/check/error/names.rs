@@ -125,9 +125,16 @@ pub fn defined_twice(name: &str, site: Site, first: Site, other: &str) -> Proble
 pub fn let_cycle(name: &str, context: &Context, module: ModuleId, site: Site) -> Problem {
     let (_, definition) = context.modules[module].values[name].clone();
     let others: Vec<String> = value_names(context, module, true);
-    let problem = Problem::new(Code("E0204"), format!("the value of `{name}` depends on itself"))
+    let mut problem = Problem::new(Code("E0204"), format!("the value of `{name}` depends on itself"))
         .at(site, "needs the value that is being defined")
-        .because(definition, "defined");
+        .because(definition, "its definition");
+    let start = context.resolving.iter().rposition(|other| other == name).unwrap_or(0);
+    if let [first, rest @ ..] = &context.resolving[start..]
+        && !rest.is_empty()
+    {
+        let way: Vec<String> = rest.iter().chain([first]).map(|name| format!("which needs `{name}`")).collect();
+        problem = problem.note(format!("`{first}` {}", way.join(", ").replacen("which ", "", 1)));
+    }
     match others.first() {
         Some(model) => problem.help(format!("use another value, for example `{model}`")).edit(site, model.clone()),
         None => problem.help("use another value"),
@@ -145,7 +152,7 @@ pub fn use_cycle(path: &str, site: Site, loading: &[std::path::PathBuf]) -> Prob
 pub fn recursion(name: &str, site: Site, definition: Site) -> Problem {
     Problem::new(Code("E0205"), format!("the function `{name}` calls itself"))
         .at(site, "a call of the function inside itself never ends")
-        .because(definition, "defined")
+        .because(definition, "its definition")
         .help("write out what it needs: recipes always end, so functions are never recursive")
 }
 

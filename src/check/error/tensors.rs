@@ -57,24 +57,18 @@ fn complaint(group: &Group, space: &Space, root: ExprId, context: &Context) -> O
                 FaultKind::Silent | FaultKind::NotConstant(_) => return None,
                 FaultKind::NoArm => no_arm(fault.expr, group, space, &names, context),
                 FaultKind::NoCoord(coord, whole) => no_coord(*coord, fault.expr, *whole, &names, context),
-                kind @ FaultKind::Number(_) => number_fault(kind, site)?.note(format!("met at {}", subject(&names))),
-                FaultKind::ListTooShort(coord, at, len) => too_short(*coord, *at, *len, fault.expr, &names, context),
-                FaultKind::Total { found, wanted } => total(*found, *wanted, fault.expr, &names, space, context),
+                kind @ FaultKind::Number(_) => number_fault(kind, context.kind_of(fault.expr), site)?,
+                FaultKind::ListTooShort(coord, _, len) => {
+                    too_short(*coord, *len, fault.expr, group, space, &names, context)
+                }
+                FaultKind::Total { found, wanted } => total(*found, *wanted, fault.expr, group, space, &names, context),
                 FaultKind::Refused(reason) => Problem::new(Code("E0408"), format!("{reason}, at {}", subject(&names)))
                     .at(site, "cannot be computed")
-                    .help("change its options"),
+                    .help("change its options, for example `weight = 1` for every input"),
             }
         }
         Complaint::Missing { input } => missing(*input, root, group, space, &names, context),
-        Complaint::Absent { expr } => {
-            let site = context.site_of(*expr);
-            Problem::new(
-                Code("E0404"),
-                format!("{} is asked of a value that its `where` keeps from having it", subject(&names)),
-            )
-            .at(site, "has nothing there")
-            .help(format!("say what stands elsewhere: `complete(…, from = MODEL)` around `{}`", context.text_at(site)))
-        }
+        Complaint::Absent { expr } => absent(*expr, group, space, &names, context),
         Complaint::Shapes { first, other } => shapes(first, other, root, group, space, &names, context),
         Complaint::NotFloat { input, dtype } => {
             let name = &context.inputs[input.0 as usize].name;
@@ -86,8 +80,9 @@ fn complaint(group: &Group, space: &Space, root: ExprId, context: &Context) -> O
                 .edit(at_end(site), " }")
         }
     };
-    let more = names.len() > 1;
-    Some(if more { problem.note(format!("{}: {}", counted(names.len(), "tensor"), listed(&names))) } else { problem })
+    // All of them need no list.
+    let some = names.len() > 1 && names.len() < space.keys(root).count_ones(..);
+    Some(if some { problem.note(format!("{}: {}", counted(names.len(), "tensor"), listed(&names))) } else { problem })
 }
 
 /// A pattern that fits these tensors: a few names as they are, more by what they share.
@@ -97,8 +92,8 @@ fn any_of(names: &[&str]) -> String {
 
 fn no_arm(expr: ExprId, group: &Group, space: &Space, names: &[&str], context: &Context) -> Problem {
     let site = context.site_of(expr);
-    let close =
-        Site { span: Span { start: site.span.end.saturating_sub(1), end: site.span.end.saturating_sub(1) }, ..site };
+    let text = context.text_at(site);
+    let in_lines = context.sources.get(site.source).slice(site.span).contains('\n');
     let ExprKind::Match(arms) = &context.exprs[expr.0 as usize].kind else { unreachable!("only a match lacks an arm") };
     let value = match context.kind_of(expr) {
         Kind::Weight => "0".to_string(),
@@ -109,10 +104,15 @@ fn no_arm(expr: ExprId, group: &Group, space: &Space, names: &[&str], context: &
             .or_else(|| arms.last().map(|arm| context.text_at(context.site_of(arm.value))))
             .unwrap_or_else(|| "MODEL".into()),
     };
-    Problem::new(Code("E0401"), format!("no arm takes {}", subject(names)))
+    let problem = Problem::new(Code("E0401"), format!("no arm takes {}", subject(names)))
         .at(site, format!("{} left over", if names.len() == 1 { "a tensor is" } else { "tensors are" }))
-        .help(format!("say what holds for the rest: `else => {value}`"))
-        .edit(close, format!("\n  else => {value}\n"))
+        .help(format!("say what holds for the rest: `else => {value}`"));
+    // A `match` of the library is not there to be edited.
+    if !text.ends_with('}') {
+        return problem;
+    }
+    let close = Site { span: Span { start: site.span.end - 1, end: site.span.end - 1 }, ..site };
+    problem.edit(close, if in_lines { format!("  else => {value}\n") } else { format!(" else => {value} ") })
 }
 
 /// The name of an input that has every tensor of a group.
@@ -136,30 +136,77 @@ fn no_coord(coord: Coord, expr: ExprId, whole: ExprId, names: &[&str], context: 
         .edit(at_end(around), format!(" where {word} 0..)"))
 }
 
-fn too_short(coord: Coord, at: f64, len: usize, expr: ExprId, names: &[&str], context: &Context) -> Problem {
+fn too_short(
+    coord: Coord,
+    len: usize,
+    expr: ExprId,
+    group: &Group,
+    space: &Space,
+    names: &[&str],
+    context: &Context,
+) -> Problem {
     let site = context.site_of(expr);
     let text = context.text_at(site);
-    let needed = if coord == Coord::Octave { at - 1.0 } else { at + 1.0 };
-    let open = text.rfind(']').map(|found| site.span.start + found as u32);
-    let fill = ", 1".repeat(((needed as usize).saturating_sub(len)).min(64));
+    // The farthest tensor tells how long the list must be.
+    let values = group.tensors.iter().filter_map(|&tensor| space.traits[tensor].coord(coord));
+    let farthest = values.fold(0.0, f64::max);
+    let first = if coord == Coord::Octave { 2 } else { 0 };
+    let needed = farthest + 1.0 - f64::from(first);
     let problem = Problem::new(
         Code("E0405"),
-        format!("the list has {}, but {} is at {} {at}", counted(len, "item"), subject(names), coord.text()),
+        format!(
+            "the list has {}, but {} lie beyond it, up to {} {farthest}",
+            counted(len, "item"),
+            subject(names),
+            coord.text()
+        ),
     )
-    .at(site, format!("needs {needed} items or more"))
-    .help(format!(
-        "add an item for every {} (the first is {} {})",
-        coord.text(),
-        coord.text(),
-        if coord == Coord::Octave { 2 } else { 0 }
-    ));
-    match open {
-        Some(open) if !fill.is_empty() => problem.edit(Site { span: Span { start: open, end: open }, ..site }, fill),
-        _ => problem,
+    .at(site, format!("needs {needed} items, for {} {first} to {farthest}", coord.text()));
+    let fill = ", 1".repeat((needed as usize).saturating_sub(len).min(64));
+    match text.rfind(']') {
+        Some(_) if !fill.is_empty() => {
+            let raw = context.sources.get(site.source).slice(site.span);
+            let at = site.span.start + raw.rfind(']').unwrap_or(raw.len()) as u32;
+            problem
+                .help(format!("add an item for every {}: `{fill}`", coord.text()))
+                .edit(Site { span: Span { start: at, end: at }, ..site }, fill)
+        }
+        _ => problem.help(format!("give it an item for every {}", coord.text())),
     }
 }
 
-fn total(found: f64, wanted: f64, expr: ExprId, names: &[&str], space: &Space, context: &Context) -> Problem {
+/// A value is asked where its `where` (or `rename`) gives it nothing.
+fn absent(expr: ExprId, group: &Group, space: &Space, names: &[&str], context: &Context) -> Problem {
+    let site = context.site_of(expr);
+    let text = context.text_at(site);
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    let problem =
+        Problem::new(Code("E0404"), format!("{} {verb} asked of `{text}`, which has nothing there", subject(names)))
+            .at(site, "has nothing there");
+    let model = model_with(group, space, context);
+    let parts = super::rewrite::where_parts(&text).filter(|_| super::rewrite::is_difference(expr, context));
+    match (parts, model) {
+        (Some((inner, pattern)), _) => {
+            let better = format!("(1 where {pattern}) * {inner}");
+            problem.help(format!("multiply by a weight, which is 0 elsewhere: `{better}`")).edit(site, better)
+        }
+        (None, Some(model)) => problem
+            .help(format!("say what stands elsewhere: `complete({text}, from = {model})`"))
+            .edit(at_start(site), "complete(")
+            .edit(at_end(site), format!(", from = {model})")),
+        (None, None) => problem.help(format!("say what stands elsewhere: `complete({text}, from = MODEL)`")),
+    }
+}
+
+fn total(
+    found: f64,
+    wanted: f64,
+    expr: ExprId,
+    group: &Group,
+    space: &Space,
+    names: &[&str],
+    context: &Context,
+) -> Problem {
     let site = context.site_of(expr);
     let text = context.text_at(site);
     let found_text = rounded(found);
@@ -169,10 +216,25 @@ fn total(found: f64, wanted: f64, expr: ExprId, names: &[&str], space: &Space, c
         format!("the shares of `{text}` sum to {found_text} at {}, but {what} is needed", subject(names)),
     )
     .at(site, format!("sums to {found_text}"));
+    // Where the sum differs from tensor to tensor, no one number repairs it.
+    let uneven = group.mixed || group.tensors.len() < space.keys(expr).count_ones(..);
     let first = space.inputs.first().map(|input| context.inputs[input.0 as usize].name.to_string());
+    if wanted == 1.0 && uneven {
+        let model = model_with(group, space, context).or(first);
+        return match (super::rewrite::sum_of_weights(expr, context), model) {
+            (Some((sum, is_sum)), Some(model)) => {
+                let (open, close) = if is_sum { ("", "") } else { ("(", ")") };
+                problem
+                    .help(format!("give what is missing to a model: `{open}{text}{close} + (1 - {sum}) * {model}`"))
+                    .edit(at_start(site), open)
+                    .edit(at_end(site), format!("{close} + (1 - {sum}) * {model}"))
+            }
+            _ => problem.help("give what is missing to a model: `… + (1 - SUM OF THE WEIGHTS) * MODEL`"),
+        };
+    }
     match (wanted == 1.0, found.abs() < 1e-9, first) {
         (true, true, Some(model)) => problem
-            .help(format!("a difference is added to a model: `{model} + ({text})`"))
+            .help(format!("add it to a model: `{model} + ({text})`"))
             .edit(at_start(site), format!("{model} + ("))
             .edit(at_end(site), ")"),
         (true, false, _) => problem
@@ -202,11 +264,11 @@ fn missing(input: InputId, root: ExprId, group: &Group, space: &Space, names: &[
         .find(|id| matches!(context.exprs[id.0 as usize].kind, ExprKind::Input(found) if found == input));
     let site = mention.map_or(context.site_of(root), |id| context.site_of(*id));
     let problem =
-        Problem::new(Code("E0404"), format!("`{}` has no {}, but it has a share in it", lacking.name, subject(names)))
-            .at(site, "lacks them")
+        Problem::new(Code("E0404"), format!("`{}` has no {}, but it has a share there", lacking.name, subject(names)))
+            .at(site, format!("lacks {}", if names.len() == 1 { "it" } else { "them" }))
             .because(
                 lacking.site,
-                format!("{}, {}", lacking.canon.family, counted(lacking.canon.tensors.len(), "tensor")),
+                format!("{}, {}", facts(lacking, None), counted(lacking.canon.tensors.len(), "tensor")),
             );
     let other_family = space
         .inputs
@@ -240,8 +302,9 @@ fn shapes(
     let (a, b) = (&context.inputs[first.0.0 as usize], &context.inputs[other.0.0 as usize]);
     let site = context.site_of(root);
     let message = format!(
-        "{} is {} in `{}` and {} in `{}`",
+        "{} {} {} in `{}` and {} in `{}`",
         subject(names),
+        if names.len() == 1 { "is" } else { "are" },
         shape_text(&first.1),
         a.name,
         shape_text(&other.1),
@@ -249,10 +312,12 @@ fn shapes(
     );
     let mut problem = Problem::new(Code("E0406"), message)
         .at(site, "mixes tensors of different shapes")
-        .because(a.site, facts(a))
-        .because(b.site, facts(b));
+        .because(a.site, facts(a, Some(b)))
+        .because(b.site, facts(b, Some(a)));
     let pattern = by_resolution(group, space).unwrap_or_else(|| any_of(&names[..names.len().min(12)]));
-    problem = problem.help(format!("take them from one model: `match {{ {pattern} => {}  else => … }}`", a.name));
+    let text = context.text_at(site);
+    let rest = if text.len() > 60 { "…" } else { &text };
+    problem = problem.help(format!("take them from one model: `match {{ {pattern} => {}  else => {rest} }}`", a.name));
     let text_is_here = !context.text_at(site).is_empty();
     if text_is_here && (names.len() <= 12 || by_resolution(group, space).is_some()) {
         problem = problem
@@ -262,9 +327,14 @@ fn shapes(
     problem
 }
 
-fn facts(input: &crate::hir::Input) -> String {
-    let facts: Vec<String> = input.canon.facts.iter().take(2).map(|(name, value)| format!("{name} {value}")).collect();
-    format!("{} {}", input.canon.family, facts.join(", "))
+/// What is known of a model; beside another one, first what differs.
+fn facts(input: &crate::hir::Input, other: Option<&crate::hir::Input>) -> String {
+    let is_same = |fact: &(String, String)| other.is_some_and(|other| other.canon.facts.contains(fact));
+    let mut facts: Vec<&(String, String)> = input.canon.facts.iter().collect();
+    facts.sort_by_key(|fact| is_same(fact));
+    let shown: Vec<String> =
+        facts.iter().take(if other.is_some() { 2 } else { 1 }).map(|(name, value)| format!("{name} {value}")).collect();
+    [vec![input.canon.family.to_string()], shown].concat().join(", ")
 }
 
 /// `resolution [64, 128]` when all tensors of a group have one.
@@ -341,14 +411,37 @@ pub fn claim_about_nothing(site: Site) -> Problem {
 pub fn no_network(space: &str, sizes: &[(String, u64)], site: Site) -> Problem {
     let texts: Vec<String> = sizes.iter().map(|(name, size)| format!("`{name}` has {size}")).collect();
     Problem::new(Code("E0410"), format!("the result is no network: the channels of `{space}` differ in number"))
-        .at(site, texts.iter().take(2).cloned().collect::<Vec<_>>().join(", "))
+        .at(site, "joins parts of different widths")
         .note(texts.join(", "))
-        .help("take both sides of the seam from models of one width")
+        .help(format!(
+            "let one model give both sides of the seam: all tensors of `{space}`, such as `\"{}\"`",
+            sizes[0].0
+        ))
 }
 
-/// Counters are not averaged.
-pub fn counters_of_first(count: usize, name: &str, site: Site) -> Problem {
-    Problem::new(Code("W0401"), format!("{} such as `{name}` comes from the first model", counted(count, "counter")))
-        .at(site, "counters are not averaged")
-        .help(format!("say whose it is: `match {{ \"{name}\" => MODEL  else => … }}`"))
+/// Counters are not averaged: one problem for each input whose counters were taken.
+pub fn counters_of_first(complaints: &Complaints, space: &Space, root: ExprId, context: &Context) -> Vec<Problem> {
+    let mut owners: Vec<InputId> = complaints.counters.iter().map(|counter| counter.1).collect();
+    owners.sort();
+    owners.dedup();
+    let about = |owner: InputId| {
+        let own = complaints.counters.iter().filter(|counter| counter.1 == owner);
+        let names: Vec<&str> = own.map(|counter| &*space.names[counter.0]).collect();
+        let model = &context.inputs[owner.0 as usize].name;
+        let site = context.site_of(root);
+        let message = match names.as_slice() {
+            [one] => format!("the counter `{one}` is in several models, and that of `{model}` is taken"),
+            names => {
+                format!("{} are in several models, and those of `{model}` are taken", counted(names.len(), "counter"))
+            }
+        };
+        let pattern = any_of(&names[..names.len().min(12)]);
+        let problem = Problem::new(Code("W0401"), message)
+            .at(site, "counters are not averaged")
+            .help(format!("say whose they are: `match {{ {pattern} => {model}  else => … }}`"))
+            .edit(at_start(site), format!("match {{ {} => {model}  else => ", any_of(&names)))
+            .edit(at_end(site), " }");
+        if names.len() > 1 { problem.note(listed(&names)) } else { problem }
+    };
+    owners.into_iter().map(about).collect()
 }

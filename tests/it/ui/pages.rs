@@ -1,0 +1,107 @@
+//! The table of codes and its pages.
+
+use super::Case;
+use blend::diag::codes;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every `Code("…")` in some folders of the source.
+pub fn codes_in(folders: &[&str]) -> BTreeSet<&'static str> {
+    fn visit(path: &Path, out: &mut BTreeSet<&'static str>) {
+        if path.is_dir() {
+            for entry in std::fs::read_dir(path).expect("a folder") {
+                visit(&entry.expect("an entry").path(), out);
+            }
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            let text: &'static str = std::fs::read_to_string(path).expect("source is text").leak();
+            out.extend(text.split("Code(\"").skip(1).filter_map(|rest| rest.split('"').next()));
+        }
+    }
+    let mut out = BTreeSet::new();
+    folders.iter().for_each(|folder| visit(&root().join(folder), &mut out));
+    out
+}
+
+/// Not ours to describe here: files and the run have their own suites.
+fn is_ours(code: &str) -> bool {
+    !code.starts_with("E05") && !code.starts_with("E06")
+}
+
+/// Codes that no recipe alone can show.
+const WITHOUT_RECIPE: &[&str] = &["E0116", "E0219"];
+
+#[test]
+fn rows_and_pages_agree_with_the_source() {
+    let used: BTreeSet<&str> = codes_in(&["src"]).into_iter().filter(|code| is_ours(code)).collect();
+    let rows: Vec<&str> = codes::all().map(|row| row.code).collect();
+    assert!(rows.windows(2).all(|pair| pair[0] < pair[1]), "rows are sorted and unique: {rows:?}");
+    let known: BTreeSet<&str> = rows.iter().copied().filter(|code| is_ours(code)).collect();
+    assert_eq!(used.difference(&known).collect::<Vec<_>>(), Vec::<&&str>::new(), "codes of the source without a row");
+    assert_eq!(known.difference(&used).collect::<Vec<_>>(), Vec::<&&str>::new(), "rows that no source uses");
+    let pages: BTreeSet<String> = std::fs::read_dir(root().join("src/diag/codes"))
+        .expect("the folder of pages")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().trim_end_matches(".md").to_string())
+        .collect();
+    assert_eq!(pages, rows.iter().map(|row| row.to_string()).collect(), "one page per row");
+}
+
+#[test]
+fn every_page_has_its_parts() {
+    for row in codes::all() {
+        assert!(row.page.starts_with(&format!("# {}: {}\n", row.code, row.title)), "{}: title", row.code);
+        for part in ["## What it means", "## Example", "## What to do"] {
+            assert_eq!(row.page.matches(part).count(), 1, "{}: `{part}`", row.code);
+        }
+    }
+}
+
+/// The ```blend block under `## Example`.
+fn example(page: &str) -> Option<&str> {
+    let after = page.split("## Example").nth(1)?.split("## What to do").next()?;
+    after.split("```blend\n").nth(1)?.split("```").next()
+}
+
+#[test]
+fn every_example_gives_exactly_its_code() {
+    let mut failures = vec![];
+    for row in codes::all().filter(|row| is_ours(row.code) && !WITHOUT_RECIPE.contains(&row.code)) {
+        let text = example(row.page).unwrap_or_else(|| panic!("{}: no ```blend block", row.code));
+        if row.code == "E0115" {
+            let found = blend::syntax::sniff(text.as_bytes()).map(|problem| problem.code.0);
+            assert_eq!(found, Some(row.code));
+            continue;
+        }
+        let mut case = Case::new(text);
+        if let Some(line) = text.lines().find_map(|line| line.strip_prefix("# with --")) {
+            case.settings = super::settings(line);
+        }
+        let outcome = case.run();
+        if outcome.problems.is_empty() || outcome.problems.iter().any(|problem| problem.code.0 != row.code) {
+            failures.push(format!("{}:\n{text}\n{}", row.code, outcome.shown));
+        }
+    }
+    assert!(failures.is_empty(), "\n{}", failures.join("\n\n"));
+}
+
+#[test]
+fn a_file_that_is_no_recipe_is_told_from_its_first_bytes() {
+    for (bytes, what) in [
+        (&b"BLENDER-v405RENDH\0\0"[..], "a Blender scene"),
+        (b"BLENDER17-01v0500REND", "a Blender scene"),
+        (b"\x28\xb5\x2f\xfd\0\0", "a compressed file"),
+        (b"\x1f\x8b\x08\0", "a compressed file"),
+        (b"PK\x03\x04....", "a zip archive"),
+        (b"\x80\x02}q\0.", "a binary file"),
+        (b"blend 1 \xff\n", "not UTF-8 text"),
+    ] {
+        let problem = blend::syntax::sniff(bytes).unwrap_or_else(|| panic!("{what} is no recipe"));
+        assert!(problem.message.contains(what), "{what}: {}", problem.message);
+    }
+    assert_eq!(blend::syntax::sniff(b"blend 1\n"), None);
+    assert_eq!(blend::syntax::sniff("blend 1 # \u{fc}\n".as_bytes()), None);
+    assert_eq!(blend::syntax::sniff(b""), None);
+}
