@@ -263,11 +263,7 @@ pub fn missing_argument(
     let comma = if call.args.is_empty() { "" } else { ", " };
     Problem::new(
         Code("E0209"),
-        format!(
-            "`{callee}` needs {}, but the call gives {}",
-            counted(params.iter().filter(|p| !p.is_empty()).count(), "argument"),
-            call.args.len()
-        ),
+        format!("`{callee}` is called without `{}`, which it needs", if param.is_empty() { "b" } else { param }),
     )
     .at(name_site, format!("`{param}` is missing"))
     .help(format!("add `{param} = {example}`: the form is {}", usage(callee, params)))
