@@ -246,6 +246,7 @@ pub fn missing_argument(
     callee: &str,
     params: &[&str],
     slot: usize,
+    model: Option<&str>,
     call: &ast::Call,
     name_site: Site,
     site: Site,
@@ -258,7 +259,7 @@ pub fn missing_argument(
         "points" => "[4: 1, 64: 0]",
         "values" => "[0, 1]",
         "w" | "t" | "weight" => "0.5",
-        _ => "1",
+        _ => model.unwrap_or("1"),
     };
     let comma = if call.args.is_empty() { "" } else { ", " };
     Problem::new(
