@@ -5,6 +5,7 @@
 //! `fixed`, `fixed recipe PATH`, `fixed settings`.
 
 mod pages;
+mod rendering;
 mod shares;
 
 use crate::world::FakeWorld;

@@ -345,8 +345,8 @@ pub fn metadata_not_block(site: Site) -> Problem {
 pub fn reserved_metadata(name: &str, site: Site) -> Problem {
     Problem::new(Code("E0208"), format!("the metadata key `{name}` belongs to blend"))
         .at(site, "keys that begin with `blend.` tell how the file was made")
-        .help("choose another key")
-        .edit(site, format!("\"{}\"", name.trim_start_matches("blend.").trim_matches('"')))
+        .help(format!("choose another key, for example `\"my.{}\"`", name.trim_start_matches("blend.")))
+        .edit(site, format!("\"my.{}\"", name.trim_start_matches("blend.")))
 }
 
 pub fn unknown_word(word: &str, context: &Context, module: ModuleId, site: Site) -> Problem {
