@@ -2,6 +2,7 @@
 
 use super::ast::Edition;
 use super::expect::Failure;
+use super::expect::HEIGHT_LIMIT;
 use super::expect::Slip;
 use super::expect::Tokens;
 use super::parse::MOST_PROBLEMS;
@@ -222,7 +223,7 @@ impl Found<'_> {
             }
             Slip::TooHigh => {
                 return Problem::new(Code("E0108"), "the expression has too many operators")
-                    .at(site, "more than 1000 in one chain")
+                    .at(site, format!("more than {HEIGHT_LIMIT} in one chain"))
                     .help("name a part of it with `let`");
             }
             Slip::Chained => {

@@ -164,10 +164,11 @@ fn bombs() {
         drop(parsed);
         drop(source);
     }
-    let bomb = |before: &str, part: &str| check(format!("blend 1\n{before}{}", part.repeat(20_000)));
-    for part in
-        ["(", "-", "not ", "[", "[1,", "match {", "match { a => ", "f(", "f(a=", "1+", "1*", "1 or ", "1 where a "]
-    {
+    for part in ["(", "-", "not ", "[", "match {"] {
+        check(format!("blend 1\nlet a = {}", part.repeat(200_000)));
+    }
+    let bomb = |before: &str, part: &str| check(format!("blend 1\n{before}{}", part.repeat(10_000)));
+    for part in ["[1,", "match { a => ", "f(", "f(a=", "1+", "1*", "1 or ", "1 where a "] {
         bomb("let a = ", part);
     }
     for part in ["(", "not ", "a or ", "a and ", "layer (", "layer [", "layer -", "layer 1+"] {
@@ -176,25 +177,28 @@ fn bombs() {
     for part in ["{ a = ", "{ a = [", "{", "}", "a", ","] {
         bomb("model a = 'p' ", part);
     }
-    for part in ["1.", "@ ", ";", "let a = \n", "A ", "\"\n", "blend 1\n", ")", "x.", "..", "match { a\n"] {
+    for part in ["1.", "@ ", ";", "let a = \n", "A ", "\"\n", "blend 1\n", ")", "x.", "..", "match { a\n", "a\n"] {
         for before in ["", "let a = [", "let a = match {\n"] {
-            check(format!("blend 1\n{before}{}", part.repeat(3_000)));
+            bomb(before, part);
         }
     }
     // Closed as well: the trees exist, as far as they are allowed to.
-    for (open, close) in
-        [("(", ")"), ("[", "]"), ("f(", ")"), ("match { else => ", "}"), ("- ", ""), ("not ", ""), ("1+", "")]
-    {
-        check(format!("blend 1\nlet a = {}1{}\n", open.repeat(20_000), close.repeat(200_000)));
+    for (open, close) in [("(", ")"), ("[", "]"), ("f(", ")"), ("match { else => ", "}"), ("- ", ""), ("1+", "")] {
+        check(format!("blend 1\nlet a = {}1{}\n", open.repeat(10_000), close.repeat(10_000)));
     }
 }
 
-/// As deep and as high as the language allows.
+/// As deep and as high as the language allows, on a thread with the stack of `blend`'s own.
 #[test]
 fn the_largest_trees_are_formatted() {
-    let chain = vec!["b"; 1001].join(" + ");
+    let worker = std::thread::Builder::new().stack_size(256 << 20).spawn(largest_trees).expect("a thread");
+    worker.join().expect("the laws hold");
+}
+
+fn largest_trees() {
+    let chain = vec!["b"; 8001].join(" + ");
     laws(&format!("blend 1\nlet a = {chain}\n"));
-    laws(&format!("blend 1\npattern a = {}\n", vec!["b"; 1001].join(" or ")));
+    laws(&format!("blend 1\npattern a = {}\n", vec!["b"; 8001].join(" or ")));
     for (open, close) in [("(", ")"), ("[", "]"), ("f(", ")"), ("match { else => ", "}"), ("-", ""), ("not ", "")] {
         laws(&format!("blend 1\nlet a = {}{chain}{}\n", open.repeat(95), close.repeat(95)));
     }
