@@ -40,6 +40,8 @@ pub struct Staged {
     barred: Barred,
     /// The temporary has its final name.
     placed: bool,
+    /// Directories that did not exist before, innermost first.
+    above: Vec<PathBuf>,
 }
 
 impl Staged {
@@ -61,6 +63,8 @@ impl Staged {
             _ => {}
         }
         let failed = |error: std::io::Error| error::write(target, "made", &error);
+        let above: Vec<PathBuf> =
+            place.parent.ancestors().take_while(|path| !path.exists()).map(Path::to_path_buf).collect();
         std::fs::create_dir_all(&place.parent).map_err(failed)?;
         let temporary = match kind {
             Kind::File => stale::file(&place),
@@ -69,7 +73,7 @@ impl Staged {
         let temporary = temporary.map_err(failed)?;
         let target = target.to_path_buf();
         let made = Mutex::default();
-        Ok(Staged { target, place, kind, force, temporary, permissions, made, barred, placed: false })
+        Ok(Staged { target, place, kind, force, temporary, permissions, made, barred, placed: false, above })
     }
 
     /// Looks at what stands at the target; its permissions, when it may be replaced.
@@ -257,6 +261,10 @@ impl Drop for Staged {
     fn drop(&mut self) {
         if !self.placed {
             stale::remove(&self.temporary.path);
+            // Only empty ones go: another build may have put something there meanwhile.
+            for directory in &self.above {
+                let _ = std::fs::remove_dir(directory);
+            }
         }
     }
 }

@@ -50,6 +50,14 @@ fn a_file_is_written_whole() {
 }
 
 #[test]
+fn a_dropped_output_leaves_no_directory() {
+    let place = Place::new();
+    place.file("kept/note", "mine");
+    drop(file_at(&place, "kept/new/deep/out", &[]).unwrap());
+    assert_eq!(place.names("kept"), ["note"]);
+}
+
+#[test]
 fn a_dropped_output_leaves_what_was_there() {
     let place = Place::new();
     place.file("out", "old");
