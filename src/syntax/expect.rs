@@ -88,7 +88,7 @@ impl<'t> Tokens<'t> {
 pub const DEPTH_LIMIT: u32 = 200;
 
 /// Most binary operators on one path through a tree.
-pub const HEIGHT_LIMIT: u32 = 8000;
+pub const HEIGHT_LIMIT: u32 = 1000;
 
 /// What went wrong.
 #[derive(Clone, Debug, PartialEq)]

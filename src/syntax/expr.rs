@@ -269,11 +269,7 @@ fn part_of<'t, T>(i: Tokens<'t>, close: Kind, part: fn(Tokens<'t>) -> P<'t, T>) 
     match rest.kind() {
         Some(Kind::Comma) => Ok((rest.skip(1), value)),
         Some(kind) if kind == close => Ok((rest, value)),
-        // A comma before `}` begins the next option; before `)` and `]` the bracket is what is likelier to be missing.
-        _ if close == Kind::RBrace => {
-            cut(|i| fail(i, Kind::Comma.text())).parse(rest).map_err(|error| with_hope(error, close.text()))
-        }
-        _ => cut(|i| fail(i, close.text())).parse(rest),
+        _ => cut(|i| fail(i, Kind::Comma.text())).parse(rest).map_err(|error| with_hope(error, close.text())),
     }
 }
 
