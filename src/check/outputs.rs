@@ -264,8 +264,8 @@ fn measure(
 
 /// Law 7: a value that an output writes is judged as written, and `same` converts the other side to that type.
 fn as_written(lists: &mut [Vec<Made>], args: &[ExprId], outputs: &[Output], metric: Metric) {
-    for at in 0..args.len() {
-        let Some(output) = outputs.iter().find(|output| output.value == args[at]) else { continue };
+    for (at, arg) in args.iter().enumerate() {
+        let Some(output) = outputs.iter().find(|output| output.value == *arg) else { continue };
         let written: std::collections::HashMap<&str, _> =
             output.tensors.iter().map(|made| (&*made.name, made.dtype)).collect();
         let sides = if metric == Metric::Same { 0..lists.len() } else { at..at + 1 };

@@ -124,7 +124,7 @@ fn parts(problem: &Problem, sources: &Sources, width: usize) -> Vec<Part> {
 
 /// Breaks lines at blanks, but not inside `…` where it fits a line: what is to be typed stays in one piece.
 fn wrap(text: &str, width: usize) -> String {
-    let quotes_match = text.matches('`').count() % 2 == 0;
+    let quotes_match = text.matches('`').count().is_multiple_of(2);
     let mut words: Vec<String> = vec![];
     let (mut word, mut quoted) = (String::new(), false);
     for c in text.chars() {
