@@ -3,9 +3,9 @@
 pub mod arch;
 pub mod check;
 pub mod cli;
+pub mod compile;
 pub mod diag;
 pub mod exec;
-pub mod compile;
 pub mod fmt;
 pub mod graph;
 pub mod hir;

@@ -1,19 +1,21 @@
-//! Families and layouts as they stand in TOML, parsed once.
+//! Families and layouts, read once from their TOML.
 
+use super::Architecture;
 use super::Policy;
 use super::Stored;
+use super::file;
 use super::fix;
 use super::fix::Fix;
+use super::template::Binding;
 use super::template::Expr;
 use super::template::Template;
 use super::template::skeleton;
-use crate::diag::Code;
-use crate::diag::Problem;
+use crate::tensor::Affine;
 use crate::tensor::Coord;
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::LazyLock;
 
 /// The shipped families, one file each.
@@ -31,68 +33,13 @@ const LAYOUTS: &[(&str, &str)] = &[
     ("layouts/stylegan3-nvidia.toml", include_str!("layouts/stylegan3-nvidia.toml")),
 ];
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FamilyText {
-    id: String,
-    #[allow(dead_code, reason = "for people who read the file")]
-    about: String,
-    #[serde(default)]
-    words: Vec<String>,
-    tensor: Vec<TensorText>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TensorText {
-    name: String,
-    #[serde(default)]
-    words: Vec<String>,
-    #[serde(default)]
-    coords: BTreeMap<String, String>,
-    #[serde(default)]
-    axes: Vec<String>,
-    #[serde(default)]
-    policy: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LayoutText {
-    id: String,
-    family: String,
-    #[allow(dead_code, reason = "for people who read the file")]
-    about: String,
-    detect: Vec<String>,
-    #[serde(default)]
-    canonical_names: bool,
-    #[serde(default)]
-    key: Vec<KeyText>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyText {
-    name: String,
-    r#as: Vec<String>,
-    #[serde(default)]
-    fix: Vec<String>,
-}
-
-/// A user's architecture file: a layout, with a family of its own or one that is shipped.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ArchitectureText {
-    family: Option<FamilyText>,
-    layout: LayoutText,
-}
-
 /// The canonical tensors of a family.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Family {
     pub id: String,
     pub words: BTreeSet<String>,
     pub tensors: Vec<TensorRule>,
+    pub facts: Vec<FactRule>,
     /// Skeleton of a canonical name to rules.
     index: HashMap<String, Vec<usize>>,
 }
@@ -101,15 +48,42 @@ pub struct Family {
 #[derive(Debug)]
 pub struct TensorRule {
     pub name: Template,
-    pub words: Vec<String>,
+    pub words: Vec<Arc<str>>,
     pub coords: Vec<(Coord, Expr)>,
     /// Channel spaces per axis; `None` for kernel axes (written `""`).
     pub axes: Vec<Option<Template>>,
     pub policy: Policy,
+    /// Lowest value of its variable.
+    pub from: i64,
+    /// Coordinates that the name alone gives: the rule holds only where they have a value, so that no block is 5 x 5.
+    pub by_name: Vec<Expr>,
+}
+
+/// A fact for people; the first of a name that has a value gives it.
+#[derive(Debug)]
+pub struct FactRule {
+    pub name: String,
+    pub of: FactOf,
+    /// What to say instead of a number.
+    pub says: BTreeMap<String, String>,
+}
+
+#[derive(Debug)]
+pub enum FactOf {
+    /// Always this.
+    Value(String),
+    /// This, if there is such a tensor.
+    Has(Template, String),
+    /// The size of an axis of the first such tensor.
+    Size(Template, usize),
+    /// How many such tensors there are.
+    Count(Template),
+    /// `4: 512, 8: 256`: per value of the variable, the size of an axis.
+    Each(Template, usize),
 }
 
 /// A code base's names for the tensors of a family.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Layout {
     pub id: String,
     pub family: String,
@@ -132,95 +106,74 @@ pub struct KeyRule {
     pub fixes: Vec<Fix>,
 }
 
-/// A user's own architecture.
-#[derive(Debug)]
-pub struct Architecture {
-    pub family: Option<Family>,
-    pub layout: Layout,
-}
-
 impl Family {
-    fn new(text: FamilyText) -> Result<Family, String> {
-        let mut family =
-            Family { id: text.id, words: text.words.into_iter().collect(), tensors: vec![], index: HashMap::new() };
-        for rule in text.tensor {
-            let name = Template::parse(&rule.name)?;
-            let mut coords = vec![];
-            for (coord, expr) in &rule.coords {
-                let coord = Coord::from_text(coord).ok_or(format!("`{coord}` is no coordinate"))?;
-                coords.push((coord, Expr::parse(expr)?));
-            }
-            coords.sort_by_key(|entry| entry.0);
-            let axes =
-                rule.axes.iter().map(|axis| if axis.is_empty() { Ok(None) } else { Template::parse(axis).map(Some) });
-            let policy = match rule.policy.as_deref() {
-                None | Some("mix") => Policy::Mix,
-                Some("equal") => Policy::Equal,
-                Some("first") => Policy::First,
-                Some(other) => return Err(format!("`{other}` is no policy: there are mix, equal and first")),
-            };
-            family.words.extend(rule.words.iter().cloned());
-            family.index.entry(name.skeleton()).or_default().push(family.tensors.len());
-            family.tensors.push(TensorRule {
-                name,
-                words: rule.words,
-                coords,
-                axes: axes.collect::<Result<_, _>>()?,
-                policy,
-            });
-        }
-        Ok(family)
+    pub fn new(id: String, words: BTreeSet<String>) -> Family {
+        Family { id, words, ..Family::default() }
     }
 
-    /// The rule of a canonical name, with its variables.
-    pub fn rule(&self, name: &str) -> Option<(usize, super::template::Binding)> {
+    pub fn add(&mut self, rule: TensorRule) {
+        self.words.extend(rule.words.iter().map(|word| word.to_string()));
+        self.index.entry(rule.name.skeleton.clone()).or_default().push(self.tensors.len());
+        self.tensors.push(rule);
+    }
+
+    /// The rule of a canonical name, given as skeleton and numbers, with its variables.
+    pub fn rule(&self, bones: &str, numbers: &[i64]) -> Option<(usize, Binding)> {
+        self.index.get(bones)?.iter().find_map(|&at| {
+            let rule = &self.tensors[at];
+            let binding = rule.name.solve(numbers)?;
+            let holds = binding.iter().all(|entry| entry.1 >= rule.from)
+                && rule.by_name.iter().all(|coord| coord.real(&binding).is_some());
+            holds.then_some((at, binding))
+        })
+    }
+
+    /// The rule of a canonical name.
+    pub fn rule_of(&self, name: &str) -> Option<(usize, Binding)> {
         let (bones, numbers) = skeleton(name);
-        self.index
-            .get(&bones)?
-            .iter()
-            .find_map(|&at| self.tensors[at].name.solve(&numbers).map(|binding| (at, binding)))
+        self.rule(&bones, &numbers)
+    }
+
+    /// Whether some rule could be about names of this template.
+    pub fn may_have(&self, name: &Template) -> bool {
+        // A literal number of one side may be a variable of the other: skeletons tell no more.
+        self.index.contains_key(&name.skeleton)
     }
 }
 
 impl Layout {
-    fn new(text: LayoutText) -> Result<Layout, String> {
-        let detect = text.detect.iter().map(|name| Template::parse(name)).collect::<Result<_, _>>()?;
-        let mut layout = Layout {
-            id: text.id,
-            family: text.family,
-            detect,
-            canonical_names: text.canonical_names,
-            keys: vec![],
-            index: HashMap::new(),
-            canonical: HashMap::new(),
-        };
-        for key in text.key {
-            let name = Template::parse(&key.name)?;
-            let canonical = key.r#as.iter().map(|name| Template::parse(name)).collect::<Result<Vec<_>, _>>()?;
-            let fixes = key.fix.iter().map(|fix| Fix::parse(fix)).collect::<Result<_, _>>()?;
-            let at = layout.keys.len();
-            layout.index.entry(name.skeleton()).or_default().push(at);
-            for (which, template) in canonical.iter().enumerate() {
-                layout.canonical.entry(template.skeleton()).or_default().push((at, which));
-            }
-            layout.keys.push(KeyRule { name, canonical, fixes });
-        }
-        Ok(layout)
+    pub fn new(id: String, family: String, detect: Vec<Template>, canonical_names: bool) -> Layout {
+        Layout { id, family, detect, canonical_names, ..Layout::default() }
     }
 
-    /// The key of a stored name, with its variables.
-    pub fn key(&self, bones: &str, numbers: &[i64]) -> Option<(&KeyRule, super::template::Binding)> {
+    pub fn add(&mut self, key: KeyRule) {
+        let at = self.keys.len();
+        self.index.entry(key.name.skeleton.clone()).or_default().push(at);
+        for (which, template) in key.canonical.iter().enumerate() {
+            self.canonical.entry(template.skeleton.clone()).or_default().push((at, which));
+        }
+        self.keys.push(key);
+    }
+
+    /// The key of a stored name, given as skeleton and numbers, with its variables.
+    pub fn key(&self, bones: &str, numbers: &[i64]) -> Option<(&KeyRule, Binding)> {
         let keys = self.index.get(bones)?;
         keys.iter().find_map(|&at| self.keys[at].name.solve(numbers).map(|binding| (&self.keys[at], binding)))
     }
 
-    /// Where this layout stores a canonical tensor.
-    pub fn stored(&self, name: &str) -> Stored {
-        let (bones, numbers) = skeleton(name);
+    /// Whether the layout, or its family under canonical names, knows a stored name, given as skeleton and numbers.
+    pub fn knows(&self, bones: &str, numbers: &[i64], family: &Family) -> bool {
+        self.key(bones, numbers).is_some() || (self.canonical_names && family.rule(bones, numbers).is_some())
+    }
+
+    /// Where this layout stores a canonical tensor; `numbers` are those that only stored names hold.
+    pub fn stored(&self, name: &str, numbers: &[(Arc<str>, i64)], family: &Family) -> Stored {
+        let (bones, own_numbers) = skeleton(name);
         let mut carried = false;
         for &(at, which) in self.canonical.get(&bones).into_iter().flatten() {
             let key = &self.keys[at];
-            let Some(binding) = key.canonical[which].solve(&numbers) else { continue };
+            let Some(mut binding) = key.canonical[which].solve(&own_numbers) else { continue };
+            binding.extend(numbers.iter().cloned());
             let Some(stored) = key.name.fill(&binding) else { continue };
             carried = true;
             if which == 0 {
@@ -236,25 +189,19 @@ impl Layout {
                 };
             }
         }
-        let known = family(&self.family).is_some_and(|family| family.rule(name).is_some());
-        match (carried || known, self.canonical_names) {
-            (_, true) => Stored::Name { name: name.to_string(), ops: vec![], affine: crate::tensor::Affine::IDENTITY },
-            (true, false) => Stored::Dropped,
-            (false, false) => Stored::Unknown,
+        match (carried, self.canonical_names, family.rule(&bones, &own_numbers)) {
+            (_, true, _) => Stored::Name { name: name.to_string(), ops: vec![], affine: Affine::IDENTITY },
+            (true, false, _) => Stored::Dropped,
+            (false, false, Some(_)) => Stored::NoPlace,
+            (false, false, None) => Stored::Unknown,
         }
     }
 }
 
 static SHIPPED: LazyLock<(Vec<Family>, Vec<Layout>)> = LazyLock::new(|| {
-    let families = FAMILIES.iter().map(|(name, text)| {
-        let parsed: FamilyText = toml::from_str(text).unwrap_or_else(|error| panic!("shipped {name}: {error}"));
-        Family::new(parsed).unwrap_or_else(|error| panic!("shipped {name}: {error}"))
-    });
-    let layouts = LAYOUTS.iter().map(|(name, text)| {
-        let parsed: LayoutText = toml::from_str(text).unwrap_or_else(|error| panic!("shipped {name}: {error}"));
-        Layout::new(parsed).unwrap_or_else(|error| panic!("shipped {name}: {error}"))
-    });
-    (families.collect(), layouts.collect())
+    let families: Vec<Family> = FAMILIES.iter().map(|(name, text)| file::shipped_family(name, text)).collect();
+    let layouts = LAYOUTS.iter().map(|(name, text)| file::shipped_layout(name, text, &families)).collect();
+    (families, layouts)
 });
 
 pub fn families() -> &'static [Family] {
@@ -273,24 +220,15 @@ pub fn layout(id: &str) -> Option<&'static Layout> {
     layouts().iter().find(|layout| layout.id == id)
 }
 
-/// Reads a user's architecture file.
-pub fn load(text: &str, name: &str) -> Result<Architecture, Problem> {
-    let bad = |reason: String| {
-        Problem::new(Code("E0430"), format!("the architecture file `{name}` cannot be read: {reason}"))
-            .help("copy one that is shipped (`src/arch/layouts`) and change it: it needs `[layout]` with `id`, `family`, `about`, `detect`, and `[[layout.key]]`")
-    };
-    let parsed: ArchitectureText = toml::from_str(text).map_err(|error| {
-        let at = error.span().map_or(String::new(), |span| {
-            let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
-            format!(" (line {line})")
-        });
-        bad(format!("{}{at}", error.message()))
-    })?;
-    let own = parsed.family.map(Family::new).transpose().map_err(&bad)?;
-    let layout = Layout::new(parsed.layout).map_err(&bad)?;
-    let known = own.as_ref().is_some_and(|own| own.id == layout.family) || family(&layout.family).is_some();
-    if !known {
-        return Err(bad(format!("its family `{}` is not known and not given", layout.family)));
+/// The family of a shipped layout.
+pub fn family_of(layout: &Layout) -> &'static Family {
+    family(&layout.family).expect("shipped layouts have shipped families: the files were checked when they were read")
+}
+
+impl Architecture {
+    /// The family of its layout: its own, or a shipped one.
+    pub fn family(&self) -> &Family {
+        let own = self.0.family.as_ref();
+        own.or_else(|| family(&self.0.layout.family)).expect("its family was looked up when the file was read")
     }
-    Ok(Architecture { family: own, layout })
 }

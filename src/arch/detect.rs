@@ -1,17 +1,20 @@
 //! Which layout a header is, and the header seen through it.
 
+use super::Architecture;
 use super::Canon;
 use super::CanonTensor;
 use super::Policy;
 use super::Traits;
 use super::data;
-use super::data::Architecture;
+use super::data::FactOf;
 use super::data::Family;
 use super::data::Layout;
 use super::fix;
 use super::fix::Fix;
 use super::generic;
+use super::near;
 use super::template::Binding;
+use super::template::Template;
 use super::template::skeleton;
 use crate::diag::Code;
 use crate::diag::Problem;
@@ -21,6 +24,8 @@ use crate::tensor::Coord;
 use crate::tensor::Entry;
 use crate::tensor::Header;
 use crate::tensor::View;
+use crate::tensor::shape_text;
+use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -28,24 +33,34 @@ use std::sync::Arc;
 /// Sees a header through its layout: the user's own, the forced one, the one that claims it, or the generic one.
 pub fn detect(header: &Header, own: Option<&Architecture>, forced: Option<&str>) -> Result<Canon, Problem> {
     if let Some(own) = own {
-        let family = own.family.as_ref().or_else(|| data::family(&own.layout.family)).expect("the file was checked");
-        return through(header, &own.layout, family);
+        let mut canon = named(header, own.layout(), own.family())?;
+        canon.own = Some(own.clone());
+        return Ok(canon);
     }
-    let layout = match forced {
-        Some(id) if id == generic::LAYOUT => return Ok(generic::canon(header)),
-        Some(id) => Some(data::layout(id).ok_or_else(|| unknown_layout(id))?),
+    match forced {
+        Some(id) if id == generic::LAYOUT => Ok(generic::canon(header)),
+        Some(id) => {
+            let layout = data::layout(id).ok_or_else(|| unknown_layout(id))?;
+            named(header, layout, data::family_of(layout))
+        }
         None => {
-            let names: HashSet<&str> = header.entries.iter().map(|entry| entry.name.as_str()).collect();
-            let skeletons: HashSet<String> = header.entries.iter().map(|entry| skeleton(&entry.name).0).collect();
-            data::layouts().iter().find(|layout| claims(layout, &names, &skeletons))
+            let names = Names::of(header);
+            match data::layouts().iter().find(|layout| claims(layout, &names)) {
+                Some(layout) => through(header, &names, layout, data::family_of(layout)),
+                None => {
+                    let mut canon = generic::canon(header);
+                    canon.remarks.extend(near::layout(header, &names));
+                    Ok(canon)
+                }
+            }
         }
-    };
-    match layout {
-        Some(layout) => {
-            through(header, layout, data::family(&layout.family).expect("shipped layouts have shipped families"))
-        }
-        None => Ok(generic::canon(header)),
     }
+}
+
+/// The ids of the layouts that claim a header; more than one would be a mistake in their files.
+pub fn claimants(header: &Header) -> Vec<&'static str> {
+    let names = Names::of(header);
+    data::layouts().iter().filter(|layout| claims(layout, &names)).map(|layout| layout.id.as_str()).collect()
 }
 
 fn unknown_layout(id: &str) -> Problem {
@@ -55,50 +70,113 @@ fn unknown_layout(id: &str) -> Problem {
         .help(format!("write `\"{near}\"` (there are {})", known.join(", ")))
 }
 
-fn claims(layout: &Layout, names: &HashSet<&str>, skeletons: &HashSet<String>) -> bool {
-    layout.detect.iter().all(|template| match template.fill(&vec![]) {
-        Some(literal) => names.contains(literal.as_str()),
-        None => skeletons.contains(&template.skeleton()),
-    })
+/// The names of a header, as they are and as skeletons.
+pub struct Names<'h> {
+    whole: HashSet<&'h str>,
+    /// Skeleton and numbers per name, in order.
+    pub parts: Vec<(String, SmallVec<[i64; 4]>)>,
+    skeletons: HashSet<String>,
+}
+
+impl<'h> Names<'h> {
+    pub fn of(header: &'h Header) -> Names<'h> {
+        Names::from(header.entries.iter().map(|entry| entry.name.as_str()))
+    }
+
+    pub fn from(names: impl Iterator<Item = &'h str> + Clone) -> Names<'h> {
+        let parts: Vec<_> = names.clone().map(skeleton).collect();
+        let mut skeletons: HashSet<String> = HashSet::new();
+        for (bones, _) in &parts {
+            if !skeletons.contains(bones) {
+                skeletons.insert(bones.clone());
+            }
+        }
+        Names { whole: names.collect(), parts, skeletons }
+    }
+
+    /// Whether a name of the template is there.
+    pub fn have(&self, template: &Template) -> bool {
+        match template.fill(&[]) {
+            Some(literal) => self.whole.contains(literal.as_str()),
+            None => self.skeletons.contains(&template.skeleton),
+        }
+    }
+}
+
+pub fn claims(layout: &Layout, names: &Names) -> bool {
+    layout.detect.iter().all(|template| names.have(template))
+}
+
+/// A header through a layout that the recipe names.
+fn named(header: &Header, layout: &Layout, family: &Family) -> Result<Canon, Problem> {
+    let canon = through(header, &Names::of(header), layout, family)?;
+    if canon.unknown.len() < header.entries.len() || header.entries.is_empty() {
+        return Ok(canon);
+    }
+    let names: Vec<&str> = header.entries.iter().take(3).map(|entry| entry.name.as_str()).collect();
+    let wanted: Vec<&str> = layout.detect.iter().take(3).map(|template| template.text()).collect();
+    let other = claimants(header).first().copied().unwrap_or(generic::LAYOUT);
+    Err(Problem::new(Code("E0437"), format!("no tensor is named as in the layout `{}`", layout.id))
+        .note(format!("its names begin with {}", quoted(&names)))
+        .note(format!("the layout has {}", quoted(&wanted)))
+        .help(format!("write `layout = \"{other}\"`")))
+}
+
+fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{}`", name.escape_debug())).collect::<Vec<_>>().join(", ")
 }
 
 /// A canonical tensor before its traits are known.
-struct Found {
-    name: Arc<str>,
-    entry: usize,
+pub struct Found {
+    pub name: Arc<str>,
+    pub entry: usize,
     view: View,
     affine: Affine,
+    /// Its rule, with the variables of its name.
+    pub rule: Option<(usize, Binding)>,
+    /// The variables of the stored name.
+    stored: Binding,
+    /// It is what the entry is for, not a by-product (filters that other code bases store once more).
+    primary: bool,
 }
 
-fn through(header: &Header, layout: &Layout, family: &Family) -> Result<Canon, Problem> {
+fn through(header: &Header, names: &Names, layout: &Layout, family: &Family) -> Result<Canon, Problem> {
     let mut found: Vec<Found> = vec![];
     let mut unknown = vec![];
-    let mut taken: HashMap<Arc<str>, usize> = HashMap::new();
     for (at, entry) in header.entries.iter().enumerate() {
-        let (bones, numbers) = skeleton(&entry.name);
-        let names: Vec<(String, &[Fix])> = match layout.key(&bones, &numbers) {
-            Some((key, binding)) => {
-                key.canonical.iter().filter_map(|name| Some((name.fill(&binding)?, key.fixes.as_slice()))).collect()
+        let (bones, numbers) = &names.parts[at];
+        let mut none = true;
+        if let Some((key, binding)) = layout.key(bones, numbers) {
+            for (which, name) in key.canonical.iter().enumerate() {
+                let Some(name) = name.fill(&binding) else { continue };
+                let rule = family.rule_of(&name);
+                none = false;
+                let (view, affine) = seen(entry, &key.fixes)?;
+                let stored = binding.clone();
+                found.push(Found { name: name.into(), entry: at, view, affine, rule, stored, primary: which == 0 });
             }
-            None => vec![],
-        };
-        let known = !names.is_empty() || (layout.canonical_names && family.rule(&entry.name).is_some());
-        if names.is_empty() {
-            if !known {
+        }
+        if none {
+            let rule = if layout.canonical_names { family.rule(bones, numbers) } else { None };
+            if rule.is_none() {
                 unknown.push(at);
             }
-            push(&mut found, &mut taken, header, at, &entry.name, &[])?;
-        }
-        for (name, fixes) in names {
-            push(&mut found, &mut taken, header, at, &name, fixes)?;
+            let (view, affine) = seen(entry, &[])?;
+            let name = entry.name.as_str().into();
+            found.push(Found { name, entry: at, view, affine, rule, stored: Binding::new(), primary: true });
         }
     }
-    let counts = Counts::of(&found, family);
+    let found = distinct(found, header)?;
+    for tensor in &found {
+        right_rank(tensor, family, header)?;
+    }
+    let layers = layers(&found, family);
+    let remark = near::lacking(&found, layout, family, names);
     let tensors: Vec<CanonTensor> = found
         .into_iter()
         .map(|found| {
             let entry = &header.entries[found.entry];
-            let traits = traits(&found.name, entry, family, &counts);
+            let (traits, numbers) = traits(&found, entry, family, layers);
             CanonTensor {
                 shape: found.view.shape.clone(),
                 name: found.name,
@@ -107,136 +185,172 @@ fn through(header: &Header, layout: &Layout, family: &Family) -> Result<Canon, P
                 view: found.view,
                 affine: found.affine,
                 traits: Arc::new(traits),
+                numbers,
             }
         })
         .collect();
     let index = tensors.iter().enumerate().map(|(at, tensor)| (tensor.name.clone(), at)).collect();
-    let facts = facts(&tensors, family);
-    Ok(Canon { family: family.id.as_str().into(), layout: layout.id.as_str().into(), tensors, index, facts, unknown })
+    let mut canon = Canon {
+        family: family.id.as_str().into(),
+        layout: layout.id.as_str().into(),
+        tensors,
+        index,
+        facts: vec![],
+        unknown,
+        remarks: remark.into_iter().collect(),
+        own: None,
+    };
+    canon.facts = facts(&canon, family, header);
+    Ok(canon)
 }
 
-/// Adds a canonical tensor.  Two stored tensors may give one canonical tensor (filters that every block stores); the
-/// first is taken.
-fn push(
-    found: &mut Vec<Found>,
-    taken: &mut HashMap<Arc<str>, usize>,
-    header: &Header,
-    at: usize,
-    name: &str,
-    fixes: &[Fix],
-) -> Result<(), Problem> {
-    if taken.contains_key(name) {
-        return Ok(());
-    }
-    let entry = &header.entries[at];
+/// An entry under its fixes.
+fn seen(entry: &Entry, fixes: &[Fix]) -> Result<(View, Affine), Problem> {
     let mut view = View::contiguous(&entry.shape);
     for fix in fixes {
         if let Fix::View(op) = fix {
-            view = op.apply(view).map_err(|reason| {
-                Problem::new(Code("E0432"), format!("`{}` does not have the shape of its layout: {reason}", entry.name))
-                    .note(format!("its shape is {}", crate::tensor::shape_text(&entry.shape)))
-                    .help("name another layout with `{ layout = \"generic\" }`")
-            })?;
+            view = op.apply(view).map_err(|reason| wrong_shape(entry, &reason))?;
         }
     }
-    let name: Arc<str> = name.into();
-    taken.insert(name.clone(), found.len());
-    found.push(Found { name, entry: at, view, affine: fix::affine(fixes) });
-    Ok(())
+    Ok((view, fix::affine(fixes)))
 }
 
-/// Numbers about the whole network that coordinates may use: `n` layers, `top` the highest value of `r`.
-struct Counts {
-    binding: Binding,
+fn wrong_shape(entry: &Entry, reason: &str) -> Problem {
+    let message = format!("`{}` does not have the shape of its layout: {reason}", entry.name.escape_debug());
+    Problem::new(Code("E0432"), message)
+        .note(format!("its shape is {}", shape_text(&entry.shape)))
+        .help("write `{ layout = \"generic\" }` to read the file under its own names")
 }
 
-impl Counts {
-    fn of(found: &[Found], family: &Family) -> Counts {
-        let (mut n, mut top) = (0, 0);
-        for tensor in found {
-            for (variable, value) in family.rule(&tensor.name).map_or(vec![], |(_, binding)| binding) {
-                match variable.as_str() {
-                    "i" => n = n.max(value + 1),
-                    "r" => top = top.max(value),
-                    _ => {}
-                }
+/// Each canonical tensor once.  A by-product yields to whatever gives the tensor itself, and to earlier by-products;
+/// two entries that both are for one tensor contradict each other.
+fn distinct(found: Vec<Found>, header: &Header) -> Result<Vec<Found>, Problem> {
+    let mut first: HashMap<Arc<str>, usize> = HashMap::with_capacity(found.len());
+    for (at, tensor) in found.iter().enumerate() {
+        match first.get(&tensor.name) {
+            None => {
+                first.insert(tensor.name.clone(), at);
             }
+            Some(&before) if tensor.primary && found[before].primary => {
+                let of = |tensor: &Found| header.entries[tensor.entry].name.escape_debug().to_string();
+                let (one, two) = (of(&found[before]), of(tensor));
+                return Err(Problem::new(Code("E0438"), format!("`{one}` and `{two}` are both `{}`", tensor.name))
+                    .help(
+                        "write `{ layout = \"generic\" }` to read the file under its own names, or remove one of them",
+                    ));
+            }
+            Some(_) if tensor.primary => {
+                first.insert(tensor.name.clone(), at);
+            }
+            Some(_) => {}
         }
-        Counts { binding: vec![("n".into(), n), ("top".into(), top)] }
     }
+    let kept = found.into_iter().enumerate().filter(|(at, tensor)| first[&tensor.name] == *at);
+    Ok(kept.map(|(_, tensor)| tensor).collect())
 }
 
-fn traits(name: &str, entry: &Entry, family: &Family, counts: &Counts) -> Traits {
-    let Some((at, mut binding)) = family.rule(name) else {
-        return generic::traits(name, entry.dtype, None);
+/// A family that describes the axes of a tensor says how many there are.
+fn right_rank(found: &Found, family: &Family, header: &Header) -> Result<(), Problem> {
+    let Some((rule, _)) = &found.rule else { return Ok(()) };
+    let (wanted, rank) = (family.tensors[*rule].axes.len(), found.view.shape.len());
+    if wanted == 0 || wanted == rank {
+        return Ok(());
+    }
+    let plural = if wanted == 1 { "1 axis".to_string() } else { format!("{wanted} axes") };
+    Err(wrong_shape(&header.entries[found.entry], &format!("`{}` has {plural}, and {rank} came out", found.name)))
+}
+
+/// The number of layers: one more than the highest `layer`.
+fn layers(found: &[Found], family: &Family) -> i64 {
+    let layer = |tensor: &Found| {
+        let (rule, binding) = tensor.rule.as_ref()?;
+        let expr = family.tensors[*rule].coords.iter().find(|entry| entry.0 == Coord::Layer)?;
+        expr.1.eval(binding)
     };
-    let rule = &family.tensors[at];
-    binding.extend(counts.binding.iter().cloned());
-    // Numbers that only the stored name has (the size of a StyleGAN3 layer).
-    let size = entry.name.split('.').find_map(|segment| segment.strip_prefix('L')?.split('_').nth(1)?.parse().ok());
-    binding.extend(size.map(|size: i64| ("size".to_string(), size)));
+    found.iter().filter_map(layer).max().map_or(0, |last| last.saturating_add(1))
+}
+
+/// Traits, and the numbers that only the stored name holds.
+fn traits(found: &Found, entry: &Entry, family: &Family, layers: i64) -> (Traits, Binding) {
+    let Some((at, binding)) = &found.rule else {
+        let mut traits = generic::traits(&found.name, entry.dtype, None);
+        traits.words.push(Arc::from(generic::EXTRA));
+        return (traits, Binding::new());
+    };
+    let rule = &family.tensors[*at];
+    let in_name = |entry: &(Arc<str>, i64)| binding.iter().any(|own| own.0 == entry.0);
+    let numbers: Binding = found.stored.iter().filter(|entry| !in_name(entry)).cloned().collect();
+    let mut all = binding.clone();
+    all.extend(numbers.iter().cloned());
+    all.push(("n".into(), layers));
     let coords: Vec<(Coord, f64)> =
-        rule.coords.iter().filter_map(|(coord, expr)| Some((*coord, expr.real(&binding)?))).collect();
-    let axes = rule.axes.iter().map(|axis| axis.as_ref()?.fill(&binding).map(Arc::from)).collect();
+        rule.coords.iter().filter_map(|(coord, expr)| Some((*coord, expr.real(&all)?))).collect();
+    let axes = rule.axes.iter().map(|axis| axis.as_ref()?.fill(binding).map(Arc::from)).collect();
     let policy = if rule.policy == Policy::Mix && !entry.dtype.is_float() { Policy::Equal } else { rule.policy };
-    Traits { words: rule.words.iter().map(|word| Arc::from(word.as_str())).collect(), coords, axes, policy }
+    (Traits { words: rule.words.clone(), coords, axes, policy }, numbers)
 }
 
-/// Facts for people.
-fn facts(tensors: &[CanonTensor], family: &Family) -> Vec<(String, String)> {
-    let shape_of = |name: &str| tensors.iter().find(|tensor| &*tensor.name == name).map(|tensor| tensor.shape.clone());
+/// Facts for people: the highest resolution or the number of layers, what the family's file says, what is unknown.
+fn facts(canon: &Canon, family: &Family, header: &Header) -> Vec<(String, String)> {
     let most = |coord: Coord| {
-        tensors
-            .iter()
-            .filter_map(|tensor| tensor.traits.coord(coord))
-            .fold(None, |most: Option<f64>, value| Some(most.map_or(value, |most| most.max(value))))
+        let values = canon.tensors.iter().filter_map(|tensor| tensor.traits.coord(coord));
+        values.fold(None, |most: Option<f64>, value| Some(most.map_or(value, |most| most.max(value))))
     };
-    let mut facts = vec![];
-    let mut fact = |name: &str, value: String| facts.push((name.to_string(), value));
+    let mut facts: Vec<(String, String)> = vec![];
     if let Some(resolution) = most(Coord::Resolution) {
-        fact("resolution", resolution.to_string());
+        facts.push(("resolution".into(), resolution.to_string()));
     } else if let Some(layer) = most(Coord::Layer) {
-        fact("layers", (layer + 1.0).to_string());
+        facts.push(("layers".into(), (layer + 1.0).to_string()));
     }
-    match family.id.as_str() {
-        "stylegan2" => {
-            let has = |word: &str| tensors.iter().any(|tensor| tensor.traits.has_word(word));
-            let rgb4 = tensors.iter().any(|tensor| &*tensor.name == "synthesis.b4.torgb.weight");
-            fact(
-                "kind",
-                (if has("skip") {
-                    "resnet"
-                } else if rgb4 {
-                    "skip"
-                } else {
-                    "orig"
-                })
-                .into(),
-            );
-            let layers = tensors
-                .iter()
-                .filter(|tensor| tensor.name.starts_with("mapping.fc") && tensor.name.ends_with(".weight"))
-                .count();
-            fact("mapping layers", layers.to_string());
-            let widths: Vec<String> = (2..13)
-                .map(|octave| 1u64 << octave)
-                .filter_map(|r| Some(format!("{r}: {}", shape_of(&format!("synthesis.b{r}.conv1.weight"))?.first()?)))
-                .collect();
-            fact("channels", widths.join(", "));
-            let labels = shape_of("mapping.embed.weight").and_then(|shape| shape.get(1).copied()).unwrap_or(0);
-            fact("labels", labels.to_string());
+    for rule in &family.facts {
+        if facts.iter().any(|fact| fact.0 == rule.name) {
+            continue;
         }
-        "stylegan3" => {
-            let kernel = shape_of("synthesis.L0.weight").and_then(|shape| shape.last().copied());
-            fact("kind", (if kernel == Some(1) { "R" } else { "T" }).into());
+        if let Some(value) = fact(&rule.of, canon) {
+            facts.push((rule.name.clone(), rule.says.get(&value).cloned().unwrap_or(value)));
         }
-        "llama" => {
-            if let Some(shape) = shape_of("model.embed_tokens.weight") {
-                fact("vocabulary", shape[0].to_string());
-                fact("hidden size", shape.last().copied().unwrap_or(0).to_string());
-            }
-        }
-        _ => {}
+    }
+    let unknown: Vec<&str> = canon.unknown.iter().map(|&at| header.entries[at].name.as_str()).collect();
+    if !unknown.is_empty() {
+        let more = if unknown.len() > 3 { ", …" } else { "" };
+        facts.push((
+            "not in the layout".into(),
+            format!("{}: {}{more}", unknown.len(), quoted(&unknown[..unknown.len().min(3)])),
+        ));
     }
     facts
+}
+
+fn fact(of: &FactOf, canon: &Canon) -> Option<String> {
+    let fitting = |template: &Template| {
+        let mut list: Vec<(Binding, &CanonTensor)> = vec![];
+        match template.fill(&[]) {
+            Some(literal) => {
+                list.extend(canon.index.get(literal.as_str()).map(|&at| (Binding::new(), &canon.tensors[at])));
+            }
+            None => {
+                for tensor in &canon.tensors {
+                    let (bones, numbers) = skeleton(&tensor.name);
+                    if bones == template.skeleton {
+                        list.extend(template.solve(&numbers).map(|binding| (binding, tensor)));
+                    }
+                }
+                list.sort_by_key(|entry| entry.0.first().map(|variable| variable.1));
+            }
+        }
+        list
+    };
+    match of {
+        FactOf::Value(value) => Some(value.clone()),
+        FactOf::Has(template, value) => (!fitting(template).is_empty()).then(|| value.clone()),
+        FactOf::Size(template, axis) => fitting(template).first()?.1.shape.get(*axis).map(u64::to_string),
+        FactOf::Count(template) => Some(fitting(template).len().to_string()),
+        FactOf::Each(template, axis) => {
+            let list = fitting(template);
+            let one = |(binding, tensor): &(Binding, &CanonTensor)| {
+                Some(format!("{}: {}", binding.first()?.1, tensor.shape.get(*axis)?))
+            };
+            Some(list.iter().filter_map(one).collect::<Vec<_>>().join(", "))
+        }
+    }
 }

@@ -37,7 +37,10 @@ impl Fix {
             _ => Err(format!("`{text}` needs one axis")),
         };
         let number = || match args.as_slice() {
-            [one] => one.parse::<f64>().map_err(|_| format!("`{text}`: `{one}` is no number")),
+            [one] => match one.parse::<f64>() {
+                Ok(number) if number.is_finite() => Ok(number),
+                _ => Err(format!("`{text}`: `{one}` is no number")),
+            },
             _ => Err(format!("`{text}` needs one number")),
         };
         match name {
@@ -46,7 +49,7 @@ impl Fix {
             "flip" => axis().map(|axis| Fix::View(ViewOp::Flip(axis))),
             "permute" => {
                 let order: Option<Vec<usize>> = args.iter().map(|arg| arg.parse().ok()).collect();
-                let order = order.ok_or(format!("`{text}` needs axes"))?;
+                let order = order.filter(|order| !order.is_empty()).ok_or(format!("`{text}` needs axes"))?;
                 let mut sorted = order.clone();
                 sorted.sort();
                 if sorted != (0..order.len()).collect::<Vec<_>>() {
@@ -55,7 +58,8 @@ impl Fix {
                 Ok(Fix::View(ViewOp::Permute(order)))
             }
             "scale" => number().and_then(|scale| {
-                if scale == 0.0 { Err(format!("`{text}` has no inverse")) } else { Ok(Fix::Scale(scale)) }
+                // 1 / scale must be a number too.
+                if scale.is_normal() { Ok(Fix::Scale(scale)) } else { Err(format!("`{text}` has no inverse")) }
             }),
             "add" => number().map(Fix::Add),
             _ => Err(format!("`{name}` is no fix: there are drop_axis, add_axis, permute, flip, scale and add")),
@@ -107,8 +111,9 @@ impl ViewOp {
             ViewOp::Flip(axis) => {
                 let size = *view.shape.get(*axis).ok_or_else(|| missing(*axis))?;
                 let stride = view.strides[*axis];
-                let last = view.base as i64 + (size.max(1) as i64 - 1) * stride;
-                view.base = u64::try_from(last).map_err(|_| "a flip leaves the tensor".to_string())?;
+                let far = i64::try_from(size.max(1) - 1).ok().and_then(|steps| steps.checked_mul(stride));
+                let last = far.and_then(|far| (view.base as i64).checked_add(far));
+                view.base = last.and_then(|last| u64::try_from(last).ok()).ok_or("a flip leaves the tensor")?;
                 view.strides[*axis] = -stride;
             }
         }
@@ -165,7 +170,20 @@ mod tests {
 
     #[test]
     fn wrong_fixes() {
-        for text in ["drop_axis", "drop_axis x", "permute 0 0", "scale 0", "rotate 1", ""] {
+        for text in [
+            "drop_axis",
+            "drop_axis x",
+            "permute 0 0",
+            "scale 0",
+            "scale nan",
+            "scale inf",
+            "scale 1e-320",
+            "add nan",
+            "permute 0 2",
+            "permute",
+            "rotate 1",
+            "",
+        ] {
             assert!(Fix::parse(text).is_err(), "`{text}` should be refused");
         }
     }

@@ -4,6 +4,7 @@ use super::Canon;
 use super::CanonTensor;
 use super::Policy;
 use super::Traits;
+use super::template::Binding;
 use crate::tensor::Affine;
 use crate::tensor::Coord;
 use crate::tensor::Dtype;
@@ -13,6 +14,12 @@ use std::sync::Arc;
 
 /// Id of the layout (and family) that fits everything.
 pub const LAYOUT: &str = "generic";
+
+/// The word of a tensor that its layout does not know.
+pub const EXTRA: &str = "extra";
+
+/// Most words of one tensor: a name of a million segments is an attack, not a network.
+const MOST_WORDS: usize = 64;
 
 /// A header under its own names.
 pub fn canon(header: &Header) -> Canon {
@@ -29,16 +36,31 @@ pub fn canon(header: &Header) -> Canon {
             view: View::contiguous(&entry.shape),
             affine: Affine::IDENTITY,
             traits: Arc::new(traits(&entry.name, entry.dtype, layers)),
+            numbers: Binding::new(),
         })
         .collect();
     let index = tensors.iter().enumerate().map(|(at, tensor)| (tensor.name.clone(), at)).collect();
     let facts = layers.map(|layers| ("layers".to_string(), layers.to_string())).into_iter().collect();
-    Canon { family: LAYOUT.into(), layout: LAYOUT.into(), tensors, index, facts, unknown: vec![] }
+    Canon {
+        family: LAYOUT.into(),
+        layout: LAYOUT.into(),
+        tensors,
+        index,
+        facts,
+        unknown: vec![],
+        remarks: vec![],
+        own: None,
+    }
 }
 
-/// The first number that is a segment of its own.
+/// The first number that is a segment of its own: digits without leading zeros, at most nine of them.
 fn layer(name: &str) -> Option<u32> {
-    name.split('.').find_map(|segment| segment.parse().ok())
+    let is_number = |segment: &&str| {
+        (1..=9).contains(&segment.len())
+            && segment.bytes().all(|byte| byte.is_ascii_digit())
+            && (*segment == "0" || !segment.starts_with('0'))
+    };
+    name.split('.').find(is_number)?.parse().ok()
 }
 
 /// Traits read off a name: its segments are words, its first number is the layer.
@@ -48,11 +70,16 @@ pub fn traits(name: &str, dtype: Dtype, layers: Option<u32>) -> Traits {
             && segment.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
     };
     let lowered = name.to_ascii_lowercase();
-    let words: Vec<Arc<str>> = lowered.split('.').filter(is_word).map(Arc::from).collect();
+    let mut words: Vec<Arc<str>> = vec![];
+    for segment in lowered.split('.').filter(is_word).take(MOST_WORDS) {
+        if !words.iter().any(|word| **word == *segment) {
+            words.push(segment.into());
+        }
+    }
     let mut coords = vec![];
     if let (Some(layer), Some(layers)) = (layer(name), layers) {
-        coords.push((Coord::Layer, layer as f64));
-        coords.push((Coord::Depth, if layers > 1 { layer as f64 / (layers - 1) as f64 } else { 0.0 }));
+        coords.push((Coord::Layer, f64::from(layer)));
+        coords.push((Coord::Depth, if layers > 1 { f64::from(layer) / f64::from(layers - 1) } else { 0.0 }));
     }
     let policy = match () {
         () if name.ends_with("num_batches_tracked") => Policy::First,

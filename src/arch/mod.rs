@@ -2,20 +2,75 @@
 //!
 //! A *family* (`families/*.toml`) names the canonical tensors of a network, with words, coordinates, channel spaces and
 //! merge policy.  A *layout* (`layouts/*.toml`) maps the names of one code base onto a family's.  No code knows a network.
+//!
+//! # A file of one's own
+//!
+//! `model m = "x.safetensors" { arch = "my.toml" }` reads `m` through a user's file: a `[layout]`, and a `[family]` where
+//! no shipped one fits.  The ids must differ from shipped ones; a field that is not named here is an error.
+//!
+//! ```toml
+//! [family]
+//! id = "tiny"
+//! about = "a made-up transformer"         # for people
+//! words = ["lora"]                        # words that no tensor below has, but patterns may say
+//!
+//! [[family.tensor]]                       # canonical tensors; the first that fits a name counts
+//! name = "layers.{i}.mix.weight"
+//! words = ["attention", "weight"]         # for patterns: small letters, digits, `_`
+//! coords = { layer = "i", depth = "i / (n - 1)" }
+//! axes = ["hidden", "hidden"]             # channel space per axis, "" for a kernel axis; no list: nothing is said
+//! policy = "mix"                          # or "equal" (must agree: filters), "first" (counters)
+//! from = 0                                # lowest value of the variable
+//!
+//! [[family.fact]]                         # for `blend inspect`: `value`, `has` + `value`, `size` or `each` (+ `axis`),
+//! name = "hidden size"                    # `count`; `says` renames results; the first fact of a name that holds counts
+//! size = "layers.{i}.mix.weight"
+//! axis = 0
+//!
+//! [layout]
+//! id = "tiny-research"
+//! family = "tiny"
+//! about = "names of the paper's code"
+//! detect = ["net.block_{i+1}/w"]          # names that must be there
+//! canonical_names = false                 # true: names without a key are canonical ones
+//!
+//! [[layout.key]]
+//! name = "net.block_{i+1}/w"              # the name in the file
+//! as = ["layers.{i}.mix.weight"]          # what it is; the first is written again, further ones are by-products
+//! fix = ["permute 1 0"]                   # from stored to canonical, in order
+//! ```
+//!
+//! *Templates.*  `{…}` is a whole number of 0 or more, without leading zeros, as an expression of one variable, mentioned
+//! once, with `+ - * /`, brackets, `log2( )` and `pow2( )`: `convs.{2*log2(r)-6}.weight` is `convs.4.weight` for `r = 32`.
+//! Canonical names may use the variables of the stored name, and none else.  Variables that only the stored name has are
+//! kept to write it again (`size` in StyleGAN3's `L3_52_512`) and may be used in coordinates.
+//!
+//! *Coordinates* are expressions of any variables of the names and of `n`, the number of layers (one more than the highest
+//! `layer`).  A coordinate without a value, such as `log2(r)` for `r = 5`, means that the rule does not fit the name.
+//!
+//! *Fixes*: `drop_axis K`, `add_axis K`, `permute A B …`, `flip K`, `scale X`, `add X`.  Each has an inverse; axes are views,
+//! so that bytes are not moved.
+//!
+//! A tensor that no key fits keeps its name, with the word `extra`.
 
 mod data;
 mod detect;
+mod file;
 mod fix;
 mod generic;
+mod near;
 mod network;
 mod template;
 
-pub use data::Architecture;
-pub use data::load;
+pub use detect::claimants;
 pub use detect::detect;
+pub use file::Fault;
+pub use file::load;
 pub use fix::ViewOp;
+pub use near::HOLES;
 pub use network::check_network;
 
+use crate::diag::Problem;
 use crate::tensor::Affine;
 use crate::tensor::Coord;
 use crate::tensor::Dtype;
@@ -23,6 +78,7 @@ use crate::tensor::Shape;
 use crate::tensor::View;
 use std::collections::HashMap;
 use std::sync::Arc;
+use template::Binding;
 
 /// What happens to a tensor that several inputs give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +126,8 @@ pub struct CanonTensor {
     pub view: View,
     pub affine: Affine,
     pub traits: Arc<Traits>,
+    /// Numbers that only the stored name holds, such as the size in `L3_52_512`: needed to write that name again.
+    pub numbers: Binding,
 }
 
 /// A checkpoint's header seen through its layout.
@@ -86,6 +144,26 @@ pub struct Canon {
     pub facts: Vec<(String, String)>,
     /// Entries of the header that the layout does not know (they are kept under their own names, words `extra`).
     pub unknown: Vec<usize>,
+    /// Warnings without a place: near misses, holes in the network.
+    pub remarks: Vec<Problem>,
+    /// The user's own architecture, when the header is seen through one.
+    pub own: Option<Architecture>,
+}
+
+/// A user's own architecture: a layout, with a family of its own or one that is shipped.
+#[derive(Clone, Debug)]
+pub struct Architecture(Arc<Own>);
+
+#[derive(Debug)]
+struct Own {
+    family: Option<data::Family>,
+    layout: data::Layout,
+}
+
+impl Architecture {
+    fn layout(&self) -> &data::Layout {
+        &self.0.layout
+    }
 }
 
 /// Where a canonical tensor goes in a layout.
@@ -93,15 +171,23 @@ pub struct Canon {
 pub enum Stored {
     /// Under this name: the operations turn a canonical view into the stored one, the affine map its values.
     Name { name: String, ops: Vec<ViewOp>, affine: Affine },
-    /// The layout stores it as part of another tensor, or not at all.
+    /// The layout stores it as part of another tensor.
     Dropped,
+    /// The family knows the tensor, and the layout has no place for it.
+    NoPlace,
     /// The family does not know the tensor: it is written as it is.
     Unknown,
 }
 
-/// Where `layout` stores the canonical tensor `name` of its family.
-pub fn stored(layout: &str, name: &str) -> Stored {
-    data::layout(layout).map_or(Stored::Unknown, |layout| layout.stored(name))
+/// Where `layout` stores the canonical tensor `name` of its family.  `numbers` are those of the input that gives the
+/// tensor ([`CanonTensor::numbers`]); `own` is the user's architecture, where `layout` is one ([`Canon::own`]).
+pub fn stored(own: Option<&Architecture>, layout: &str, name: &str, numbers: &[(Arc<str>, i64)]) -> Stored {
+    match own.filter(|own| own.layout().id == layout) {
+        Some(own) => own.layout().stored(name, numbers, own.family()),
+        None => {
+            data::layout(layout).map_or(Stored::Unknown, |layout| layout.stored(name, numbers, data::family_of(layout)))
+        }
+    }
 }
 
 /// The layouts of a family that can be written.

@@ -1,15 +1,29 @@
 //! Names with numbers in them: `synthesis.b{r}.conv0.weight`, `convs.{2*log2(r)-6}.conv.weight`.
 //!
-//! A name is looked up by its *skeleton*, the name with every run of digits replaced by `#`; then the numbers are
-//! compared or solved for the variables.  So ten thousand tensors cost ten thousand look-ups, whatever the layout.
+//! A name is looked up by its *skeleton*, the name with every number replaced by a mark; then the numbers are compared
+//! or solved for the variables.  So ten thousand tensors cost ten thousand look-ups, whatever the layout.
+//! Numbers with leading zeros or more than 18 digits are no numbers: they stay in the skeleton as they are written.
+
+use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// Values of variables.
-pub type Binding = Vec<(String, i64)>;
+pub type Binding = SmallVec<[(Arc<str>, i64); 2]>;
+
+/// Stands for a number in a skeleton.  No name of a template holds it, so a name that does fits none.
+const MARK: char = '\0';
+/// Longest template in bytes, so that no expression nests deep enough to exhaust the stack.
+const LONGEST: usize = 300;
 
 /// A parsed template.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
+    text: Arc<str>,
     parts: Vec<Part>,
+    /// The skeleton that every name of this template has.
+    pub skeleton: String,
+    /// The numbers of a name in order: literal ones and expressions.
+    slots: Vec<Expr>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -18,28 +32,32 @@ enum Part {
     Number(Expr),
 }
 
-/// An integer expression of one variable.
+/// An integer expression.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expr {
     Number(i64),
-    Variable(String),
+    Variable(Arc<str>),
     Binary(char, Box<Expr>, Box<Expr>),
     Log2(Box<Expr>),
     Pow2(Box<Expr>),
 }
 
-/// A name with digits replaced, and the numbers that stood there.
-pub fn skeleton(name: &str) -> (String, Vec<i64>) {
-    let (mut out, mut numbers) = (String::with_capacity(name.len()), vec![]);
+/// A name with numbers replaced, and the numbers that stood there.
+pub fn skeleton(name: &str) -> (String, SmallVec<[i64; 4]>) {
+    let (mut out, mut numbers) = (String::with_capacity(name.len()), SmallVec::new());
     let mut rest = name;
     while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
         out.push_str(&rest[..at]);
-        out.push('#');
         let end = rest[at..].find(|c: char| !c.is_ascii_digit()).map_or(rest.len(), |len| at + len);
-        // Numbers beyond i64, and those with leading zeros, fit no variable.
         let digits = &rest[at..end];
-        let plain = digits == "0" || !digits.starts_with('0');
-        numbers.push(if plain { digits.parse().unwrap_or(-1) } else { -1 });
+        let plain = digits == "0" || (!digits.starts_with('0') && digits.len() <= 18);
+        match digits.parse() {
+            Ok(number) if plain => {
+                numbers.push(number);
+                out.push(MARK);
+            }
+            _ => out.push_str(digits),
+        }
         rest = &rest[end..];
     }
     out.push_str(rest);
@@ -47,70 +65,91 @@ pub fn skeleton(name: &str) -> (String, Vec<i64>) {
 }
 
 impl Template {
+    /// Reads a template; an `Err` says what is wrong with it.
     pub fn parse(text: &str) -> Result<Template, String> {
-        let mut parts = vec![];
+        let wrong = |reason: &str| Err(format!("`{text}` {reason}"));
+        if text.is_empty() || text.len() > LONGEST {
+            return Err(format!("a name of {} bytes, but 1 to {LONGEST} can be read", text.len()));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(format!("`{}` holds a control character", text.escape_debug()));
+        }
+        let mut template = Template { text: text.into(), parts: vec![], skeleton: String::new(), slots: vec![] };
         let mut rest = text;
-        while let Some(open) = rest.find('{') {
-            if open > 0 {
-                parts.push(Part::Text(rest[..open].to_string()));
+        while !rest.is_empty() {
+            let open = rest.find('{').unwrap_or(rest.len());
+            let (literal, tail) = rest.split_at(open);
+            if literal.contains('}') {
+                return wrong("has a `}` without `{`");
             }
-            let close = rest[open..].find('}').ok_or(format!("`{text}` has a `{{` without `}}`"))? + open;
-            parts.push(Part::Number(Expr::parse(&rest[open + 1..close])?));
-            rest = &rest[close + 1..];
+            if !literal.is_empty() {
+                let after_number = matches!(template.parts.last(), Some(Part::Number(_)));
+                if after_number && literal.starts_with(|c: char| c.is_ascii_digit()) {
+                    return wrong("has a digit right after a `}`, so that no one can tell where the number ends");
+                }
+                let (bones, numbers) = skeleton(literal);
+                template.skeleton.push_str(&bones);
+                template.slots.extend(numbers.into_iter().map(Expr::Number));
+                template.parts.push(Part::Text(literal.to_string()));
+            }
+            let Some(inside) = tail.strip_prefix('{') else { break };
+            let Some(close) = inside.find('}') else { return wrong("has a `{` without `}`") };
+            let expr = Expr::parse(&inside[..close])?;
+            let before_digit = literal.ends_with(|c: char| c.is_ascii_digit());
+            if before_digit || (literal.is_empty() && matches!(template.parts.last(), Some(Part::Number(_)))) {
+                return wrong("has two numbers side by side, so that no one can tell where the first ends");
+            }
+            if expr.variables().len() != 1 {
+                let inside = &inside[..close];
+                return Err(format!("`{{{inside}}}` cannot be solved: it needs one variable, mentioned once"));
+            }
+            template.skeleton.push(MARK);
+            template.slots.push(expr.clone());
+            template.parts.push(Part::Number(expr));
+            rest = &inside[close + 1..];
         }
-        if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_string()));
-        }
-        Ok(Template { parts })
+        Ok(template)
     }
 
-    /// The skeleton that every name of this template has.
-    pub fn skeleton(&self) -> String {
-        let text: String = self.parts.iter().map(|part| if let Part::Text(text) = part { text } else { "0" }).collect();
-        skeleton(&text).0
+    /// The template as it is written.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
-    /// The numbers of a name in order: literal digits and expressions.
-    fn slots(&self) -> Vec<Expr> {
-        let mut slots = vec![];
-        for part in &self.parts {
-            match part {
-                Part::Text(text) => slots.extend(skeleton(text).1.into_iter().map(Expr::Number)),
-                Part::Number(expr) => slots.push(expr.clone()),
-            }
-        }
-        slots
+    /// The variables, each once.
+    pub fn variables(&self) -> Vec<Arc<str>> {
+        let mut out: Vec<Arc<str>> = self.slots.iter().flat_map(Expr::variables).collect();
+        out.sort();
+        out.dedup();
+        out
     }
 
     /// The variables for which the template gives these numbers (of a name with the same skeleton).
     pub fn solve(&self, numbers: &[i64]) -> Option<Binding> {
-        let slots = self.slots();
-        let mut binding: Binding = vec![];
-        if slots.len() != numbers.len() {
+        if self.slots.len() != numbers.len() {
             return None;
         }
-        for (slot, &number) in slots.iter().zip(numbers) {
-            match slot {
-                Expr::Number(own) if *own == number => {}
-                Expr::Number(_) => return None,
-                expr => {
-                    let name = expr.variable()?;
-                    match binding.iter().find(|entry| entry.0 == name) {
-                        Some(_) => {
-                            if expr.eval(&binding) != Some(number) {
-                                return None;
-                            }
-                        }
-                        None => binding.push((name.to_string(), expr.solve(number)?)),
-                    }
+        let mut binding = Binding::new();
+        for (slot, &number) in self.slots.iter().zip(numbers) {
+            if let Expr::Number(own) = slot {
+                if *own != number {
+                    return None;
                 }
+                continue;
+            }
+            let (name, value) = slot.invert(number)?;
+            match binding.iter().find(|entry| entry.0 == name) {
+                Some(known) if known.1 != value => return None,
+                Some(_) => {}
+                None if value < 0 => return None,
+                None => binding.push((name, value)),
             }
         }
         Some(binding)
     }
 
     /// The name for some values; `None` when a number would not be a whole one of 0 or more.
-    pub fn fill(&self, binding: &Binding) -> Option<String> {
+    pub fn fill(&self, binding: &[(Arc<str>, i64)]) -> Option<String> {
         let mut out = String::new();
         for part in &self.parts {
             match part {
@@ -123,7 +162,11 @@ impl Template {
 }
 
 impl Expr {
+    /// Reads an expression; an `Err` says what is wrong with it.
     pub fn parse(text: &str) -> Result<Expr, String> {
+        if text.len() > LONGEST {
+            return Err(format!("an expression of {} bytes, but {LONGEST} can be read", text.len()));
+        }
         let mut parser = Parser { rest: text.trim(), whole: text };
         let expr = parser.sum()?;
         if parser.rest.is_empty() {
@@ -133,8 +176,18 @@ impl Expr {
         }
     }
 
+    /// Every mention of a variable, in order.
+    pub fn variables(&self) -> Vec<Arc<str>> {
+        match self {
+            Expr::Number(_) => vec![],
+            Expr::Variable(name) => vec![name.clone()],
+            Expr::Binary(_, left, right) => [left.variables(), right.variables()].concat(),
+            Expr::Log2(inner) | Expr::Pow2(inner) => inner.variables(),
+        }
+    }
+
     /// The value as an integer; divisions and logarithms must come out whole.
-    pub fn eval(&self, binding: &Binding) -> Option<i64> {
+    pub fn eval(&self, binding: &[(Arc<str>, i64)]) -> Option<i64> {
         match self {
             Expr::Number(number) => Some(*number),
             Expr::Variable(name) => binding.iter().find(|entry| entry.0 == *name).map(|entry| entry.1),
@@ -144,18 +197,16 @@ impl Expr {
                     '+' => a.checked_add(b),
                     '-' => a.checked_sub(b),
                     '*' => a.checked_mul(b),
-                    _ => (b != 0 && a % b == 0).then(|| a / b),
+                    _ => (a.checked_rem(b)? == 0).then(|| a / b),
                 }
             }
-            Expr::Log2(inner) => {
-                inner.eval(binding).filter(|n| *n > 0 && n & (n - 1) == 0).map(|n| n.trailing_zeros() as i64)
-            }
-            Expr::Pow2(inner) => inner.eval(binding).filter(|n| (0..62).contains(n)).map(|n| 1 << n),
+            Expr::Log2(inner) => log2(inner.eval(binding)?),
+            Expr::Pow2(inner) => pow2(inner.eval(binding)?),
         }
     }
 
     /// The value as a number, for coordinates (`i / (n - 1)`); a division by 0 gives 0.
-    pub fn real(&self, binding: &Binding) -> Option<f64> {
+    pub fn real(&self, binding: &[(Arc<str>, i64)]) -> Option<f64> {
         match self {
             Expr::Binary(op, left, right) => {
                 let (a, b) = (left.real(binding)?, right.real(binding)?);
@@ -171,28 +222,43 @@ impl Expr {
         }
     }
 
-    fn variable(&self) -> Option<&str> {
+    /// The variable and its value for which this expression is `number`, undone from the outside in.  The expression
+    /// mentions one variable once, so there is at most one value, except of a product with 0, which is not solved.
+    fn invert(&self, number: i64) -> Option<(Arc<str>, i64)> {
         match self {
             Expr::Number(_) => None,
-            Expr::Variable(name) => Some(name),
-            Expr::Binary(_, left, right) => left.variable().or(right.variable()),
-            Expr::Log2(inner) | Expr::Pow2(inner) => inner.variable(),
+            Expr::Variable(name) => Some((name.clone(), number)),
+            Expr::Log2(inner) => inner.invert(pow2(number)?),
+            Expr::Pow2(inner) => inner.invert(log2(number)?),
+            Expr::Binary(op, left, right) => match (left.eval(&[]), right.eval(&[])) {
+                (None, Some(right)) => left.invert(match op {
+                    '+' => number.checked_sub(right)?,
+                    '-' => number.checked_add(right)?,
+                    '*' if number.checked_rem(right)? == 0 => number / right,
+                    '*' => return None,
+                    _ if right == 0 => return None,
+                    _ => number.checked_mul(right)?,
+                }),
+                (Some(left), None) => right.invert(match op {
+                    '+' => number.checked_sub(left)?,
+                    '-' => left.checked_sub(number)?,
+                    '*' if number.checked_rem(left)? == 0 => number / left,
+                    '*' => return None,
+                    _ if left.checked_rem(number)? == 0 && left != 0 => left / number,
+                    _ => return None,
+                }),
+                _ => None,
+            },
         }
     }
+}
 
-    /// The value of the variable for which this expression is `number`: read off for a bare variable, else searched
-    /// among powers of two and small numbers, of which the names of networks are made.
-    fn solve(&self, number: i64) -> Option<i64> {
-        if number < 0 {
-            return None;
-        }
-        let Some(name) = self.variable() else { return None };
-        if matches!(self, Expr::Variable(_)) {
-            return Some(number);
-        }
-        let fits = |value: &i64| self.eval(&vec![(name.to_string(), *value)]) == Some(number);
-        (0..40).map(|power| 1i64 << power).chain(0..4096).find(fits)
-    }
+fn log2(number: i64) -> Option<i64> {
+    (number > 0 && number & (number - 1) == 0).then(|| i64::from(number.trailing_zeros()))
+}
+
+fn pow2(number: i64) -> Option<i64> {
+    (0..62).contains(&number).then(|| 1 << number)
 }
 
 struct Parser<'t> {
@@ -209,6 +275,10 @@ impl Parser<'_> {
             }
             None => false,
         }
+    }
+
+    fn closed(&mut self, inner: Expr) -> Result<Expr, String> {
+        if self.take(')') { Ok(inner) } else { Err(format!("`{}` has a `(` without `)`", self.whole)) }
     }
 
     fn sum(&mut self) -> Result<Expr, String> {
@@ -242,24 +312,29 @@ impl Parser<'_> {
     fn atom(&mut self) -> Result<Expr, String> {
         if self.take('(') {
             let inner = self.sum()?;
-            return if self.take(')') { Ok(inner) } else { Err(format!("`{}` has a `(` without `)`", self.whole)) };
+            return self.closed(inner);
         }
         let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest.trim_start();
-        if let Ok(number) = word.parse() {
+        if word.starts_with(|c: char| c.is_ascii_digit()) {
+            let number = word.parse().map_err(|_| format!("`{word}` in `{}` is no number", self.whole))?;
             return Ok(Expr::Number(number));
         }
+        if word.is_empty() {
+            return Err(format!("`{}` lacks a number or a variable", self.whole));
+        }
+        if !self.rest.starts_with('(') {
+            return Ok(Expr::Variable(word.into()));
+        }
         match word {
-            "" => Err(format!("`{}` lacks a number or a variable", self.whole)),
-            "log2" | "pow2" if self.take('(') => {
-                let inner = Box::new(self.sum()?);
-                if !self.take(')') {
-                    return Err(format!("`{}` has a `(` without `)`", self.whole));
-                }
+            "log2" | "pow2" => {
+                self.take('(');
+                let sum = self.sum()?;
+                let inner = Box::new(self.closed(sum)?);
                 Ok(if word == "log2" { Expr::Log2(inner) } else { Expr::Pow2(inner) })
             }
-            _ => Ok(Expr::Variable(word.to_string())),
+            _ => Err(format!("`{word}` in `{}` is no function: there are log2 and pow2", self.whole)),
         }
     }
 }
@@ -273,7 +348,7 @@ mod tests {
     fn check(template: &str, name: &str, expected: Option<&str>) {
         let template = Template::parse(template).expect("the template is right");
         let (bones, numbers) = skeleton(name);
-        let solved = (bones == template.skeleton()).then(|| template.solve(&numbers)).flatten();
+        let solved = (bones == template.skeleton).then(|| template.solve(&numbers)).flatten();
         let text = solved
             .as_ref()
             .map(|binding| binding.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "));
@@ -291,7 +366,60 @@ mod tests {
         check("convs.{2*(log2(r)-3)}.conv.weight", "convs.5.conv.weight", None);
         check("convs.{2*(log2(r)-3)+1}.conv.weight", "convs.5.conv.weight", Some("r=32"));
         check("L{i}_{size}_{ch}.bias", "L3_52_512.bias", Some("i=3 size=52 ch=512"));
-        check("layers.{i}.w", "layers.007.w", None);
         check("a.{i}.b.{i}", "a.3.b.4", None);
+        check("a.{i}.b.{i}", "a.4.b.4", Some("i=4"));
+        check("s.{j+1}", "s.0", None);
+        check("s.{j+1}", "s.1", Some("j=0"));
+        check("s.{7-j}", "s.2", Some("j=5"));
+        check("s.{7-j}", "s.9", None);
+        check("s.{64/r}", "s.4", Some("r=16"));
+        check("s.{64/r}", "s.0", None);
+        check("s.{64/r}", "s.5", None);
+        check("s.{r/4}", "s.3", Some("r=12"));
+        check("s.{pow2(k)}", "s.32", Some("k=5"));
+        check("s.{pow2(k)}", "s.33", None);
+        check("s.{0*k}", "s.0", None);
+        check("s.{k/0}", "s.0", None);
+    }
+
+    #[test]
+    fn hostile_names() {
+        check("layers.{i}.w", "layers.007.w", None);
+        check("layers.{i}.w", "layers.1234567890123456789012345678901234567890.w", None);
+        check("layers.{i}.w", "layers.999999999999999999.w", Some("i=999999999999999999"));
+        check("layers.{2*i}.w", "layers.999999999999999998.w", Some("i=499999999999999999"));
+        check("layers.{log2(r)}.w", "layers.999999999999999999.w", None);
+        check("layers.{i}.w", "layers.\0.w", None);
+        check("layers.{i}.w", "layers.٣.w", None);
+        check("läyers.{i}.ẅ", "läyers.3.ẅ", Some("i=3"));
+        // A literal number is a number of its own, not whatever cannot be read as one.
+        check("noise_00.{i}", "noise_00.1", Some("i=1"));
+        check("noise_00.{i}", "noise_007.1", None);
+    }
+
+    #[test]
+    fn wrong_templates() {
+        let deep = format!("x.{{{}i{}}}", "(".repeat(400), ")".repeat(400));
+        for text in [
+            "",
+            "a.{i",
+            "a.i}",
+            "a.{}",
+            "a.{i+}",
+            "a.{(i}",
+            "a.{i i}",
+            "a.{i+j}",
+            "a.{i*i}",
+            "a.{3}",
+            "a.{i}{j}",
+            "a1{i}",
+            "a{i}1",
+            "a.{sqrt(i)}",
+            "a\0{i}",
+            "a.{99999999999999999999 + i}",
+            &deep,
+        ] {
+            assert!(Template::parse(text).is_err(), "`{text}` should be refused");
+        }
     }
 }

@@ -321,9 +321,8 @@ fn open_model(
     let own_arch = match &options.arch {
         Some((arch_path, arch_site)) => {
             let text = context.world.architecture(&base.join(arch_path));
-            let loaded = text.and_then(|text| arch::load(&text, arch_path));
-            match loaded {
-                Ok(architecture) => Some(architecture),
+            match text {
+                Ok(text) => Some(load_architecture(context, &text, arch_path, *arch_site)?),
                 Err(problem) => {
                     context.report(problem.at(*arch_site, "this architecture file cannot be used"));
                     return None;
@@ -359,6 +358,21 @@ fn open_model(
                 problem = problem.edit(end.at(source), " { layout = \"generic\" }");
             }
             context.report(problem);
+            None
+        }
+    }
+}
+
+/// Reads a user's architecture file; its problems are shown in it, with the place in the recipe that names it.
+fn load_architecture(context: &mut Context, text: &str, path: &str, site: Site) -> Option<arch::Architecture> {
+    match arch::load(text, path) {
+        Ok(architecture) => Some(architecture),
+        Err(faults) => {
+            let source = context.sources.add(path, text).id;
+            for fault in faults {
+                let at = Span::new(fault.at.start, fault.at.end).at(source);
+                context.report(fault.problem.at(at, fault.label).because(site, "named here"));
+            }
             None
         }
     }

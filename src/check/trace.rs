@@ -25,7 +25,8 @@ pub struct Trace<'r> {
 /// The histories of all tensors that a glob fits; an error when it is wrong or fits nothing.
 pub fn tensors<'r>(recipe: &'r Recipe, glob: &str) -> Result<Vec<Trace<'r>>, Problem> {
     let regex = patterns::glob_regex(glob).map_err(|reason| {
-        Problem::new(Code("E0214"), format!("the glob `{glob}` cannot be read: {reason}")).help("write for example `'**.torgb.*'`")
+        Problem::new(Code("E0214"), format!("the glob `{glob}` cannot be read: {reason}"))
+            .help("write for example `'**.torgb.*'`")
     })?;
     let regex = regex::Regex::new(&regex).map_err(|_| {
         Problem::new(Code("E0214"), format!("the glob `{glob}` is too large")).help("write for example `'**.torgb.*'`")

@@ -43,11 +43,6 @@ pub struct RunArgs {
     threads: Option<u16>,
 }
 
-/// One worker per core.
-pub fn all_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |count| count.get())
-}
-
 pub fn run(args: &Args, ui: &Ui) -> Exit {
     let outcome = match recipe::compile(&args.recipe, ui) {
         Ok(outcome) => outcome,
@@ -72,8 +67,8 @@ pub fn execute(outcome: &Outcome, run: &RunArgs, force: bool, dry: bool, ui: &Ui
         }
         handle.cancel();
     });
-    let threads = run.threads.map_or_else(all_threads, usize::from);
-    let options = exec::Options { threads, force, dry };
+    let threads = run.threads.map_or(exec::Options::default().threads, usize::from);
+    let options = exec::Options { threads, force, dry, ..exec::Options::default() };
     let start = Instant::now();
     let result = {
         let _display = Display::start(compiled, progress.clone(), ui);
@@ -184,6 +179,10 @@ fn bar(total: u64) -> ProgressBar {
 fn plain(done: u64, total: u64, took: Duration) -> String {
     let seconds = took.as_secs_f64().max(1e-9);
     let rate = done as f64 / seconds;
-    let left = if rate > 0.0 { format!("{:.0} s left", (total.saturating_sub(done)) as f64 / rate) } else { "no estimate".into() };
+    let left = if rate > 0.0 {
+        format!("{:.0} s left", (total.saturating_sub(done)) as f64 / rate)
+    } else {
+        "no estimate".into()
+    };
     format!("{} of {}, {}/s, {left}", bytes_text(done), bytes_text(total), bytes_text(rate as u64))
 }

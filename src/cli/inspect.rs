@@ -60,13 +60,19 @@ fn text(args: &Args) -> Result<String, Problem> {
         });
     }
     let own = match &args.arch {
-        Some(path) => Some(arch::load(&store::read_text(path, TEXT_LIMIT)?, &path.display().to_string())?),
+        Some(path) => {
+            let text = store::read_text(path, TEXT_LIMIT)?;
+            let loaded = arch::load(&text, &path.display().to_string());
+            Some(loaded.map_err(|mut faults| faults.swap_remove(0).in_text(&text))?)
+        }
         None => None,
     };
     let canon = arch::detect(&header, own.as_ref(), args.layout.as_deref())?;
     let stats = if args.stats { Some(stats::of(&header)?) } else { None };
     if args.json {
-        return Ok(serde_json::to_string_pretty(&json(args, &header, &canon, stats.as_deref())).expect("it is JSON") + "\n");
+        return Ok(
+            serde_json::to_string_pretty(&json(args, &header, &canon, stats.as_deref())).expect("it is JSON") + "\n"
+        );
     }
     Ok(human(args, &header, &canon, stats.as_deref()))
 }
@@ -165,8 +171,13 @@ fn table(header: &Header, canon: &Canon) -> String {
     for tensor in &canon.tensors {
         let entry = &header.entries[tensor.entry];
         let words: Vec<&str> = tensor.traits.words.iter().map(|word| &**word).collect();
-        let coords: Vec<String> = tensor.traits.coords.iter().map(|(coord, value)| format!("{} {value}", coord.text())).collect();
-        let stored = if *entry.name == *tensor.name { String::new() } else { format!(" (in the file: {})", escaped(&entry.name)) };
+        let coords: Vec<String> =
+            tensor.traits.coords.iter().map(|(coord, value)| format!("{} {value}", coord.text())).collect();
+        let stored = if *entry.name == *tensor.name {
+            String::new()
+        } else {
+            format!(" (in the file: {})", escaped(&entry.name))
+        };
         out.push_str(&format!(
             "{} {} {}{stored}: {}{}{}\n",
             escaped(&tensor.name),
@@ -182,7 +193,8 @@ fn table(header: &Header, canon: &Canon) -> String {
 
 fn stats_table(stats: &[Stats]) -> String {
     let width = stats.iter().map(|row| row.name.len()).max().unwrap_or(0).min(60);
-    let mut out = format!("\n{:width$}  {:>12}  {:>12}  {:>12}  not finite\n", "tensor", "mean", "deviation", "largest");
+    let mut out =
+        format!("\n{:width$}  {:>12}  {:>12}  {:>12}  not finite\n", "tensor", "mean", "deviation", "largest");
     for row in stats {
         out.push_str(&format!(
             "{:width$}  {:>12.5e}  {:>12.5e}  {:>12.5e}  {}\n",

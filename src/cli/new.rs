@@ -68,7 +68,9 @@ fn text(args: &Args) -> Result<String, Problem> {
         let name = free_name(path, &models);
         models.push(Model { name, path: relative(path, args.output.as_deref()), canon });
     }
-    let mut out = String::from("blend 1\n\n# A starter recipe: change it, then `blend plan` shows what it does, `blend build` does it.\n\n");
+    let mut out = String::from(
+        "blend 1\n\n# A starter recipe: change it, then `blend plan` shows what it does, `blend build` does it.\n\n",
+    );
     for model in &models {
         let facts: Vec<String> = model.canon.facts.iter().map(|(name, value)| format!("{name} {value}")).collect();
         let facts = if facts.is_empty() { String::new() } else { format!(": {}", facts.join("; ")) };
@@ -84,17 +86,21 @@ fn text(args: &Args) -> Result<String, Problem> {
 
 /// The merge itself, by what the networks are.
 fn body(args: &Args, models: &[Model]) -> Result<String, Problem> {
-    let has = |coord: Coord| models.iter().all(|model| model.canon.tensors.iter().any(|tensor| tensor.traits.coord(coord).is_some()));
+    let has = |coord: Coord| {
+        models.iter().all(|model| model.canon.tensors.iter().any(|tensor| tensor.traits.coord(coord).is_some()))
+    };
     let families_differ = models.iter().any(|model| model.canon.family != models[0].canon.family);
     if families_differ {
-        let families: Vec<String> = models.iter().map(|model| format!("`{}` is {}", model.path, model.canon.family)).collect();
+        let families: Vec<String> =
+            models.iter().map(|model| format!("`{}` is {}", model.path, model.canon.family)).collect();
         return Err(Problem::new(Code("E0219"), "the models are of different families, which share no tensors")
             .note(families.join(", "))
             .help("give models of one family: `blend inspect FILE` tells what a file is"));
     }
     if let Some(edge) = args.swap {
         let [low, high] = models else {
-            let problem = Problem::new(Code("E0219"), format!("`--swap` takes two models, and {} are given", models.len()));
+            let problem =
+                Problem::new(Code("E0219"), format!("`--swap` takes two models, and {} are given", models.len()));
             return Err(problem.help(format!("write `blend new A B --swap {edge}`")));
         };
         if !has(Coord::Resolution) {
@@ -135,13 +141,16 @@ fn body(args: &Args, models: &[Model]) -> Result<String, Problem> {
 fn free_name(path: &Path, models: &[Model]) -> String {
     let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().to_lowercase());
     // What models of one series share says nothing: `avatars-toon` is `toon`.
-    let last = stem.rsplit(['-', '.']).find(|part| part.chars().any(|c| c.is_ascii_alphabetic())).unwrap_or("").to_string();
+    let last =
+        stem.rsplit(['-', '.']).find(|part| part.chars().any(|c| c.is_ascii_alphabetic())).unwrap_or("").to_string();
     let clean = |text: &str| -> String {
         let text: String = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         text.trim_matches('_').trim_start_matches(|c: char| c.is_ascii_digit() || c == '_').to_string()
     };
     let taken = |name: &str| models.iter().any(|model| model.name == name);
-    let fits = |name: &String| !name.is_empty() && !syntax::is_reserved(name) && !taken(name) && name != "merged" && name != "share";
+    let fits = |name: &String| {
+        !name.is_empty() && !syntax::is_reserved(name) && !taken(name) && name != "merged" && name != "share"
+    };
     [clean(&last), clean(&stem)]
         .into_iter()
         .find(fits)

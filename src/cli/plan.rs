@@ -2,11 +2,12 @@
 
 use super::Exit;
 use super::recipe;
+use super::recipe::Outcome;
 use super::recipe::RecipeArgs;
 use super::ui::Ui;
-use super::recipe::Outcome;
 use crate::check::trace;
 use crate::check::trace::Trace;
+use crate::exec;
 use crate::plan;
 
 /// Show what a build reads and writes, with the weights of every group of tensors
@@ -33,7 +34,7 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
     ui.problems(&outcome.problems, &outcome.sources);
     let Some(compiled) = &outcome.compiled else { return Exit::Wrong };
     let outcome = &outcome;
-    let threads = args.threads.unwrap_or_else(super::build::all_threads);
+    let threads = args.threads.unwrap_or(exec::Options::default().threads);
     if let Some(glob) = &args.tensor {
         return match trace::tensors(&compiled.recipe, glob) {
             Ok(traces) => ui.print(&traces.iter().map(|trace| history(trace, outcome)).collect::<String>()),

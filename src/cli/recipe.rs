@@ -115,8 +115,11 @@ pub fn stdin() -> Result<String, Problem> {
         .read_to_end(&mut bytes)
         .map_err(|error| cannot(error.to_string()))?;
     String::from_utf8(bytes).map_err(|error| {
-        Problem::new(Code("E0501"), format!("standard input is no text: byte {} is not UTF-8", error.utf8_error().valid_up_to()))
-            .help("give a recipe, which is UTF-8 text")
+        Problem::new(
+            Code("E0501"),
+            format!("standard input is no text: byte {} is not UTF-8", error.utf8_error().valid_up_to()),
+        )
+        .help("give a recipe, which is UTF-8 text")
     })
 }
 

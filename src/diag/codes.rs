@@ -85,17 +85,48 @@ static TENSORS: &[Row] = rows![
     "E0430" "an architecture file that cannot be read",
     "E0431" "an unknown layout",
     "E0432" "a tensor that does not fit its layout",
+    "E0433" "a template that cannot be read or solved",
+    "E0434" "an unknown fix",
+    "E0435" "a value that an architecture file cannot have",
+    "E0436" "a canonical tensor that the family does not have",
+    "E0437" "a layout that fits no tensor",
+    "E0438" "two tensors that are one",
+    "E0439" "a tensor that the output's layout cannot hold",
 ];
 
 /// E05: files.
-static FILES: &[Row] = rows![];
+static FILES: &[Row] = rows![
+    "E0501" "a file that a recipe names does not exist",
+    "E0502" "a file that cannot be opened",
+    "E0503" "another kind of file",
+    "E0504" "a file that is cut off",
+    "E0505" "a file that does not start as safetensors",
+    "E0506" "a header that is not well formed",
+    "E0507" "names in a header that cannot be used",
+    "E0508" "a tensor that contradicts itself",
+    "E0509" "tensors that overlap or leave holes",
+    "E0510" "a header too large to be read",
+    "E0511" "an index of shards that cannot be used",
+    "E0512" "an index and shards that disagree",
+    "E0513" "a directory without one checkpoint",
+    "E0514" "a text that is too long or not UTF-8",
+    "E0515" "an output that is an input",
+    "E0516" "an output that would replace something else",
+];
 
 /// E06: the run.
-static RUN: &[Row] = rows![];
+static RUN: &[Row] = rows![
+    "E0601" "a read that failed",
+    "E0602" "a write that failed",
+    "E0603" "an output that does not fit",
+    "E0604" "an input that changed during the build",
+];
 
 /// W: warnings.
 static WARNINGS: &[Row] = rows![
     "W0401" "counters that are taken from one model",
+    "W0402" "a model with holes",
+    "W0403" "a checkpoint that is almost of a known layout",
 ];
 
 /// Every row, in the order of the codes.

@@ -56,9 +56,8 @@ pub fn equal(recipe: &Recipe, plan: &Plan, files: &Files, progress: &Progress) -
         return Ok(());
     }
     let name = |id: InputId| recipe.input(id).name.to_string();
-    let problems = wrong.into_iter().map(|((inputs, site), rows)| {
-        error::not_equal(&name(inputs.0), &name(inputs.1), &rows, site)
-    });
+    let problems =
+        wrong.into_iter().map(|((inputs, site), rows)| error::not_equal(&name(inputs.0), &name(inputs.1), &rows, site));
     Err(Stop::Problems(problems.collect()))
 }
 

@@ -22,9 +22,12 @@ pub fn overflow(output: &Output, found: &[(&Tensor, Tally)]) -> Problem {
     let mut problem =
         Problem::new(Code("E0611"), format!("{values} too large for {dtype}: the largest is {largest:e}"))
             .at(output.site, format!("written as {dtype}"))
-            .help("write `dtype = bf16` or `dtype = f32`, or accept it with `overflow = saturate` (or `overflow = inf`)");
+            .help(
+                "write `dtype = bf16` or `dtype = f32`, or accept it with `overflow = saturate` (or `overflow = inf`)",
+            );
     for (tensor, tally) in found.iter().take(8) {
-        problem = problem.note(format!("`{}`: {} values, the largest {:e}", tensor.canonical, tally.overflows, tally.largest));
+        problem = problem
+            .note(format!("`{}`: {} values, the largest {:e}", tensor.canonical, tally.overflows, tally.largest));
     }
     if found.len() > 8 {
         problem = problem.note(format!("and {} tensors more", found.len() - 8));

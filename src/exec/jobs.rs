@@ -11,7 +11,6 @@ use crate::plan::Plan;
 use crate::plan::Tensor;
 use crate::plan::Work;
 use crate::store::Part;
-use crate::tile::BLOCK;
 use crate::tile::Fetch;
 use crate::tile::Program;
 use crate::tile::Scratch;
@@ -25,8 +24,6 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
-/// Elements of one piece of a computed tensor: its bytes stay in the second cache until they are written.
-const PIECE: u64 = 65_536;
 /// Bytes of one piece of a copy.
 const COPY_BYTES: u64 = 32 << 20;
 /// Reduction blocks that one worker takes at a time.
@@ -46,6 +43,8 @@ enum Job<'p> {
 type Tallies = Mutex<BTreeMap<(usize, u64), Tally>>;
 
 struct Workshop<'w> {
+    /// Elements of one piece of a computed tensor.
+    piece: u64,
     files: &'w Files<'w>,
     reader: Reader<'w>,
     progress: &'w Progress,
@@ -68,16 +67,17 @@ thread_local! {
 }
 
 /// Does all the work of a plan.
-pub fn write_all(plan: &Plan, files: &Files, progress: &Progress) -> Result<(), Stop> {
+pub fn write_all(plan: &Plan, files: &Files, piece: u64, progress: &Progress) -> Result<(), Stop> {
+    let piece = piece.max(1);
     let mut first_part = vec![];
     let mut parts = 0;
     for output in &plan.outputs {
         first_part.push(parts);
         parts += output.parts.len();
     }
-    let jobs = jobs(plan, &first_part);
+    let jobs = jobs(plan, &first_part, piece);
     let reader = Reader { files, inputs: files.input_count(plan) };
-    let shop = Workshop { files, reader, progress, tallies: Mutex::default(), first_part };
+    let shop = Workshop { piece, files, reader, progress, tallies: Mutex::default(), first_part };
     in_order(jobs.len(), progress, |at| shop.run(&jobs[at]))?;
     let tallies = shop.tallies.into_inner().expect("no worker panicked");
     let problems = overflows(plan, &tallies);
@@ -85,7 +85,11 @@ pub fn write_all(plan: &Plan, files: &Files, progress: &Progress) -> Result<(), 
 }
 
 /// Runs numbered jobs on all workers, started in order: files are read from front to back.
-pub fn in_order(count: usize, progress: &Progress, job: impl Fn(usize) -> Result<(), Problem> + Sync) -> Result<(), Stop> {
+pub fn in_order(
+    count: usize,
+    progress: &Progress,
+    job: impl Fn(usize) -> Result<(), Problem> + Sync,
+) -> Result<(), Stop> {
     let next = AtomicUsize::new(0);
     let wrong: Mutex<Option<Problem>> = Mutex::new(None);
     rayon::scope(|scope| {
@@ -111,12 +115,12 @@ pub fn in_order(count: usize, progress: &Progress, job: impl Fn(usize) -> Result
     if progress.cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
 }
 
-fn jobs<'p>(plan: &'p Plan, first_part: &[usize]) -> Vec<Job<'p>> {
+fn jobs<'p>(plan: &'p Plan, first_part: &[usize], piece: u64) -> Vec<Job<'p>> {
     let mut jobs: Vec<Job> = vec![];
     for (at, output) in plan.outputs.iter().enumerate() {
         for tensor in output.tensors.iter().filter(|tensor| tensor.len > 0) {
             let elems = crate::tensor::elems(&tensor.shape);
-            let pieces = (0..elems).step_by(PIECE as usize).map(|start| start..(start + PIECE).min(elems));
+            let pieces = (0..elems).step_by(piece as usize).map(|start| start..(start + piece).min(elems));
             match &tensor.work {
                 Work::Copy { file, offset } => {
                     copy(&mut jobs, *file, *offset, first_part[at] + tensor.part, tensor.offset, tensor.len);
@@ -174,18 +178,25 @@ impl Workshop<'_> {
     fn staged(&self, output: usize, tensor: &Tensor) -> Result<(), Problem> {
         let Work::Compute { program, canonical, .. } = &tensor.work else { unreachable!("only programs have stages") };
         let state = reduce(canonical.as_ref().unwrap_or(program), &self.reader)?;
-        let pieces = program.elems().div_ceil(PIECE);
+        let pieces = program.elems().div_ceil(self.piece);
         (0..pieces).into_par_iter().try_for_each(|piece| {
             if self.progress.cancelled() {
                 return Ok(());
             }
-            let range = piece * PIECE..((piece + 1) * PIECE).min(program.elems());
+            let range = piece * self.piece..((piece + 1) * self.piece).min(program.elems());
             self.piece(output, tensor, program, &state, range)
         })
     }
 
     /// Computes some elements and writes them.
-    fn piece(&self, output: usize, tensor: &Tensor, program: &Program, state: &State, range: Range<u64>) -> Result<(), Problem> {
+    fn piece(
+        &self,
+        output: usize,
+        tensor: &Tensor,
+        program: &Program,
+        state: &State,
+        range: Range<u64>,
+    ) -> Result<(), Problem> {
         let size = tensor.dtype.bytes();
         let (at, len) = (range.start * size, (range.end - range.start) * size);
         let tally = with_buffers(len as usize, |buffers| {
@@ -257,5 +268,3 @@ fn overflows(plan: &Plan, tallies: &BTreeMap<(usize, u64), Tally>) -> Vec<Proble
 fn strict(output: &Output) -> impl Iterator<Item = &Tensor> {
     output.tensors.iter().filter(|tensor| matches!(tensor.work, Work::Compute { strict: true, .. }))
 }
-
-const _: () = assert!(PIECE.is_multiple_of(BLOCK) || BLOCK.is_multiple_of(PIECE));

@@ -31,6 +31,16 @@ pub struct Options {
     pub force: bool,
     /// Only judge the claims: nothing is left behind.
     pub dry: bool,
+    /// Elements of one piece of a computed tensor; the result does not depend on it.
+    pub piece: u64,
+}
+
+impl Default for Options {
+    /// One worker per core; pieces whose bytes stay in the second cache until they are written.
+    fn default() -> Options {
+        let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
+        Options { threads, force: false, dry: false, piece: 65_536 }
+    }
 }
 
 /// What a run did.
@@ -85,7 +95,7 @@ pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress)
         .map_err(|reason| error::no_threads(options.threads, &reason.to_string()))?;
     let files = Files { inputs: &inputs, parts: &parts };
     let claims = pool.install(|| -> Result<Vec<ClaimReport>, Stop> {
-        jobs::write_all(plan, &files, progress)?;
+        jobs::write_all(plan, &files, options.piece, progress)?;
         claims::equal(recipe, plan, &files, progress)?;
         let claims = claims::judge(recipe, plan, &files, progress)?;
         Ok(claims)

@@ -18,6 +18,8 @@ const WIDEST_ALIGNED: usize = 48;
 /// A piece of output.
 pub enum Doc<'a> {
     Text(&'a str),
+    /// Blanks, as many as stand here wherever lines break.
+    Pad(usize),
     Many(Vec<Doc<'a>>),
     /// Text only where the group is broken: the comma after the last item.
     IfBroken(&'static str),
@@ -87,7 +89,7 @@ impl<'a> Doc<'a> {
     /// Every gap that can hold comments, in the order of the text.
     pub fn gaps(&self, out: &mut Vec<Open>) {
         match self {
-            Doc::Text(_) | Doc::IfBroken(_) => {}
+            Doc::Text(_) | Doc::Pad(_) | Doc::IfBroken(_) => {}
             Doc::Many(parts) => parts.iter().for_each(|part| part.gaps(out)),
             Doc::Line(line) => out.push(Open { gap: line.gap, operator: line.role == Role::Operator }),
             Doc::Indent(inner) => inner.gaps(out),
@@ -106,7 +108,7 @@ impl<'a> Doc<'a> {
     /// Marks the groups that comments force to break, and aligns the arms.  Tells what forces the groups around.
     pub fn settle(&mut self, gaps: &Gaps) -> Forced {
         match self {
-            Doc::Text(_) | Doc::IfBroken(_) => Forced::default(),
+            Doc::Text(_) | Doc::Pad(_) | Doc::IfBroken(_) => Forced::default(),
             Doc::Many(parts) => parts.iter_mut().fold(Forced::default(), |all, part| all.or(part.settle(gaps))),
             Doc::Line(line) => {
                 let own = !gaps.comments(line.gap).is_empty();
@@ -135,6 +137,7 @@ impl<'a> Doc<'a> {
     fn flat_width(&self) -> Option<usize> {
         match self {
             Doc::Text(text) => Some(width(text)),
+            Doc::Pad(blanks) => Some(*blanks),
             Doc::IfBroken(_) => Some(0),
             Doc::Line(line) => Some(line.flat.len()),
             Doc::Many(parts) => parts.iter().map(Doc::flat_width).sum(),
@@ -159,26 +162,39 @@ impl Forced {
     }
 }
 
-fn width(text: &str) -> usize {
+pub fn width(text: &str) -> usize {
     text.chars().count()
 }
 
 /// Puts the `=>` of each run of arms into one column; a blank line ends a run.
 fn align(arms: &mut [Arm], gaps: &Gaps) {
-    let mut start = 0;
-    while start < arms.len() {
-        let after = arms[start + 1..].iter().position(|arm| gaps.has_blank(arm.line.gap));
-        let end = after.map_or(arms.len(), |at| start + 1 + at);
-        let widths: Vec<Option<usize>> = arms[start..end]
-            .iter()
-            .map(|arm| arm.head.flat_width().filter(|width| *width <= WIDEST_ALIGNED))
-            .collect();
-        let column = widths.iter().flatten().copied().max().unwrap_or(0);
-        for (arm, width) in arms[start..end].iter_mut().zip(widths) {
-            arm.pad = width.map_or(0, |width| column - width) + APART.len();
-        }
-        start = end;
+    let heads: Vec<Head> = arms
+        .iter()
+        .map(|arm| Head { width: arm.head.flat_width(), begins_run: gaps.has_any_blank(arm.line.gap) })
+        .collect();
+    for (arm, pad) in arms.iter_mut().zip(pads(&heads)) {
+        arm.pad = pad + APART.len();
     }
+}
+
+/// What stands before a sign that is put into one column with those of its neighbours.
+pub struct Head {
+    /// `None` for one that takes several lines.
+    pub width: Option<usize>,
+    pub begins_run: bool,
+}
+
+/// The blanks behind each head.
+pub fn pads(heads: &[Head]) -> Vec<usize> {
+    let mut out = vec![];
+    while out.len() < heads.len() {
+        let rest = &heads[out.len()..];
+        let run = &rest[..rest[1..].iter().position(|head| head.begins_run).map_or(rest.len(), |at| at + 1)];
+        let aligned = |head: &Head| head.width.filter(|width| *width <= WIDEST_ALIGNED);
+        let column = run.iter().filter_map(aligned).max().unwrap_or(0);
+        out.extend(run.iter().map(|head| aligned(head).map_or(0, |width| column - width)));
+    }
+    out
 }
 
 /// A piece that waits to be printed.
@@ -257,8 +273,9 @@ impl<'g> Printer<'g> {
     }
 
     /// One statement, from the start of a line.
-    pub fn print(&mut self, doc: &Doc) {
-        let mut todo = vec![Todo { indent: 0, broken: true, task: Task::Doc(doc) }];
+    pub fn print(&mut self, parts: &[Doc]) {
+        let todo = |part| Todo { indent: 0, broken: true, task: Task::Doc(part) };
+        let mut todo: Vec<Todo> = parts.iter().rev().map(todo).collect();
         while let Some(Todo { indent, broken, task }) = todo.pop() {
             match task {
                 Task::Text(text) => self.text(text),
@@ -349,6 +366,7 @@ fn unfold<'d>(whole: Todo<'d>, todo: &mut Vec<Todo<'d>>) {
     let mut push = |indent: usize, broken: bool, task: Task<'d>| todo.push(Todo { indent, broken, task });
     match doc {
         Doc::Text(_) | Doc::Line(_) | Doc::Group(_) => push(indent, broken, Task::Doc(doc)),
+        Doc::Pad(blanks) => push(indent, broken, Task::Pad(*blanks)),
         Doc::IfBroken(text) => {
             if broken {
                 push(indent, broken, Task::Text(text));

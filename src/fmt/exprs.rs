@@ -119,7 +119,9 @@ impl<'a> Rules<'a> {
         let name = self.path(&call.name);
         let args = match call.args.as_slice() {
             // A lone list or `match` shares the lines of the call's brackets.
-            [Arg { name: None, value, options: None }] if matches!(value.kind, ExprKind::List(_) | ExprKind::Match(_)) => {
+            [Arg { name: None, value, options: None }]
+                if matches!(value.kind, ExprKind::List(_) | ExprKind::Match(_)) =>
+            {
                 let open = self.take();
                 let value = self.expr(value);
                 self.skip_comma();

@@ -52,20 +52,21 @@ fn layout(source: &Source, parsed: &Parsed) -> Option<String> {
     let mut open = vec![];
     for statement in &statements {
         open.push(Open { gap: statement.gap, operator: false });
-        statement.doc.gaps(&mut open);
+        statement.parts.iter().for_each(|part| part.gaps(&mut open));
     }
     open.push(Open { gap: tokens.len(), operator: false });
     if !open.is_sorted_by(|one, next| one.gap < next.gap) {
         return None;
     }
     gaps.settle(&open, &rules.commas);
-    for statement in &mut statements {
-        statement.doc.settle(&gaps);
+    for part in statements.iter_mut().flat_map(|statement| &mut statement.parts) {
+        part.settle(&gaps);
     }
+    rules::align(&mut statements, &gaps);
     let mut printer = Printer::new(&gaps);
     for statement in &statements {
         printer.between_statements(statement.gap);
-        printer.print(&statement.doc);
+        printer.print(&statement.parts);
     }
     Some(printer.finish(tokens.len()))
 }

@@ -2,8 +2,12 @@
 //! in order, so that nothing can be lost or made up except commas.
 
 use super::doc::Doc;
+use super::doc::Head;
 use super::doc::Line;
 use super::doc::Role;
+use super::doc::pads;
+use super::doc::width;
+use super::trivia::Gaps;
 use super::words::Words;
 use crate::syntax::ast::Block;
 use crate::syntax::ast::File;
@@ -18,7 +22,44 @@ use crate::text::Source;
 /// A statement with the gap before it.
 pub struct Statement<'a> {
     pub gap: usize,
-    pub doc: Doc<'a>,
+    pub parts: Vec<Doc<'a>>,
+    /// The statement's word where neighbours with the same word have their `=` in one column.
+    aligned: Option<&'static str>,
+}
+
+/// The blank between name and `=` among the parts of an aligned statement.
+const BEFORE_ASSIGN: usize = 3;
+
+/// Puts the `=` of neighbours of one kind into one column; a blank line ends a run.
+pub fn align(statements: &mut [Statement], gaps: &Gaps) {
+    let mut previous = None;
+    let mut heads = vec![];
+    for statement in statements.iter() {
+        let width = match (statement.aligned, &statement.parts[..]) {
+            (Some(_), [_, _, Doc::Text(name), ..]) => Some(width(name)),
+            _ => None,
+        };
+        let begins_run = statement.aligned != previous || gaps.has_any_blank(statement.gap);
+        heads.push(Head { width, begins_run });
+        previous = statement.aligned;
+    }
+    for (statement, pad) in statements.iter_mut().zip(pads(&heads)) {
+        if statement.aligned.is_some() {
+            statement.parts[BEFORE_ASSIGN] = Doc::Pad(pad + 1);
+        }
+    }
+}
+
+/// `let` and `fn` are too many and too different: their columns would change with each new one.
+fn aligned(kind: &ItemKind) -> Option<&'static str> {
+    match kind {
+        ItemKind::Model { .. } => Some("model"),
+        ItemKind::Lora { .. } => Some("lora"),
+        ItemKind::Channels { .. } => Some("channels"),
+        ItemKind::Param { .. } => Some("param"),
+        ItemKind::Pattern { .. } => Some("pattern"),
+        _ => None,
+    }
 }
 
 /// Walks the tree and takes the tokens one by one.
@@ -40,10 +81,11 @@ impl<'a> Rules<'a> {
     pub fn file(&mut self, file: &'a File) -> Vec<Statement<'a>> {
         let mut statements = vec![];
         if file.edition.is_some() {
-            statements.push(Statement { gap: self.at, doc: Doc::Many(vec![self.take(), SPACE, self.take()]) });
+            statements.push(Statement { gap: self.at, parts: self.spaced(2), aligned: None });
         }
         for item in &file.items {
-            statements.push(Statement { gap: self.at, doc: Doc::Many(self.statement(&item.kind)) });
+            let aligned = aligned(&item.kind);
+            statements.push(Statement { gap: self.at, parts: self.statement(&item.kind), aligned });
         }
         statements
     }

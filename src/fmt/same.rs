@@ -130,9 +130,7 @@ impl Same<'_> {
             (Paren(a), Paren(b)) => self.word(a, b, set),
             (Unary(op, a), Unary(other, b)) => op == other && self.expr(a, b),
             (Binary(op, a, c, _), Binary(other, b, d, _)) => op == other && self.expr(a, b) && self.expr(c, d),
-            (Range(a, c), Range(b, d)) => {
-                option(a, b, |a, b| self.expr(a, b)) && option(c, d, |c, d| self.expr(c, d))
-            }
+            (Range(a, c), Range(b, d)) => option(a, b, |a, b| self.expr(a, b)) && option(c, d, |c, d| self.expr(c, d)),
             (Where(a, p), Where(b, q)) => self.expr(a, b) && self.pattern(p, q),
             (Error, Error) => true,
             _ => false,
@@ -145,7 +143,9 @@ impl Same<'_> {
 
     fn arg(&self, a: &Arg, b: &Arg, callee: &[Name]) -> bool {
         let set = a.name.as_ref().and_then(|name| self.words.of_arg(callee, &name.text));
-        option(&a.name, &b.name, name) && self.word(&a.value, &b.value, set) && self.options(&a.options, &b.options, &[])
+        option(&a.name, &b.name, name)
+            && self.word(&a.value, &b.value, set)
+            && self.options(&a.options, &b.options, &[])
     }
 
     fn arm(&self, a: &Arm, b: &Arm, set: Set) -> bool {

@@ -79,6 +79,12 @@ impl<'a> Gaps<'a> {
         self.gaps[gap].blank
     }
 
+    /// Whether an empty line stands anywhere in the gap.
+    pub fn has_any_blank(&self, gap: usize) -> bool {
+        let gap = &self.gaps[gap];
+        gap.blank || gap.comments.iter().any(|comment| comment.blank_before)
+    }
+
     /// Every comment of the text, in order.
     pub fn all(&self) -> impl Iterator<Item = &'a str> + '_ {
         self.gaps.iter().flat_map(|gap| gap.comments.iter().map(|comment| comment.text))
@@ -93,10 +99,15 @@ impl<'a> Gaps<'a> {
     pub fn settle(&mut self, open: &[Open], commas: &[usize]) {
         let mut previous = 0;
         let mut on: Vec<Comment> = vec![];
+        // The last operator that comments moved over.
+        let mut passed = None;
         for &Open { gap: next, operator } in open {
             let mut back: Vec<Comment> = vec![];
             for at in previous + 1..next {
                 let mut comments = std::mem::take(&mut self.gaps[at].comments);
+                if !comments.is_empty() {
+                    self.stay(passed.take(), &mut on);
+                }
                 if commas.binary_search(&at).is_err()
                     && let Some(last) = comments.iter().rposition(|comment| comment.own_line)
                 {
@@ -108,14 +119,26 @@ impl<'a> Gaps<'a> {
             self.move_back(previous, back);
             previous = next;
             if operator && self.gaps[next].comments.is_empty() {
+                passed = Some(next);
                 continue;
             }
+            if !self.gaps[next].comments.is_empty() {
+                self.stay(passed, &mut on);
+            }
+            passed = None;
             on.append(&mut self.gaps[next].comments);
             self.gaps[next].comments = std::mem::take(&mut on);
         }
         // The first of a gap may stand behind a token; each other one needs a line, since a comment ends only there.
         for gap in &mut self.gaps {
             gap.comments.iter_mut().skip(1).for_each(|comment| comment.own_line = true);
+        }
+    }
+
+    /// Another comment comes, and only one can stand behind what follows: those before it keep to the operator.
+    fn stay(&mut self, at: Option<usize>, comments: &mut Vec<Comment<'a>>) {
+        if let Some(at) = at {
+            self.gaps[at].comments.append(comments);
         }
     }
 

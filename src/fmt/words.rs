@@ -18,8 +18,7 @@ pub const OUTPUT: Closed = &[
 ];
 
 /// Of `channels`.  The mode `in` is a word of the language and stays quoted.
-pub const CHANNELS: Closed =
-    &[("mode", &["unit", "out", "style"]), ("axes", &["either", "both", "mean", "out"])];
+pub const CHANNELS: Closed = &[("mode", &["unit", "out", "style"]), ("axes", &["either", "both", "mean", "out"])];
 
 /// Of the call of `mix`.
 const MIX: Closed = &[("norm", &["raw", "equal", "slerp"])];

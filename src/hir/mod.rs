@@ -22,7 +22,9 @@ pub use form::CallInstance;
 pub use form::Form;
 pub use form::snap;
 
+use crate::arch;
 use crate::arch::Canon;
+use crate::arch::Stored;
 use crate::arch::Traits;
 use crate::tensor::Dtype;
 use crate::tensor::Header;
@@ -169,4 +171,30 @@ impl Recipe {
     pub fn input(&self, id: InputId) -> &Input {
         &self.inputs[id.0 as usize]
     }
+
+    /// Where an output stores one of its tensors: under its layout's name for it, which may hold numbers (the size in
+    /// `L3_52_512`) of the first input that the tensor is made from.
+    pub fn stored(&self, output: &Output, made: &Made) -> Stored {
+        stored(&self.inputs, &self.calls, &output.layout, made)
+    }
+}
+
+/// [`Recipe::stored`] before there is a recipe.
+pub fn stored(inputs: &[Input], calls: &[CallInstance], layout: &str, made: &Made) -> Stored {
+    let leaf = first_leaf(&made.form, calls);
+    let canon = leaf.map(|(input, _)| &*inputs[input.0 as usize].canon);
+    let tensor = leaf.zip(canon).and_then(|((_, name), canon)| Some(&canon.tensors[*canon.index.get(name)?]));
+    // The input that gives the tensor comes first: two users' files may give one id to different layouts.
+    let canons = canon.into_iter().chain(inputs.iter().map(|input| &*input.canon));
+    let own = canons.filter(|canon| &*canon.layout == layout).find_map(|canon| canon.own.as_ref());
+    arch::stored(own, layout, &made.name, tensor.map_or(&[], |tensor| &tensor.numbers))
+}
+
+/// The first input tensor of a form, in order of appearance.
+fn first_leaf<'f>(form: &'f Form, calls: &'f [CallInstance]) -> Option<(InputId, &'f Arc<str>)> {
+    form.terms.iter().find_map(|(atom, _)| match atom {
+        Atom::Tensor { input, name } => Some((*input, name)),
+        Atom::Call(call) => calls[*call as usize].inputs.iter().find_map(|inner| first_leaf(inner, calls)),
+        Atom::Absent(_) => None,
+    })
 }

@@ -21,7 +21,7 @@ use super::Role;
 pub static METHOD: Method = Method {
     name: "rename",
     version: 1,
-    inputs: Inputs::Named(&["a"]),
+    inputs: Inputs::Named(&["a", "old", "new"]),
     wants: Role::Point,
     gives: Role::Point,
     input_options: &[],

@@ -8,10 +8,10 @@ use super::metadata;
 use super::work::Maker;
 use super::work::Target;
 use super::work::to_stored_order;
-use crate::arch;
 use crate::arch::Stored;
 use crate::arch::ViewOp;
 use crate::graph::OpId;
+use crate::hir;
 use crate::hir::Atom;
 use crate::hir::Form;
 use crate::hir::Made;
@@ -136,7 +136,7 @@ fn stored(maker: &Maker, layout: &str, made: &Made) -> Option<(String, Shape, Ta
         let target = Target { ops: to_stored_order(&tensor.view), affine };
         return Some((entry.name.clone(), entry.shape.clone(), target));
     }
-    match arch::stored(layout, &made.name) {
+    match hir::stored(&maker.recipe.inputs, &maker.recipe.calls, layout, made) {
         Stored::Name { name, ops, affine } => {
             let view = ops.iter().try_fold(View::contiguous(&made.shape), |view, op: &ViewOp| op.apply(view));
             match view {
@@ -144,7 +144,8 @@ fn stored(maker: &Maker, layout: &str, made: &Made) -> Option<(String, Shape, Ta
                 Err(_) => Some((made.name.to_string(), made.shape.clone(), Target::AS_IS)),
             }
         }
-        Stored::Dropped => None,
+        // The check refuses outputs with tensors that have no place.
+        Stored::Dropped | Stored::NoPlace => None,
         Stored::Unknown => Some((made.name.to_string(), made.shape.clone(), Target::AS_IS)),
     }
 }
@@ -158,7 +159,9 @@ fn leaves(maker: &Maker, form: &Form, out: &mut Vec<crate::hir::InputId>) {
     for (atom, _) in &form.terms {
         match atom {
             Atom::Tensor { input, .. } => out.push(*input),
-            Atom::Call(call) => maker.recipe.calls[*call as usize].inputs.iter().for_each(|form| leaves(maker, form, out)),
+            Atom::Call(call) => {
+                maker.recipe.calls[*call as usize].inputs.iter().for_each(|form| leaves(maker, form, out))
+            }
             Atom::Absent(_) => {}
         }
     }

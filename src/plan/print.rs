@@ -47,7 +47,10 @@ fn tensors(count: usize) -> String {
 
 fn one_output(recipe: &Recipe, output: &Output, out: &mut String) {
     let kinds = [
-        ("copied", output.tensors.iter().filter(|tensor| !matches!(tensor.work, Work::Compute { .. })).collect::<Vec<_>>()),
+        (
+            "copied",
+            output.tensors.iter().filter(|tensor| !matches!(tensor.work, Work::Compute { .. })).collect::<Vec<_>>(),
+        ),
         ("computed", output.tensors.iter().filter(|tensor| matches!(tensor.work, Work::Compute { .. })).collect()),
     ];
     out.push_str(&format!("write {} ({}, layout {}", output.written, output.family, output.layout));
@@ -145,7 +148,9 @@ fn braces(words: &[String]) -> String {
     if words.iter().any(|word| word.contains('{')) {
         return format!("{{{}}}", words.join(","));
     }
-    let common = |a: &str, b: &str| a.chars().zip(b.chars()).take_while(|(x, y)| x == y).map(|(x, _)| x.len_utf8()).sum::<usize>();
+    let common = |a: &str, b: &str| {
+        a.chars().zip(b.chars()).take_while(|(x, y)| x == y).map(|(x, _)| x.len_utf8()).sum::<usize>()
+    };
     let mut prefix = words.iter().skip(1).fold(first.len(), |so_far, word| so_far.min(common(first, word)));
     // Numbers are never cut: `16` and `1024` share no digit.
     while prefix > 0 && (!first.is_char_boundary(prefix) || first.as_bytes()[prefix - 1].is_ascii_digit()) {

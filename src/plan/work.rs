@@ -55,7 +55,9 @@ pub fn to_stored_order(view: &View) -> Vec<ViewOp> {
     }
     let mut order: Vec<usize> = (0..view.shape.len()).collect();
     // Axes of size 1 stride nowhere; among the others the longest stride is the outermost axis.
-    order.sort_by_key(|&axis| std::cmp::Reverse(if view.shape[axis] <= 1 { 0 } else { view.strides[axis].unsigned_abs() }));
+    order.sort_by_key(|&axis| {
+        std::cmp::Reverse(if view.shape[axis] <= 1 { 0 } else { view.strides[axis].unsigned_abs() })
+    });
     let flips = order.iter().enumerate().filter(|(_, axis)| view.strides[**axis] < 0 && view.shape[**axis] > 1);
     let flips: Vec<ViewOp> = flips.map(|(at, _)| ViewOp::Flip(at)).collect();
     std::iter::once(ViewOp::Permute(order)).chain(flips).collect()

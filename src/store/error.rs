@@ -51,7 +51,8 @@ pub fn flawed(code: Code, path: &Path, what: &str, flaw: Flaw, help: &str) -> Pr
 }
 
 /// The text that helps with most broken files.
-pub const AGAIN: &str = "get the file again from where it came, and compare its size or checksum with the original";
+pub const AGAIN: &str =
+    "get the file again from where it came, and compare `sha256sum FILE` with what is published there";
 
 /// A path that cannot be opened for reading.
 pub fn not_opened(path: &Path, error: &io::Error) -> Problem {
@@ -99,7 +100,7 @@ fn missing(path: &Path) -> Problem {
         .flatten()
         .take(10_000)
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| !name.starts_with('.') && !name.chars().any(shown::is_hidden))
+        .filter(|name| !name.starts_with('.') && !shown::has_hidden(name))
         .collect();
     names.sort();
     let name = name.to_string_lossy();
@@ -121,7 +122,7 @@ fn missing(path: &Path) -> Problem {
 /// Something that is not a regular file, such as a pipe or a device.
 pub fn not_regular(path: &Path, kind: &str) -> Problem {
     Problem::new(CLOSED, format!("`{}` is {kind}, a file was expected", shown::path(path)))
-        .help("write the path of a file: copy what it delivers into one first, `cat … > file`")
+        .help("write the path of a file: copy what it delivers first, `cat PIPE > model.safetensors`")
 }
 
 /// A read that failed under way.

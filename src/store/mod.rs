@@ -17,12 +17,15 @@ mod json;
 mod open;
 mod part;
 mod place;
+mod sheet;
 mod shown;
 mod sigbus;
 mod sniff;
 mod stage;
 mod stale;
 mod sys;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use inputs::Inputs;

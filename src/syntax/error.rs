@@ -2,8 +2,10 @@
 
 use super::ast::Edition;
 use super::expect::Failure;
+use super::expect::HEIGHT_LIMIT;
 use super::expect::Slip;
 use super::expect::Tokens;
+use super::parse::MOST_PROBLEMS;
 use super::token::Flaw;
 use super::token::Kind;
 use super::token::STATEMENT_WORDS;
@@ -27,6 +29,7 @@ fn instead(problem: Problem, source: &Source, span: Span, text: &str) -> Problem
 /// Tokens that are wrong in themselves.
 pub fn flaws(source: &Source, tokens: &[Token], problems: &mut Problems) {
     let mut last_unknown: Option<Span> = None;
+    let mut count = 0;
     for token in tokens {
         let Some(flaw) = token.flaw else { continue };
         if flaw == Flaw::Unknown {
@@ -37,6 +40,10 @@ pub fn flaws(source: &Source, tokens: &[Token], problems: &mut Problems) {
             }
             last_unknown = Some(token.span);
         }
+        if count == MOST_PROBLEMS {
+            return;
+        }
+        count += 1;
         problems.push(flaw_problem(source, token, flaw));
     }
 }
@@ -214,6 +221,11 @@ impl Found<'_> {
                     .at(site, "more than 200 levels")
                     .help("name the inner parts with `let`");
             }
+            Slip::TooHigh => {
+                return Problem::new(Code("E0108"), "the expression has too many operators")
+                    .at(site, format!("more than {HEIGHT_LIMIT} in one chain"))
+                    .help("name a part of it with `let`");
+            }
             Slip::Chained => {
                 return Problem::new(Code("E0109"), "a comparison follows a comparison")
                     .at(site, "comparisons are not chained")
@@ -271,8 +283,12 @@ impl Found<'_> {
         }
         let in_brackets = [Kind::RParen, Kind::RBracket].iter().any(|kind| self.hopes(kind.text()));
         if in_brackets && begins_value {
-            let problem = Problem::new(Code("E0101"), format!("found {}, expected `,` or a closing bracket", self.found()));
-            return problem.at(site, "a `,` is missing before it").help("insert `,`").edit(self.gap().at(self.source.id), ",");
+            let problem =
+                Problem::new(Code("E0101"), format!("found {}, expected `,` or a closing bracket", self.found()));
+            return problem
+                .at(site, "a `,` is missing before it")
+                .help("insert `,`")
+                .edit(self.gap().at(self.source.id), ",");
         }
         if self.kind() == Some(Kind::Assign) && (in_brackets || self.hopes(Kind::RBrace.text())) {
             return self.replace("==");

@@ -3,6 +3,7 @@
 use super::token::Kind;
 use super::token::Token;
 use crate::text::Span;
+use std::cell::RefCell;
 
 /// Significant tokens that are left; cheap to copy, so that a production can look ahead and come back.
 #[derive(Clone, Copy, Debug)]
@@ -13,9 +14,22 @@ pub struct Tokens<'t> {
     pub depth: u32,
     /// End of the last token that was taken.
     pub before: u32,
+    /// Most operators on a path through the tree that was just read: bounded, since later stages walk it by recursion.
+    pub height: u32,
+    /// Failures behind which the statement was read on.
+    pub mended: &'t Mended,
 }
 
+/// Failures of a statement that did not end it.
+pub type Mended = RefCell<Vec<Failure>>;
+
 impl<'t> Tokens<'t> {
+    /// All tokens of a statement.
+    pub fn new(text: &'t str, list: &'t [Token], mended: &'t Mended) -> Tokens<'t> {
+        let before = list.first().map_or(0, |token| token.span.start);
+        Tokens { text, list, depth: 0, before, height: 0, mended }
+    }
+
     pub fn first(&self) -> Option<&'t Token> {
         self.list.first()
     }
@@ -63,10 +77,18 @@ impl<'t> Tokens<'t> {
     pub fn deeper(self) -> Tokens<'t> {
         Tokens { depth: self.depth + 1, ..self }
     }
+
+    /// At least as high as another part of the same tree.
+    pub fn as_high_as(self, height: u32) -> Tokens<'t> {
+        Tokens { height: self.height.max(height), ..self }
+    }
 }
 
-/// Deepest nesting of brackets and operators.
+/// Deepest nesting of brackets, signs and `not`.
 pub const DEPTH_LIMIT: u32 = 200;
+
+/// Most binary operators on one path through a tree.
+pub const HEIGHT_LIMIT: u32 = 8000;
 
 /// What went wrong.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,6 +109,8 @@ pub struct Failure {
 pub enum Slip {
     None,
     TooDeep,
+    /// Too many operators in a chain.
+    TooHigh,
     /// A comparison after a comparison.
     Chained,
     /// `f (x)`
@@ -153,4 +177,13 @@ pub fn tok<'t>(kind: Kind) -> impl Fn(Tokens<'t>) -> P<'t, Span> {
 /// One word of the language.
 pub fn keyword<'t>(word: &'static str) -> impl Fn(Tokens<'t>) -> P<'t, Span> {
     move |i| if i.is_word(word) { Ok((i.skip(1), i.here())) } else { fail(i, word) }
+}
+
+/// One step up in a chain: the operator that joins a tree of one height to what was just read.
+pub fn join<'t>(left: u32, right: Tokens<'t>, operator: Tokens<'t>) -> Result<Tokens<'t>, nom::Err<Failure>> {
+    let height = left.max(right.height) + 1;
+    if height > HEIGHT_LIMIT {
+        return slip(operator, "fewer operators", Slip::TooHigh).map(|(i, ())| i);
+    }
+    Ok(Tokens { height, ..right })
 }

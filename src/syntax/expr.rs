@@ -19,9 +19,11 @@ use super::expect::P;
 use super::expect::Slip;
 use super::expect::Tokens;
 use super::expect::fail;
+use super::expect::join;
 use super::expect::keyword;
 use super::expect::slip;
 use super::expect::tok;
+use super::mend;
 use super::pattern;
 use super::token::Kind;
 use super::token::is_reserved;
@@ -51,7 +53,9 @@ pub fn expr(i: Tokens) -> P<Expr> {
     if !rest.is_word("where") {
         return Ok((rest, value));
     }
+    let height = rest.height;
     let (rest, within) = preceded(keyword("where"), cut(pattern::pattern)).parse(rest)?;
+    let rest = rest.as_high_as(height);
     let span = value.span.to(within.span);
     Ok((rest, node(ExprKind::Where(Box::new(value), Box::new(within)), span)))
 }
@@ -97,8 +101,9 @@ fn comparison(i: &Tokens) -> Option<BinaryOp> {
 fn cmp(i: Tokens) -> P<Expr> {
     let (rest, left) = range(i)?;
     let Some(op) = comparison(&rest) else { return Ok((rest, left)) };
-    let op_span = rest.here();
+    let (op_span, height) = (rest.here(), rest.height);
     let (rest, right) = cut(range).parse(rest.skip(1))?;
+    let rest = rest.as_high_as(height);
     if comparison(&rest).is_some() {
         return slip(rest, "`and`", Slip::Chained);
     }
@@ -115,7 +120,9 @@ pub fn range(i: Tokens) -> P<Expr> {
     let (rest, low) = sum(i)?;
     match rest.kind() {
         Some(Kind::To) => {
+            let height = rest.height;
             let (rest, high) = cut(sum).parse(rest.skip(1))?;
+            let rest = rest.as_high_as(height);
             Ok((rest, node(ExprKind::Range(Some(Box::new(low)), Some(Box::new(high))), rest.since(start))))
         }
         Some(Kind::Open) => {
@@ -154,8 +161,8 @@ fn chain<'t>(
     while let Some(found) = op(&rest) {
         let op_span = rest.here();
         let (after, right) = cut(part).parse(rest.skip(1))?;
+        rest = join(rest.height, after, rest)?;
         left = binary(found, left, right, op_span);
-        rest = after;
     }
     Ok((rest, left))
 }
@@ -176,6 +183,7 @@ fn unary(i: Tokens) -> P<Expr> {
 
 /// `primary = NUMBER | STRING | "true" | "false" | NAME { "." NAME } | COORD | list | match | call | "(" expr ")"`
 fn primary(i: Tokens) -> P<Expr> {
+    let i = Tokens { height: 0, ..i };
     alt((number, text_expr, parenthesised, list, word_expr)).parse(i).map_err(|error| match error {
         // All alternatives failed at their first token: one word says it better than all of them.
         nom::Err::Error(failure) if failure.left == i.list.len() => {
@@ -229,31 +237,43 @@ fn item(i: Tokens) -> P<ListItem> {
     if rest.kind() != Some(Kind::Colon) {
         return Ok((rest, ListItem { key: None, value: first }));
     }
+    let height = rest.height;
     let (rest, value) = cut(expr).parse(rest.skip(1))?;
-    Ok((rest, ListItem { key: Some(first), value }))
+    Ok((rest.as_high_as(height), ListItem { key: Some(first), value }))
 }
 
 /// Items between commas up to a closing bracket, which is taken; a comma may stand before it.
 fn separated<'t, T>(i: Tokens<'t>, close: Kind, part: fn(Tokens<'t>) -> P<'t, T>) -> P<'t, (Vec<T>, Span)> {
     let mut items = vec![];
+    let mut height = 0;
     let mut rest = i.deeper();
     loop {
         if rest.kind() == Some(close) {
             let span = rest.here();
-            return Ok((Tokens { depth: i.depth, ..rest.skip(1) }, (items, span)));
+            return Ok((Tokens { depth: i.depth, height, ..rest.skip(1) }, (items, span)));
         }
-        let (after, value) = cut(part).parse(rest)?;
-        items.push(value);
-        rest = after;
-        match rest.kind() {
-            Some(Kind::Comma) => rest = rest.skip(1),
-            Some(kind) if kind == close => {}
-            _ => {
-                return cut(|i| fail(i, "`,`").or_else(|_| tok(close)(i).map(|_| unreachable!("it is not there"))))
-                    .parse(rest)
-                    .map_err(|error| with_hope(error, close.text()));
+        match part_of(rest, close, part) {
+            Ok((after, value)) => {
+                items.push(value);
+                height = height.max(after.height);
+                rest = after;
             }
+            Err(error) => rest = mend::item(rest, close, error)?,
         }
+    }
+}
+
+/// One item with the comma behind it; none is needed before the closing bracket.
+fn part_of<'t, T>(i: Tokens<'t>, close: Kind, part: fn(Tokens<'t>) -> P<'t, T>) -> P<'t, T> {
+    let (rest, value) = cut(part).parse(i)?;
+    match rest.kind() {
+        Some(Kind::Comma) => Ok((rest.skip(1), value)),
+        Some(kind) if kind == close => Ok((rest, value)),
+        // A comma before `}` begins the next option; before `)` and `]` the bracket is what is likelier to be missing.
+        _ if close == Kind::RBrace => {
+            cut(|i| fail(i, Kind::Comma.text())).parse(rest).map_err(|error| with_hope(error, close.text()))
+        }
+        _ => cut(|i| fail(i, close.text())).parse(rest),
     }
 }
 
@@ -335,7 +355,9 @@ fn arg(i: Tokens) -> P<Arg> {
         (i, None)
     };
     let (rest, value) = if name.is_some() { cut(expr).parse(rest)? } else { expr(rest)? };
+    let height = rest.height;
     let (rest, options) = optional_block(rest)?;
+    let rest = rest.as_high_as(height);
     Ok((rest, Arg { name, value, options }))
 }
 
@@ -393,14 +415,19 @@ fn matching(i: Tokens) -> P<Expr> {
     let (mut rest, _) = cut(tok(Kind::LBrace)).parse(rest)?;
     rest = rest.deeper();
     let mut arms = vec![];
+    let mut height = 0;
     while rest.kind() != Some(Kind::RBrace) {
-        let (after, arm) = cut(arm)
-            .parse(rest)
-            .map_err(|error| if rest.first().is_none() { with_hope(error, "`}`") } else { error })?;
-        arms.push(arm);
-        rest = after;
+        match cut(arm).parse(rest) {
+            Ok((after, arm)) => {
+                arms.push(arm);
+                height = height.max(after.height);
+                rest = after;
+            }
+            Err(error) if rest.first().is_none() => return Err(with_hope(error, "`}`")),
+            Err(error) => rest = mend::arm(rest, error)?,
+        }
     }
-    let rest = Tokens { depth: i.depth, ..rest.skip(1) };
+    let rest = Tokens { depth: i.depth, height, ..rest.skip(1) };
     Ok((rest, node(ExprKind::Match(arms), rest.since(start))))
 }
 
@@ -414,8 +441,10 @@ fn arm(i: Tokens) -> P<Arm> {
         let (rest, pattern) = pattern::pattern(if maybe { i.skip(1) } else { i })?;
         (rest, ArmHead::Pattern { maybe, pattern })
     };
+    let height = rest.height;
     let (rest, _) = cut(tok(Kind::Arrow)).parse(rest)?;
     let (rest, value) = cut(expr).parse(rest)?;
+    let rest = rest.as_high_as(height);
     let span = rest.since(start);
     let rest = if rest.kind() == Some(Kind::Comma) { rest.skip(1) } else { rest };
     Ok((rest, Arm { head, value, span }))

@@ -173,7 +173,8 @@ fn unknown(i: &str) -> Lexed<'_> {
 fn settle_ranges(text: &str, tokens: &mut [Token]) {
     for token in tokens.iter_mut().filter(|token| token.kind == Kind::To) {
         let next = text[token.span.end as usize..].chars().next();
-        let starts_value = next.is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '(' | '[' | '-' | '"' | '\''));
+        let starts_value =
+            next.is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '(' | '[' | '-' | '"' | '\''));
         if !starts_value {
             token.kind = Kind::Open;
         }

@@ -7,6 +7,7 @@ mod error;
 mod expect;
 mod expr;
 mod lex;
+mod mend;
 mod parse;
 mod pattern;
 pub mod token;

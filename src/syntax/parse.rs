@@ -9,6 +9,7 @@ use super::ast::Item;
 use super::ast::ItemKind;
 use super::ast::Name;
 use super::error;
+use super::expect::Mended;
 use super::expect::P;
 use super::expect::Slip;
 use super::expect::Tokens;
@@ -32,6 +33,9 @@ use nom::combinator::cut;
 /// The edition that this version knows.
 pub const EDITION: f64 = 1.0;
 
+/// Mistakes after which the rest of a text is not read: it is hardly a recipe.
+pub const MOST_PROBLEMS: usize = 500;
+
 /// `file = "blend" NUMBER { statement }`
 pub fn file(source: &Source, tokens: &[Token]) -> (File, Problems) {
     let mut problems = Problems::default();
@@ -39,10 +43,14 @@ pub fn file(source: &Source, tokens: &[Token]) -> (File, Problems) {
     let significant: Vec<Token> = tokens.iter().copied().filter(|token| !token.kind.is_trivia()).collect();
     let mut file = File { edition: None, items: vec![] };
     let mut seen_any = false;
+    let mended = Mended::default();
     let mut work: Vec<&[Token]> = chunks(source, &significant);
     work.reverse();
     while let Some(chunk) = work.pop() {
-        let i = Tokens { text: &source.text, list: chunk, depth: 0, before: chunk[0].span.start };
+        if problems.iter().count() >= MOST_PROBLEMS {
+            break;
+        }
+        let i = Tokens::new(&source.text, chunk, &mended);
         if i.is_word("blend") {
             match edition(i) {
                 Ok(_) if seen_any => {
@@ -78,6 +86,7 @@ pub fn file(source: &Source, tokens: &[Token]) -> (File, Problems) {
             if at > 0 && chunk.get(at).is_some_and(|token| begins_line(source, token)) {
                 work.push(&chunk[at..]);
                 chunk = &chunk[..at];
+                mended.take();
                 read = statement(Tokens { list: chunk, ..i });
             }
         }
@@ -85,14 +94,17 @@ pub fn file(source: &Source, tokens: &[Token]) -> (File, Problems) {
         let is_torn = chunk.iter().any(|token| token.flaw == Some(Flaw::Unclosed));
         let i = Tokens { list: chunk, ..i };
         let whole = chunk[0].span.to(chunk[chunk.len() - 1].span);
+        let is_mended = report_mended(source, i, &mut problems);
+        // What stands behind a mended part may have been part of it.
+        let kept = |kind| if is_mended { ItemKind::Error } else { kind };
         let (kind, span) = match read {
             Ok((rest, kind)) => match next_line(source, rest, &mut problems) {
                 Some(next) => {
                     let span = Span { end: rest.before, ..whole };
                     work.push(next);
-                    (kind, span)
+                    (kept(kind), span)
                 }
-                None if rest.list.is_empty() => (kind, whole),
+                None if is_mended || rest.list.is_empty() => (kept(kind), whole),
                 None => {
                     if !is_torn {
                         problems.push(error::trailing(source, rest));
@@ -113,6 +125,13 @@ pub fn file(source: &Source, tokens: &[Token]) -> (File, Problems) {
         problems.push(error::no_edition(source));
     }
     (file, problems)
+}
+
+/// Reports the mistakes behind which a statement was read on; tells whether there are any.
+fn report_mended(source: &Source, i: Tokens, problems: &mut Problems) -> bool {
+    let mended = i.mended.take();
+    mended.iter().for_each(|failure| problems.push(error::of(source, i, nom::Err::Failure(failure.clone()))));
+    !mended.is_empty()
 }
 
 /// Whether a word stands at the very start of a line.
@@ -318,8 +337,13 @@ pub fn lone_expr(source: &Source, tokens: &[Token]) -> (Option<Expr>, Problems) 
     let mut problems = Problems::default();
     error::flaws(source, tokens, &mut problems);
     let significant: Vec<Token> = tokens.iter().copied().filter(|token| !token.kind.is_trivia()).collect();
-    let i = Tokens { text: &source.text, list: &significant, depth: 0, before: 0 };
-    match expr::expr(i) {
+    let mended = Mended::default();
+    let i = Tokens::new(&source.text, &significant, &mended);
+    let read = expr::expr(i);
+    if report_mended(source, i, &mut problems) {
+        return (None, problems);
+    }
+    match read {
         Ok((rest, value)) if rest.list.is_empty() => (Some(value), problems),
         Ok((rest, _)) => {
             problems.push(error::trailing(source, rest));

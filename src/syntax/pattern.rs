@@ -8,6 +8,7 @@ use super::expect::P;
 use super::expect::Slip;
 use super::expect::Tokens;
 use super::expect::fail;
+use super::expect::join;
 use super::expect::slip;
 use super::expect::tok;
 use super::expr;
@@ -25,6 +26,7 @@ pub fn pattern(i: Tokens) -> P<Pattern> {
     let (mut rest, mut left) = pconj(i.deeper())?;
     while rest.is_word("or") {
         let (after, right) = cut(pconj).parse(rest.skip(1))?;
+        let after = join(rest.height, after, rest)?;
         let span = left.span.to(right.span);
         left = Pattern { kind: PatternKind::Or(Box::new(left), Box::new(right)), span };
         rest = after;
@@ -37,6 +39,7 @@ fn pconj(i: Tokens) -> P<Pattern> {
     let (mut rest, mut left) = pneg(i)?;
     while rest.is_word("and") {
         let (after, right) = cut(pneg).parse(rest.skip(1))?;
+        let after = join(rest.height, after, rest)?;
         let span = left.span.to(right.span);
         left = Pattern { kind: PatternKind::And(Box::new(left), Box::new(right)), span };
         rest = after;
@@ -60,6 +63,7 @@ fn pneg(i: Tokens) -> P<Pattern> {
 
 /// `patom = NAME | STRING | "regex" STRING | COORD range | COORD list | "(" pattern ")"`
 fn patom(i: Tokens) -> P<Pattern> {
+    let i = Tokens { height: 0, ..i };
     let start = i.here();
     match i.kind() {
         Some(Kind::Text) => {

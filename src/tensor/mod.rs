@@ -16,7 +16,8 @@ pub type Shape = smallvec::SmallVec<[u64; 4]>;
 
 /// Number of elements; readers have checked that the product fits.
 pub fn elems(shape: &[u64]) -> u64 {
-    shape.iter().product()
+    // A size of 0 first: the others may be anything then.
+    if shape.contains(&0) { 0 } else { shape.iter().product() }
 }
 
 /// A shape as people write it: `[3, 128, 1, 1]`.

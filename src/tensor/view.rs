@@ -20,7 +20,8 @@ impl View {
     pub fn contiguous(shape: &[u64]) -> View {
         let mut strides: smallvec::SmallVec<[i64; 4]> = smallvec::SmallVec::from_elem(1, shape.len());
         for axis in (1..shape.len()).rev() {
-            strides[axis - 1] = strides[axis] * shape[axis].max(1) as i64;
+            // Sizes of an empty tensor may be anything: its strides are never used.
+            strides[axis - 1] = strides[axis].wrapping_mul(shape[axis].max(1) as i64);
         }
         View { shape: shape.into(), base: 0, strides }
     }

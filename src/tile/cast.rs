@@ -91,7 +91,7 @@ fn encode_as<S: Stored, T: Real>(
     for (at, (value, unit)) in values.iter().zip(S::units_mut(out)).enumerate() {
         if value.is_nan() {
             *unit = S::NAN;
-        } else if S::narrow(*value).1 && (value.is_finite() || finite_inputs(at)) {
+        } else if S::narrow(*value).1 >= S::ODD && (value.is_finite() || finite_inputs(at)) {
             if saturate {
                 *unit = S::narrow(S::LARGEST.copysign(value.to_f64())).0;
             } else {

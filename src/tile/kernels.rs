@@ -24,13 +24,13 @@ pub fn decode<S: Stored, T: Real>(bytes: &[u8], out: &mut [T]) {
 /// Working values to stored elements.  True when one is infinite or a NaN: then the bytes are not final.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2", "x86_64+sse4.2"))]
 pub fn encode<S: Stored, T: Real>(values: &[T], out: &mut [u8]) -> bool {
-    let mut odd = 0u32;
+    let mut greatest = 0;
     for (unit, value) in S::units_mut(out).iter_mut().zip(values) {
-        let (bytes, strange) = S::narrow(*value);
-        odd |= u32::from(strange);
+        let (bytes, key) = S::narrow(*value);
+        greatest = key.max(greatest);
         *unit = bytes;
     }
-    odd != 0
+    greatest >= S::ODD
 }
 
 /// Working values as they would be written in a type.
@@ -64,7 +64,6 @@ pub fn unary<T: Real>(op: Unary, a: &[T], out: &mut [T]) {
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2", "x86_64+sse4.2"))]
 pub fn binary<T: Real>(op: Binary, a: &[T], b: &[T], out: &mut [T]) {
-    let one = T::from_f32(1.0);
     match op {
         Binary::Add => zip(a, b, out, |x, y| x.add(y)),
         Binary::Sub => zip(a, b, out, |x, y| x.sub(y)),
@@ -72,7 +71,7 @@ pub fn binary<T: Real>(op: Binary, a: &[T], b: &[T], out: &mut [T]) {
         Binary::Div => zip(a, b, out, |x, y| x.div(y)),
         Binary::Min => zip(a, b, out, |x, y| if y < x { y } else { x }),
         Binary::Max => zip(a, b, out, |x, y| if y > x { y } else { x }),
-        Binary::Differs => zip(a, b, out, |x, y| if x.bits() == y.bits() { T::default() } else { one }),
+        Binary::Differs => differs([false, false], a, b, out),
     }
 }
 
@@ -120,39 +119,39 @@ pub fn linear_more<T: Real>(s: T, a: &[T], out: &mut [T]) {
 /// Stored elements times a share, stored: [`decode`], [`linear1`] and [`encode`] in one loop.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2", "x86_64+sse4.2"))]
 pub fn fused1<S: Stored>(s: f32, a: &[u8], out: &mut [u8]) -> bool {
-    let mut odd = 0u32;
+    let mut greatest = 0;
     for (o, x) in S::units_mut(out).iter_mut().zip(S::units(a)) {
-        let (bytes, strange) = S::narrow(s * S::wide::<f32>(*x));
-        odd |= u32::from(strange);
+        let (bytes, key) = S::narrow(s * S::wide::<f32>(*x));
+        greatest = key.max(greatest);
         *o = bytes;
     }
-    odd != 0
+    greatest >= S::ODD
 }
 
 /// Two stored tensors to their linear combination, stored, in one loop.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2", "x86_64+sse4.2"))]
 pub fn fused2<S: Stored>([s, t]: [f32; 2], a: &[u8], b: &[u8], out: &mut [u8]) -> bool {
-    let mut odd = 0u32;
+    let mut greatest = 0;
     for ((o, x), y) in S::units_mut(out).iter_mut().zip(S::units(a)).zip(S::units(b)) {
-        let (bytes, strange) = S::narrow(s * S::wide::<f32>(*x) + t * S::wide::<f32>(*y));
-        odd |= u32::from(strange);
+        let (bytes, key) = S::narrow(s * S::wide::<f32>(*x) + t * S::wide::<f32>(*y));
+        greatest = key.max(greatest);
         *o = bytes;
     }
-    odd != 0
+    greatest >= S::ODD
 }
 
 /// Three stored tensors to their linear combination, stored, in one loop.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2", "x86_64+sse4.2"))]
 pub fn fused3<S: Stored>([s, t, u]: [f32; 3], a: &[u8], b: &[u8], c: &[u8], out: &mut [u8]) -> bool {
-    let mut odd = 0u32;
+    let mut greatest = 0;
     let inputs = S::units(a).iter().zip(S::units(b)).zip(S::units(c));
     for (o, ((x, y), z)) in S::units_mut(out).iter_mut().zip(inputs) {
         let sum = s * S::wide::<f32>(*x) + t * S::wide::<f32>(*y) + u * S::wide::<f32>(*z);
-        let (bytes, strange) = S::narrow(sum);
-        odd |= u32::from(strange);
+        let (bytes, key) = S::narrow(sum);
+        greatest = key.max(greatest);
         *o = bytes;
     }
-    odd != 0
+    greatest >= S::ODD
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2", "x86_64+sse4.2"))]

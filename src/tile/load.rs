@@ -50,18 +50,20 @@ pub struct Window {
 }
 
 impl Window {
-    /// The stored bytes of the elements `start..start + count`, in canonical order.
+    /// The stored bytes of the elements `start..start + count`, in canonical order; `in_place`: not copied where they
+    /// are in memory.
     pub fn fill<'w, F: Fetch>(
         &'w mut self,
         load: &Load,
         start: u64,
         count: usize,
+        in_place: bool,
         fetch: &'w F,
     ) -> Result<&'w [u8], F::Error> {
         let size = load.dtype.bytes() as usize;
         if let Some(first) = load.contiguous_offset() {
             let offset = first + start * size as u64;
-            if let Some(bytes) = fetch.slice(load.file, offset, count * size) {
+            if in_place && let Some(bytes) = fetch.slice(load.file, offset, count * size) {
                 return Ok(bytes);
             }
             self.bytes.resize(count * size, 0);

@@ -52,3 +52,6 @@ impl Tally {
         Tally { overflows: self.overflows + other.overflows, largest: self.largest.max(other.largest) }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

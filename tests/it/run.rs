@@ -58,7 +58,7 @@ pub fn build(text: &str, base: &Path, threads: usize) -> Vec<PathBuf> {
 /// Builds a recipe; problems come as text.
 pub fn try_build(text: &str, base: &Path, threads: usize) -> Result<exec::Report, String> {
     let (compiled, sources) = compile(text, base, &Settings::default())?;
-    let options = exec::Options { threads, force: false, dry: false };
+    let options = exec::Options { threads, ..exec::Options::default() };
     exec::run(&compiled.recipe, &compiled.plan, &options, &exec::Progress::default()).map_err(|stop| match stop {
         exec::Stop::Cancelled => "cancelled".into(),
         exec::Stop::Problems(list) => {

@@ -99,9 +99,9 @@ fn modules_only_import_downwards() {
 fn foreign_crates_stay_where_they_belong() {
     check(|module, code| {
         FOREIGN.iter().find_map(|(name, homes)| {
-            let named = code.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').any(|word| {
-                word == *name || word.starts_with(&format!("{name}::"))
-            });
+            let named = code
+                .split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':')
+                .any(|word| word == *name || word.starts_with(&format!("{name}::")));
             (named && !homes.contains(&module)).then(|| format!("only {homes:?} may name `{name}`"))
         })
     });

@@ -445,3 +445,21 @@ pub fn counters_of_first(complaints: &Complaints, space: &Space, root: ExprId, c
     };
     owners.into_iter().map(about).collect()
 }
+
+/// Tensors that the output's layout has no place for.
+pub fn no_place(names: &[String], layout: &str, fit: Option<&str>, option: Option<Site>, path: Site) -> Problem {
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    let has = if all.len() == 1 { "has" } else { "have" };
+    let message = format!("{} {has} no place in the layout `{layout}`", subject(&all));
+    let problem = Problem::new(Code("E0439"), message).at(option.unwrap_or(path), "cannot hold all of the result");
+    let problem = if all.len() > 1 { problem.note(listed(&all)) } else { problem };
+    match (fit, option) {
+        (Some(fit), Some(option)) => {
+            problem.help(format!("write `\"{fit}\"`, which holds them all")).edit(option, format!("\"{fit}\""))
+        }
+        (Some(fit), None) => {
+            problem.help(format!("write `{{ layout = \"{fit}\" }}` after the value: it holds them all"))
+        }
+        (None, _) => problem.help("leave them out of the result with `where not …`"),
+    }
+}

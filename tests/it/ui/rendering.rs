@@ -40,7 +40,7 @@ fn check(text: &str, what: &str, expected_line: &str) {
     let short = render(&problems, &sources, Format::Short, false, 80);
     assert_eq!(short.lines().count(), 1);
     assert!(short.chars().all(|c| !c.is_control() || c == '\n'), "{short:?}");
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -1,0 +1,428 @@
+//! Architecture files: TOML read into [`Family`] and [`Layout`], shipped ones and users' own, with all that is wrong
+//! in them.  The format is described in the documentation of [`crate::arch`].
+
+use super::Architecture;
+use super::Own;
+use super::Policy;
+use super::data;
+use super::data::FactOf;
+use super::data::FactRule;
+use super::data::Family;
+use super::data::KeyRule;
+use super::data::Layout;
+use super::data::TensorRule;
+use super::fix::Fix;
+use super::generic;
+use super::template::Expr;
+use super::template::Template;
+use crate::diag::Code;
+use crate::diag::Problem;
+use crate::diag::suggest::nearest;
+use crate::tensor::Coord;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use toml::Spanned;
+
+/// Something wrong in an architecture file: the problem, and the bytes of the file that it is about.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    pub problem: Problem,
+    pub at: Range<usize>,
+    /// What to say at that place.
+    pub label: String,
+}
+
+impl Fault {
+    /// The problem with the line that it is about, for those who show no source.
+    pub fn in_text(self, text: &str) -> Problem {
+        let before = &text.as_bytes()[..self.at.start.min(text.len())];
+        let number = before.iter().filter(|byte| **byte == b'\n').count();
+        let line = text.lines().nth(number).unwrap_or("").trim();
+        self.problem.note(format!("line {} {}: {line}", number + 1, self.label))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FamilyText {
+    id: Spanned<String>,
+    #[allow(dead_code, reason = "for people who read the file")]
+    about: String,
+    #[serde(default)]
+    words: Vec<Spanned<String>>,
+    #[serde(default)]
+    tensor: Vec<TensorText>,
+    #[serde(default)]
+    fact: Vec<FactText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TensorText {
+    name: Spanned<String>,
+    #[serde(default)]
+    words: Vec<Spanned<String>>,
+    #[serde(default)]
+    coords: BTreeMap<Spanned<String>, Spanned<String>>,
+    #[serde(default)]
+    axes: Vec<Spanned<String>>,
+    policy: Option<Spanned<String>>,
+    #[serde(default)]
+    from: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FactText {
+    name: Spanned<String>,
+    has: Option<Spanned<String>>,
+    size: Option<Spanned<String>>,
+    count: Option<Spanned<String>>,
+    each: Option<Spanned<String>>,
+    #[serde(default)]
+    axis: usize,
+    #[serde(default)]
+    says: BTreeMap<String, String>,
+    value: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LayoutText {
+    id: Spanned<String>,
+    family: Spanned<String>,
+    #[allow(dead_code, reason = "for people who read the file")]
+    about: String,
+    detect: Vec<Spanned<String>>,
+    #[serde(default)]
+    canonical_names: bool,
+    #[serde(default)]
+    key: Vec<KeyText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyText {
+    name: Spanned<String>,
+    r#as: Spanned<Vec<Spanned<String>>>,
+    #[serde(default)]
+    fix: Vec<Spanned<String>>,
+}
+
+/// A user's architecture file: a layout, with a family of its own or one that is shipped.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ArchitectureText {
+    family: Option<FamilyText>,
+    layout: LayoutText,
+}
+
+/// Reads a user's architecture file; `name` is what messages call it.  Everything that is wrong is told.
+pub fn load(text: &str, name: &str) -> Result<Architecture, Vec<Fault>> {
+    let mut reader = Reader { file: name, faults: vec![] };
+    let parsed: ArchitectureText = reader.toml(text)?;
+    for id in parsed.family.iter().map(|family| &family.id).chain([&parsed.layout.id]) {
+        if data::family(id.as_ref()).is_some() || data::layout(id.as_ref()).is_some() || id.as_ref() == generic::LAYOUT
+        {
+            let message = format!("the id `{}` is taken by an architecture that blend knows", id.as_ref());
+            let help = format!("call it `\"my-{}\"`", id.as_ref());
+            reader.fault(Code("E0435"), message, id.span(), "is taken", help);
+        }
+    }
+    let own = parsed.family.map(|family| reader.family(family));
+    let known: Vec<&str> = own.iter().chain(data::families()).map(|family| family.id.as_str()).collect();
+    let layout = &parsed.layout;
+    let named = layout.family.as_ref();
+    let family = own.iter().chain(data::families()).find(|family| family.id == *named);
+    if family.is_none() {
+        let near = nearest(named, known.iter().copied()).unwrap_or(known[0]);
+        let message = format!("the family `{named}` is not known and not given in the file");
+        let help = format!("write `\"{near}\"` (there are {}), or describe it in `[family]`", known.join(", "));
+        reader.fault(Code("E0435"), message, layout.family.span(), "names no family", help);
+    }
+    let layout = reader.layout(parsed.layout, family);
+    if let (Some(own), Some(numbers)) = (&own, &layout.keys.iter().map(|key| key.name.variables()).reduce(union)) {
+        reader.coordinates(own, numbers, text);
+    }
+    if reader.faults.is_empty() { Ok(Architecture(Arc::new(Own { family: own, layout }))) } else { Err(reader.faults) }
+}
+
+/// A shipped family.  Its file is part of the program: a mistake in it is found by every test.
+pub fn shipped_family(name: &str, text: &str) -> Family {
+    let mut reader = Reader { file: name, faults: vec![] };
+    let family = reader.toml(text).map(|parsed| reader.family(parsed));
+    reader.shipped(family)
+}
+
+/// A shipped layout.
+pub fn shipped_layout(name: &str, text: &str, families: &[Family]) -> Layout {
+    let mut reader = Reader { file: name, faults: vec![] };
+    let layout = reader.toml(text).map(|parsed: LayoutText| {
+        let family = families.iter().find(|family| family.id == *parsed.family.as_ref());
+        assert!(family.is_some(), "shipped {name} has a shipped family");
+        reader.layout(parsed, family)
+    });
+    reader.shipped(layout)
+}
+
+fn union(mut left: Vec<Arc<str>>, right: Vec<Arc<str>>) -> Vec<Arc<str>> {
+    left.extend(right);
+    left
+}
+
+struct Reader<'t> {
+    /// What messages call the file.
+    file: &'t str,
+    faults: Vec<Fault>,
+}
+
+impl Reader<'_> {
+    fn fault(&mut self, code: Code, message: String, at: Range<usize>, label: &str, help: String) {
+        let problem = Problem::new(code, format!("{message} (in `{}`)", self.file)).help(help);
+        self.faults.push(Fault { problem, at, label: label.to_string() });
+    }
+
+    fn shipped<T>(self, read: Result<T, Vec<Fault>>) -> T {
+        let faults = [self.faults, read.as_ref().err().cloned().unwrap_or_default()].concat();
+        match (read, faults.first()) {
+            (Ok(read), None) => read,
+            (_, fault) => panic!("shipped {}: {:?}", self.file, fault.map(|fault| &fault.problem.message)),
+        }
+    }
+
+    fn toml<T: serde::de::DeserializeOwned>(&mut self, text: &str) -> Result<T, Vec<Fault>> {
+        toml::from_str(text).map_err(|error| {
+            let at = error.span().unwrap_or(0..0);
+            let message = error.message().trim().replace('\n', ", ");
+            self.fault(
+                Code("E0430"),
+                format!("the file cannot be read: {message}"),
+                at,
+                "cannot be read",
+                toml_help(&message),
+            );
+            std::mem::take(&mut self.faults)
+        })
+    }
+
+    fn template(&mut self, text: &Spanned<String>) -> Option<Template> {
+        let read = Template::parse(text.as_ref());
+        read.map_err(|reason| self.bad_template(reason, text.span())).ok()
+    }
+
+    fn bad_template(&mut self, reason: String, at: Range<usize>) {
+        let help =
+            "write a name with one variable per `{…}`, such as `layers.{i}.weight` or `convs.{2*log2(r)-6}.weight`";
+        self.fault(Code("E0433"), reason, at, "cannot be read", help.into());
+    }
+
+    fn family(&mut self, text: FamilyText) -> Family {
+        let words = text.words.into_iter().filter_map(|word| self.word(&word)).map(|word| word.to_string()).collect();
+        let mut family = Family::new(text.id.into_inner(), words);
+        for rule in text.tensor {
+            if let Some(rule) = self.tensor(rule) {
+                family.add(rule);
+            }
+        }
+        family.facts = text.fact.into_iter().filter_map(|fact| self.fact(fact)).collect();
+        family
+    }
+
+    /// Words are names of the language: patterns must be able to say them.
+    fn word(&mut self, word: &Spanned<String>) -> Option<Arc<str>> {
+        let text: &str = word.as_ref();
+        let is_name = text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        if is_name {
+            return Some(text.into());
+        }
+        let plain: String = text
+            .to_ascii_lowercase()
+            .chars()
+            .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '_' })
+            .collect();
+        let message = format!("`{}` is no word: patterns cannot say it", text.escape_debug());
+        let start = if plain.starts_with(|c: char| c.is_ascii_digit()) { "_" } else { "" };
+        self.fault(Code("E0435"), message, word.span(), "is no word", format!("write `\"{start}{plain}\"`"));
+        None
+    }
+
+    fn tensor(&mut self, text: TensorText) -> Option<TensorRule> {
+        let name = self.template(&text.name);
+        let words = text.words.iter().filter_map(|word| self.word(word)).collect();
+        let mut coords = vec![];
+        for (coord, expr) in &text.coords {
+            let Some(which) = Coord::from_text(coord.as_ref()) else {
+                let known: Vec<&str> = Coord::ALL.iter().map(|coord| coord.text()).collect();
+                let near = nearest(coord.as_ref(), known.iter().copied()).unwrap_or(known[0]);
+                let message = format!("`{}` is no coordinate", coord.as_ref());
+                let help = format!("write `{near}` (there are {})", known.join(", "));
+                self.fault(Code("E0435"), message, coord.span(), "is no coordinate", help);
+                continue;
+            };
+            match Expr::parse(expr.as_ref()) {
+                Ok(expr) => coords.push((which, expr)),
+                Err(reason) => self.bad_template(reason, expr.span()),
+            }
+        }
+        coords.sort_by_key(|entry| entry.0);
+        let mut axes = vec![];
+        for axis in &text.axes {
+            let space = if axis.as_ref().is_empty() { None } else { self.template(axis) };
+            let unbound = |space: &Template| name.as_ref().and_then(|name| lacks(name, space));
+            if let Some(variable) = space.as_ref().and_then(unbound) {
+                self.unbound(&variable, text.name.as_ref(), axis.span());
+            }
+            axes.push(space);
+        }
+        let policy = match &text.policy {
+            None => Policy::Mix,
+            Some(policy) => match policy.as_ref().as_str() {
+                "mix" => Policy::Mix,
+                "equal" => Policy::Equal,
+                "first" => Policy::First,
+                other => {
+                    let near = nearest(other, ["mix", "equal", "first"]).unwrap_or("mix");
+                    let message = format!("`{other}` is no policy");
+                    let help = format!("write `\"{near}\"` (there are mix, equal, first)");
+                    self.fault(Code("E0435"), message, policy.span(), "is no policy", help);
+                    Policy::Mix
+                }
+            },
+        };
+        let name = name?;
+        let own = name.variables();
+        let by_name =
+            coords.iter().map(|entry| &entry.1).filter(|expr| expr.variables().iter().all(|v| own.contains(v)));
+        let by_name = by_name.cloned().collect();
+        Some(TensorRule { name, words, coords, axes, policy, from: text.from, by_name })
+    }
+
+    fn fact(&mut self, text: FactText) -> Option<FactRule> {
+        let mut template = |text: &Spanned<String>| self.template(text);
+        let of = match (&text.has, &text.size, &text.count, &text.each, text.value) {
+            (None, None, None, None, Some(value)) => FactOf::Value(value),
+            (Some(has), None, None, None, Some(value)) => FactOf::Has(template(has)?, value),
+            (None, Some(size), None, None, None) => FactOf::Size(template(size)?, text.axis),
+            (None, None, Some(count), None, None) => FactOf::Count(template(count)?),
+            (None, None, None, Some(each), None) => FactOf::Each(template(each)?, text.axis),
+            _ => {
+                let message = format!("the fact `{}` is not of one kind", text.name.as_ref());
+                let help = "give it one of `value`, `has` with `value`, `size`, `count` and `each`";
+                self.fault(Code("E0435"), message, text.name.span(), "is of no kind", help.into());
+                return None;
+            }
+        };
+        Some(FactRule { name: text.name.into_inner(), of, says: text.says })
+    }
+
+    fn layout(&mut self, text: LayoutText, family: Option<&Family>) -> Layout {
+        let detect = text.detect.iter().filter_map(|name| self.template(name)).collect();
+        let mut layout = Layout::new(text.id.into_inner(), text.family.into_inner(), detect, text.canonical_names);
+        for key in text.key {
+            let name = self.template(&key.name);
+            let mut canonical = vec![];
+            if key.r#as.as_ref().is_empty() {
+                let message = format!("`{}` gives no canonical tensor", key.name.as_ref());
+                let help = "name one in `as`, for example `as = [\"layers.{i}.weight\"]`, or leave the key out";
+                self.fault(Code("E0436"), message, key.r#as.span(), "is empty", help.into());
+            }
+            for text in key.r#as.as_ref() {
+                let Some(template) = self.template(text) else { continue };
+                if let Some(variable) = name.as_ref().and_then(|name| lacks(name, &template)) {
+                    self.unbound(&variable, key.name.as_ref(), text.span());
+                }
+                if let Some(family) = family
+                    && !family.may_have(&template)
+                {
+                    self.no_such_tensor(text, family);
+                }
+                canonical.push(template);
+            }
+            let mut fixes = vec![];
+            for fix in &key.fix {
+                match Fix::parse(fix.as_ref()) {
+                    Ok(fix) => fixes.push(fix),
+                    Err(reason) => {
+                        let help =
+                            "write one of `drop_axis 0`, `add_axis 0`, `permute 1 0`, `flip 2`, `scale 0.25`, `add 1`";
+                        self.fault(Code("E0434"), reason, fix.span(), "is no fix", help.into());
+                    }
+                }
+            }
+            if let Some(name) = name {
+                layout.add(KeyRule { name, canonical, fixes });
+            }
+        }
+        layout
+    }
+
+    fn no_such_tensor(&mut self, text: &Spanned<String>, family: &Family) {
+        let known: Vec<&str> = family.tensors.iter().map(|rule| rule.name.text()).collect();
+        let near = nearest(text.as_ref(), known.iter().copied());
+        let message = format!("the family `{}` has no tensor `{}`", family.id, text.as_ref());
+        let help = match near.or(known.first().copied()) {
+            Some(near) => format!("write `\"{near}\"`, or leave the key out: the tensor then keeps its own name"),
+            None => format!("describe the tensor in `[[family.tensor]]` of `{}`", family.id),
+        };
+        self.fault(Code("E0436"), message, text.span(), "is not in the family", help);
+    }
+
+    fn unbound(&mut self, variable: &str, name: &str, at: Range<usize>) {
+        let message = format!("`{{{variable}}}` has no value: `{name}` does not mention it");
+        let help = format!("use the variables of `{name}`, or put `{{{variable}}}` into it");
+        self.fault(Code("E0433"), message, at, "has no value", help);
+    }
+
+    /// Variables of coordinates come from the tensor's name, from the stored name, or are `n`.
+    fn coordinates(&mut self, family: &Family, stored: &[Arc<str>], text: &str) {
+        let layered = family.tensors.iter().any(|rule| rule.coords.iter().any(|entry| entry.0 == Coord::Layer));
+        for rule in &family.tensors {
+            let own = rule.name.variables();
+            for (coord, expr) in &rule.coords {
+                let lost = expr.variables().into_iter().find(|variable| {
+                    let is_count = &**variable == "n" && layered;
+                    !is_count && !own.contains(variable) && !stored.contains(variable)
+                });
+                if let Some(variable) = lost {
+                    // The place of the name: expressions do not keep theirs.
+                    let quoted = format!("\"{}\"", rule.name.text());
+                    let start = text.find(&quoted).unwrap_or(0);
+                    let message =
+                        format!("the {} of `{}` uses `{variable}`, which has no value", coord.text(), rule.name.text());
+                    let help = "use a variable of the tensor's name or of a key's, or `n`, the number of layers, where some tensor has a `layer`";
+                    self.fault(
+                        Code("E0433"),
+                        message,
+                        start..start + quoted.len(),
+                        "has such a coordinate",
+                        help.into(),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// A variable of `other` that `name` does not have.
+fn lacks(name: &Template, other: &Template) -> Option<Arc<str>> {
+    let own = name.variables();
+    other.variables().into_iter().find(|variable| !own.contains(variable))
+}
+
+/// What to type instead of an unknown field.
+fn toml_help(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    match (message.starts_with("unknown field"), quoted.next()) {
+        (true, Some(wrong)) => {
+            let known: Vec<&str> = quoted.collect();
+            match nearest(wrong, known.iter().copied()) {
+                Some(near) => format!("write `{near}`"),
+                None => format!("remove it: there are {}", known.join(", ")),
+            }
+        }
+        _ => "write `[layout]` with `id`, `family`, `about` and `detect`, then a `[[layout.key]]` with `name` and `as` per tensor".into(),
+    }
+}
