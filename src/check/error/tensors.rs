@@ -127,8 +127,11 @@ fn model_with(group: &Group, space: &Space, context: &Context) -> Option<String>
 fn no_coord(coord: Coord, expr: ExprId, whole: ExprId, names: &[&str], context: &Context) -> Problem {
     let (site, around) = (context.site_of(expr), context.site_of(whole));
     let (word, text) = (coord.text(), context.text_at(around));
-    let problem = Problem::new(Code("E0403"), format!("{} has no {word}", subject(names)))
-        .at(site, format!("asks the {word} of every tensor"));
+    let problem = Problem::new(
+        Code("E0403"),
+        format!("{} {} no {word}", subject(names), if names.len() == 1 { "has" } else { "have" }),
+    )
+    .at(site, format!("asks the {word} of every tensor"));
     // A place outside the text (a library) cannot be edited: the use of it can.
     problem
         .help(format!("say where it holds, `({text} where {word} 0..)`, which is 0 elsewhere; or give those tensors an arm of a `match`"))
