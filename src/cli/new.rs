@@ -10,6 +10,7 @@ use crate::diag::Problem;
 use crate::store;
 use crate::syntax;
 use crate::tensor::Coord;
+use crate::tensor::Dtype;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -86,25 +87,28 @@ fn text(args: &Args) -> Result<String, Problem> {
     out.push_str(&body(args, &models)?);
     let stem: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
     let edge = if args.swap.is_some() { "-{edge}" } else { "" };
-    out.push_str(&format!(
-        "\n# `{{ dtype = f16 }}` at the end would write it in half the bytes of f32.\n\
-         output \"out/{}{edge}.safetensors\" = merged\n\nassert finite(merged)\n",
-        stem.join("-")
-    ));
+    let is_wide = models.iter().flat_map(|model| &model.canon.tensors).any(|tensor| tensor.dtype == Dtype::F32);
+    if is_wide {
+        out.push_str("\n# `{ dtype = f16 }` at the end would write it in half the bytes.");
+    }
+    out.push_str(&format!("\noutput \"out/{}{edge}.safetensors\" = merged\n\nassert finite(merged)\n", stem.join("-")));
     Ok(out)
 }
 
 /// What a model is, in lines of a comment.
 fn about(canon: &Canon) -> Vec<String> {
-    let mut lines = vec![format!("{}, layout {}", canon.family, canon.layout)];
-    for (at, (name, value)) in canon.facts.iter().enumerate() {
-        let fact = format!("{name} {value}");
+    let facts: Vec<String> = canon.facts.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    let colon = if facts.is_empty() { "" } else { ": " };
+    let text = format!("{}, layout {}{colon}{}", canon.family, canon.layout, facts.join("; "));
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
         match lines.last_mut() {
-            Some(line) if line.len() + fact.len() < 96 => {
-                line.push_str(if at == 0 { ": " } else { "; " });
-                line.push_str(&fact);
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.len() + word.len() < 96 => {
+                line.push(' ');
+                line.push_str(word);
             }
-            _ => lines.push(fact),
+            _ => lines.push(word.to_string()),
         }
     }
     lines
@@ -112,7 +116,9 @@ fn about(canon: &Canon) -> Vec<String> {
 
 /// The merge itself, by what the networks are.
 fn body(args: &Args, models: &[Model]) -> Result<String, Problem> {
-    let has = |coord: Coord| models.iter().all(|model| !values(&model.canon, coord).is_empty());
+    // What the generic architecture takes for layers is a guess.
+    let is_known = models.iter().all(|model| &*model.canon.family != "generic");
+    let has = |coord: Coord| is_known && models.iter().all(|model| !values(&model.canon, coord).is_empty());
     let families_differ = models.iter().any(|model| model.canon.family != models[0].canon.family);
     if families_differ {
         let families: Vec<String> =
@@ -163,7 +169,7 @@ fn body(args: &Args, models: &[Model]) -> Result<String, Problem> {
             let tasks: Vec<String> = tuned.iter().map(|name| format!("strength * ({name} - {base})")).collect();
             format!(
                 "# What the others have learned, added to {base}, which they were fine-tuned from.\n\
-                 param strength = 0.5 in 0..1\n\nlet merged = {base} + {}\n",
+                 param strength = 0.3 in 0..1\n\nlet merged = {base} + {}\n",
                 tasks.join(" + "),
             )
         }
@@ -183,14 +189,15 @@ fn swap(edge: u32, models: &[Model]) -> Result<String, Problem> {
     };
     // The lowest has nothing below it.
     let edges: Vec<f64> = values(&low.canon, Coord::Resolution).into_iter().skip(1).collect();
-    let Some(middle) = edges.get(edges.len() / 2) else {
+    let away = |x: &f64| (x - f64::from(edge)).abs();
+    let Some(nearest) = edges.iter().min_by(|a, b| away(a).total_cmp(&away(b))) else {
         let problem = Problem::new(Code("E0219"), "`--swap` needs generators, whose layers have a resolution");
         return Err(problem.help("write `blend new A B` without `--swap`"));
     };
     let list = edges.iter().map(f64::to_string).collect::<Vec<_>>().join(", ");
     if !edges.contains(&f64::from(edge)) {
         let problem = Problem::new(Code("E0219"), format!("the generators have no layers that begin at {edge} pixels"));
-        return Err(problem.help(format!("write for example `--swap {middle}`")).note(format!("there are {list}")));
+        return Err(problem.help(format!("write for example `--swap {nearest}`")).note(format!("there are {list}")));
     }
     Ok(format!(
         "# Structure from {low}, texture from {high}: blocks below `edge` pixels are {low}'s, the others {high}'s.\n\

@@ -38,7 +38,8 @@ pub fn compare(a: &str, b: &str) -> Ordering {
     by_segments(&a.split('.').collect::<Vec<_>>(), &b.split('.').collect::<Vec<_>>())
 }
 
-/// `names` as globs that fit them and nothing else of `all`: a branch that is wholly among them is `branch.**`.
+/// `names` as globs that fit them and nothing else of `all`: a branch that is wholly among them is `branch.**`, one that
+/// lacks few kinds of tensors `branch.** and not **.kind`, one of which few are among them `branch.**.kind`.
 pub fn globs(all: &[&str], names: &[&str]) -> Vec<String> {
     let wanted: std::collections::HashSet<&str> = names.iter().copied().collect();
     let mut leaves: Vec<(Vec<&str>, bool)> =
@@ -50,23 +51,42 @@ pub fn globs(all: &[&str], names: &[&str]) -> Vec<String> {
 }
 
 fn branch(leaves: &[(Vec<&str>, bool)], depth: usize, out: &mut Vec<String>) {
-    let [(first, wanted), rest @ ..] = leaves else { return };
+    let (wanted, others): (Vec<_>, Vec<_>) = leaves.iter().partition(|leaf| leaf.1);
+    let [(first, _), rest @ ..] = wanted.as_slice() else { return };
     if rest.is_empty() {
-        if *wanted {
-            out.push(first.join("."));
+        return out.push(first.join("."));
+    }
+    let with = |last: String| first[..depth].iter().map(|part| part.to_string()).chain([last]).collect::<Vec<_>>();
+    if others.is_empty() {
+        return out.push(with("**".into()).join("."));
+    }
+    // Kinds are last segments; a branch of one level is told by its names.
+    let (own, foreign) = (kinds(&wanted), kinds(&others));
+    let is_deep = leaves.iter().any(|leaf| leaf.0.len() > depth + 1);
+    if is_deep && own.iter().all(|kind| !foreign.contains(kind)) {
+        if own.len() <= 2 && own.len() <= foreign.len() {
+            return out.push(with(format!("**.{}", braces(own))).join("."));
         }
-    } else if leaves.iter().all(|leaf| leaf.1) {
-        out.push(first[..depth].iter().copied().chain(["**"]).collect::<Vec<_>>().join("."));
-    } else {
-        // A name may end here while others go on: it has no segment, and stands first.
-        for part in leaves.chunk_by(|a, b| a.0.get(depth) == b.0.get(depth)) {
-            match part {
-                [(name, true)] => out.push(name.join(".")),
-                [_] => {}
-                part => branch(part, depth + 1, out),
-            }
+        if foreign.len() <= 2 && others.len() < wanted.len() {
+            return out.push(with(format!("** and not **.{}", braces(foreign))).join("."));
         }
     }
+    // A name may end here while others go on: it has no segment, and stands first.
+    for part in leaves.chunk_by(|a, b| a.0.get(depth) == b.0.get(depth)) {
+        match part {
+            [(name, true)] => out.push(name.join(".")),
+            [_] => {}
+            part => branch(part, depth + 1, out),
+        }
+    }
+}
+
+/// The last segments, each once.
+fn kinds(leaves: &[&(Vec<&str>, bool)]) -> Vec<String> {
+    let mut kinds: Vec<String> = leaves.iter().filter_map(|leaf| leaf.0.last()).map(|last| last.to_string()).collect();
+    kinds.sort();
+    kinds.dedup();
+    kinds
 }
 
 /// Names with what they share written once: `synthesis.b{4,8}.conv1.weight`.
@@ -164,6 +184,11 @@ mod tests {
         check(&all, &["m.w"], &["m.w"]);
         check(&all, &["m.w.y"], &["m.w.y"]);
         check(&all, &["m.w", "m.w.y"], &["m.**"]);
+        check(&all, &["a.b4.x", "a.b8.x", "a.b16.x"], &["**.x"]);
+        let deep = ["c.0.bias", "c.0.conv.weight", "c.0.noise", "c.1.bias", "c.1.conv.weight", "c.1.noise", "d"];
+        check(&deep, &["c.0.bias", "c.0.conv.weight", "c.1.bias", "c.1.conv.weight"], &["c.** and not **.noise"]);
+        check(&deep, &["c.0.bias", "c.0.conv.weight"], &["c.0.** and not **.noise"]);
+        check(&deep, &["c.1.bias", "c.1.noise", "d"], &["c.1.**.{bias,noise}", "d"]);
     }
 
     #[test]
