@@ -73,10 +73,11 @@ struct Cli {
 
 const AFTER_HELP: &str = "\
 A first build:  blend build recipes/stylegan2/layer-swap.blend
-Without a file: blend build -e 'mix(a, b, 0.5)' -m a=A.safetensors -m b=B.safetensors -o C.safetensors
+A first recipe: blend new A.safetensors B.safetensors -o merge.blend
+Without a file: blend build -e 'mix(a, b, 0.5)' -m a=A.safetensors -m b=B.safetensors
 
-Exit codes: 0 good; 1 a claim does not hold; 2 recipe, input or usage is wrong; 3 the machine failed;
-130 interrupted";
+Exit codes: 0 good, 1 a claim does not hold, 2 recipe, input or usage is wrong,
+            3 the machine failed, 130 interrupted";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum When {

@@ -54,7 +54,15 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
     let threads = args.threads.map_or(exec::Options::default().threads, usize::from);
     if let Some(glob) = &args.tensor {
         return match trace::tensors(&compiled.recipe, glob) {
-            Ok(traces) => ui.print(&traces.iter().map(|trace| history(trace, outcome)).collect::<String>()),
+            Ok(mut traces) => {
+                let first = |trace: &Trace| trace.names.iter().min_by(|a, b| plan::compare(a, b)).cloned();
+                // Outputs stay apart, in the recipe's order.
+                traces.sort_by(|a, b| {
+                    let names = plan::compare(&first(a).unwrap_or_default(), &first(b).unwrap_or_default());
+                    a.output.site.cmp(&b.output.site).then(names)
+                });
+                ui.print(&traces.iter().map(|trace| history(trace, outcome)).collect::<String>())
+            }
             Err(problem) => ui.problem(problem),
         };
     }

@@ -17,6 +17,7 @@ pub use measures::Judged;
 pub use measures::Quantity;
 pub use measures::verdict;
 pub use memory::peak_bytes;
+pub use names::compare;
 pub use names::globs;
 pub use print::bytes_text;
 pub use print::form_text;

@@ -33,7 +33,7 @@ fn by_segments(a: &[&str], b: &[&str]) -> Ordering {
     pairs.into_iter().find(|order| *order != Ordering::Equal).unwrap_or(a.len().cmp(&b.len()))
 }
 
-/// Where the first of some names stands among all: for an order of groups.
+/// The order of tensor names, segment by segment, numbers as numbers.
 pub fn compare(a: &str, b: &str) -> Ordering {
     by_segments(&a.split('.').collect::<Vec<_>>(), &b.split('.').collect::<Vec<_>>())
 }
