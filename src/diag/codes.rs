@@ -120,6 +120,10 @@ static RUN: &[Row] = rows![
     "E0602" "a write that failed",
     "E0603" "an output that does not fit",
     "E0604" "an input that changed during the build",
+    "E0610" "threads that cannot be started",
+    "E0611" "values too large for their type",
+    "E0612" "tensors that must be equal and are not",
+    "E0620" "a claim that does not hold",
 ];
 
 /// W: warnings.
