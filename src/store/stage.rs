@@ -134,7 +134,8 @@ impl Staged {
     }
 
     /// Puts the output in its place: all of it is on the disk when this returns.  A directory gets a `blend.json` that
-    /// lists its files, unless a part has that name.  Errors: E0516, E0602, E0603; then what stood there is unchanged.
+    /// lists its files, unless a part has that name.  Errors: E0516, E0602, E0603; then what stood there is unchanged, or
+    /// all of the new output is there and only the directory above could not be synced.
     pub fn commit(mut self, parts: Vec<Part>) -> Result<(), Problem> {
         self.finish(&parts)?;
         let path = self.place.path();
@@ -144,7 +145,7 @@ impl Staged {
         }
         self.placed = true;
         let synced = sys::sync_directory(&self.place.parent);
-        synced.map_err(|error| error::write(&self.target, "put in place", &error))
+        synced.map_err(|error| error::write(&self.target, "made to outlast a power failure", &error))
     }
 
     /// Keeps the output as `NAME.failed` beside its target, which stays as it is; for a result whose claims do not
