@@ -5,3 +5,5 @@ mod kills;
 mod scene;
 mod strace;
 mod sweep;
+
+pub use scene::blend;

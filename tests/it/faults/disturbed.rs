@@ -264,7 +264,10 @@ fn full_disks() {
             match words[1..] {
                 ["0", "new", "1", "0", "0"] => good += 1,
                 ["3", "old", "1", said, "0"] if said != "0" => full += 1,
-                _ => panic!("{shape:?}: size in kB, exit, state, names, E0603, panics: {line}\n{text}{}", stderr(&output)),
+                _ => panic!(
+                    "{shape:?}: size in kB, exit, state, names, E0603, panics: {line}\n{text}{}",
+                    stderr(&output)
+                ),
             }
         }
         assert!(good > 0 && full > 1, "{shape:?}: {text}");

@@ -48,7 +48,8 @@ fn kill_again_and_again(target: &str, block: &str, count: usize, seed: u64) -> u
     );
     std::fs::write(dir.path().join("r.blend"), recipe).expect("a recipe");
     let target = dir.path().join(target);
-    let build = |edge: &str| blend(dir.path(), &["build", "r.blend", "--quiet", "--set", &format!("edge={edge}")]).spawn();
+    let build =
+        |edge: &str| blend(dir.path(), &["build", "r.blend", "--quiet", "--set", &format!("edge={edge}")]).spawn();
     let edges = ["4", "12"];
     let mut took = Duration::ZERO;
     let made: [Snapshot; 2] = edges.map(|edge| {
@@ -97,7 +98,10 @@ fn random_kills() {
         let file = scope.spawn(move || kill_again_and_again("o.safetensors", "", count.div_ceil(2), seed));
         let shards = " { shard_size = \"9 MB\" }";
         let directory = scope.spawn(move || kill_again_and_again("o", shards, count / 2, seed + 7));
-        [file, directory].map(|kills| kills.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).iter().sum()
+        [file, directory]
+            .map(|kills| kills.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .iter()
+            .sum()
     });
     println!("{died} of {count} died under way");
     assert!(died * 2 >= count, "only {died} of {count} builds were killed under way");
@@ -144,4 +148,21 @@ fn a_second_ctrl_c_does_not_wait() {
     assert_eq!(traced.stderr, "");
     assert_eq!(scene.state(), Ok("old"));
     scene.recovers().unwrap();
+}
+
+/// Outputs take their places one after another: whoever interrupts between two gets both.
+#[test]
+fn ctrl_c_between_two_outputs() {
+    if strace::missing().is_some() {
+        return;
+    }
+    let mut scene = Scene::new(Shape::File);
+    scene.recipe.push_str("\noutput \"second.safetensors\" = b\n");
+    let running = strace::start(&scene, &["-e", "inject=fsync:delay_enter=400000"], &[]);
+    wait_until("the first output is in its place", || scene.state() == Ok("new"));
+    interrupt(&running.blend);
+    let traced = running.finish();
+    assert_eq!(traced.status.code(), Some(0), "{}", traced.stderr);
+    assert!(!traced.stderr.contains("nothing was changed"), "{}", traced.stderr);
+    assert_eq!(scene.left_overs(), ["second.safetensors"]);
 }

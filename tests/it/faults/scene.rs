@@ -102,8 +102,7 @@ impl Scene {
         std::fs::write(dir.path().join("r.blend"), &recipe).expect("a recipe");
         let target = dir.path().join(target);
         let inputs = Scene::inputs_of(dir.path());
-        let mut scene =
-            Scene { dir, recipe, target, old: Snapshot::new(), new: Snapshot::new(), inputs };
+        let mut scene = Scene { dir, recipe, target, old: Snapshot::new(), new: Snapshot::new(), inputs };
         scene.build(&[]);
         scene.new = snapshot(&scene.target);
         scene.build(&["--set", "edge=1"]);

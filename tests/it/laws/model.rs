@@ -106,12 +106,15 @@ pub fn shards(directory: &Path, tensors: &[Tensor], count: usize) {
 #[track_caller]
 pub fn read(path: &Path) -> BTreeMap<String, Tensor> {
     let files: Vec<PathBuf> = match path.is_dir() {
-        true => std::fs::read_dir(path).expect("a folder").map(|entry| entry.expect("an entry").path()).collect(),
+        true => {
+            let entries = std::fs::read_dir(path).expect("a folder").map(|entry| entry.expect("an entry").path());
+            entries.filter(|file| file.extension().is_some_and(|ending| ending == "safetensors")).collect()
+        }
         false => vec![path.to_path_buf()],
     };
     let mut out = BTreeMap::new();
-    for file in files.iter().filter(|file| file.extension().is_some_and(|ending| ending == "safetensors")) {
-        let bytes = std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    for file in files {
+        let bytes = std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let size = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
         let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + size]).expect("a header");
         let number = |value: &serde_json::Value| value.as_u64().expect("a number");
