@@ -159,7 +159,7 @@ fn ctrl_c_between_two_outputs() {
     let mut scene = Scene::new(Shape::File);
     scene.recipe.push_str("\noutput \"second.safetensors\" = b\n");
     let running = strace::start(&scene, &["-e", "inject=fsync:delay_enter=400000"], &[]);
-    wait_until("the first output is in its place", || scene.state() == Ok("new"));
+    wait_until("the first output is in its place", || snapshot(&scene.target) != scene.old);
     interrupt(&running.blend);
     let traced = running.finish();
     assert_eq!(traced.status.code(), Some(0), "{}", traced.stderr);

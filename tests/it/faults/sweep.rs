@@ -257,3 +257,35 @@ fn fallbacks_may_fail_or_be_the_last() {
         },
     );
 }
+
+/// Killed, and killed again while the next build removes what was left.
+#[test]
+fn kills_while_cleaning_up() {
+    if strace::missing().is_some() {
+        return;
+    }
+    let mut cases: Vec<(Shape, String)> = vec![];
+    for shape in [Shape::Copies, Shape::File] {
+        for (call, most) in [("unlinkat", 8), ("unlink", 1), ("flock", 2), ("getdents64", 4), ("openat", 12)] {
+            cases.extend((1..=most).map(|when| (shape, inject(call, "KILL", &when.to_string()))));
+        }
+    }
+    all(
+        &cases,
+        |case| case.0,
+        |(shape, again), scene| {
+            let tell = |reason: String| format!("{shape:?}, {again}: {reason}");
+            let first = strace::start(scene, &["-e", "inject=fsync:signal=KILL:when=1"], &[]).finish();
+            assert_eq!(first.status.signal(), Some(9), "{}", first.stderr);
+            if scene.left_overs().is_empty() || scene.state() != Ok("old") {
+                return Err(tell("the first kill left nothing".into()));
+            }
+            let second = strace::start(scene, &["-e", again], &[]).finish();
+            let state = scene.state().map_err(tell)?;
+            if second.status.success() != (state == "new") && second.status.signal() != Some(9) {
+                return Err(tell(format!("{:?}: {}", second.status, second.stderr)));
+            }
+            scene.recovers().map_err(tell)
+        },
+    );
+}
