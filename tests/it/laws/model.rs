@@ -78,7 +78,7 @@ pub fn file(tensors: &[Tensor]) -> Vec<u8> {
         assert!(header.insert(tensor.name.clone(), entry).is_none(), "`{}` twice", tensor.name);
     }
     let mut text = serde_json::Value::Object(header).to_string();
-    while text.len() % 8 != 0 {
+    while !text.len().is_multiple_of(8) {
         text.push(' ');
     }
     let mut out = (text.len() as u64).to_le_bytes().to_vec();
