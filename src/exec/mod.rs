@@ -114,7 +114,8 @@ pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress)
             part.write_at(0, text.as_bytes())?;
             own.push(part);
         }
-        if progress.cancelled() {
+        // Once an output has its place the others follow: who interrupts is told that nothing was changed.
+        if progress.cancelled() && report.written.is_empty() && report.failed.is_empty() {
             return Err(Stop::Cancelled);
         }
         if failed {

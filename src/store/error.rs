@@ -67,9 +67,23 @@ pub fn not_opened(path: &Path, error: &io::Error) -> Problem {
             Problem::new(CLOSED, format!("`{name}` may not be read by this user, and reading is needed"))
                 .help(format!("allow it: `chmod u+r {name}`, or run as the user who owns it"))
         }
+        _ if is_of_machine(error) => read(path, error),
         _ => Problem::new(CLOSED, format!("`{name}` cannot be opened: {}", cause(error)))
             .help(format!("look at it with `ls -lL {name}`")),
     }
+}
+
+/// Errors of opening that say nothing about the path: another time, or on another machine, it may open.
+fn is_of_machine(error: &io::Error) -> bool {
+    let of_machine = [libc::EIO, libc::ENOMEM, libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::EINTR, libc::ETIMEDOUT];
+    error.raw_os_error().is_some_and(|errno| of_machine.contains(&errno))
+}
+
+/// What helps when too many files are open; `None`: that is not it.
+fn more_files(error: &io::Error) -> Option<&'static str> {
+    let too_many = [libc::EMFILE, libc::ENFILE];
+    let is_it = error.raw_os_error().is_some_and(|errno| too_many.contains(&errno));
+    is_it.then_some("let more files be open at a time: `ulimit -n 65536`, then build again")
 }
 
 /// A file or directory that is not there; names what is nearest to it.
@@ -127,8 +141,10 @@ pub fn not_regular(path: &Path, kind: &str) -> Problem {
 
 /// A read that failed under way.
 pub fn read(path: &Path, error: &io::Error) -> Problem {
-    Problem::new(READ, format!("`{}` could not be read: {}", shown::path(path), cause(error)))
-        .help("look for failures of the disk or the network with `dmesg | tail`, then build again")
+    Problem::new(READ, format!("`{}` could not be read: {}", shown::path(path), cause(error))).help(
+        more_files(error)
+            .unwrap_or("look for failures of the disk or the network with `dmesg | tail`, then build again"),
+    )
 }
 
 /// An input that is not what it was when its header was read.
@@ -150,8 +166,12 @@ pub fn write(path: &Path, step: &str, error: &io::Error) -> Problem {
             "free space, `df -h {name}` shows how much there is, or write elsewhere with `--output PATH`"
         ));
     }
-    Problem::new(WRITE, format!("`{name}` could not be {step}: {}", cause(error)))
-        .help("make the directory writable, or write elsewhere with `--output PATH`")
+    let help = match error.kind() {
+        _ if is_of_machine(error) => more_files(error)
+            .unwrap_or("look for failures of the disk with `dmesg | tail`, or write elsewhere with `--output PATH`"),
+        _ => "make the directory writable, or write elsewhere with `--output PATH`",
+    };
+    Problem::new(WRITE, format!("`{name}` could not be {step}: {}", cause(error))).help(help)
 }
 
 /// Space that is not there before anything is written.

@@ -7,6 +7,7 @@ mod fmt;
 mod goldens;
 mod grammar;
 mod hostile;
+mod laws;
 mod presets;
 mod recipes;
 mod run;
