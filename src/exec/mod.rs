@@ -7,6 +7,7 @@ mod claims;
 mod error;
 mod jobs;
 mod progress;
+mod reader;
 pub mod stats;
 
 pub use claims::ClaimReport;
@@ -19,7 +20,7 @@ use crate::store::Inputs;
 use crate::store::Kind;
 use crate::store::Part;
 use crate::store::Staged;
-use crate::tile::Fetch;
+use reader::Files;
 use std::path::PathBuf;
 
 /// What a run may be told.
@@ -125,33 +126,4 @@ pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress)
         }
     }
     Ok(report)
-}
-
-/// Input files and the parts that are being written, as one list.
-struct Files<'f> {
-    inputs: &'f Inputs,
-    parts: &'f [Part],
-}
-
-impl Files<'_> {
-    fn input_count(&self, plan: &Plan) -> usize {
-        plan.files.len()
-    }
-}
-
-/// Programs read inputs; those of claims also read what has been written.
-struct Reader<'f> {
-    files: &'f Files<'f>,
-    inputs: usize,
-}
-
-impl Fetch for Reader<'_> {
-    type Error = Problem;
-
-    fn fetch(&self, file: usize, offset: u64, dst: &mut [u8]) -> Result<(), Problem> {
-        match file.checked_sub(self.inputs) {
-            None => self.files.inputs.fetch(file, offset, dst),
-            Some(part) => self.files.parts[part].read_at(offset, dst),
-        }
-    }
 }
