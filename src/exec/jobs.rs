@@ -27,6 +27,9 @@ use std::sync::atomic::Ordering;
 
 /// Bytes of one piece of a copy.
 const COPY_BYTES: u64 = 32 << 20;
+/// Bytes of a piece at most.  Much shorter writes cost the kernel more per byte; longer ones leave the second cache, and
+/// make the kernel look for larger runs of free memory, which may take it seconds.
+const PIECE_BYTES: u64 = 256 << 10;
 /// Pieces that one worker takes at a time: what it reads in place is given back after that.
 const PIECES_AT_ONCE: u64 = 8;
 /// Reduction blocks that one worker takes at a time.
@@ -46,7 +49,7 @@ enum Job<'p> {
 type Tallies = Mutex<BTreeMap<(usize, u64), Tally>>;
 
 struct Workshop<'w> {
-    /// Elements of one piece of a computed tensor.
+    /// Elements of one piece of a computed tensor, at most.
     piece: u64,
     files: &'w Files<'w>,
     reader: Reader<'w>,
@@ -123,7 +126,7 @@ fn jobs<'p>(plan: &'p Plan, first_part: &[usize], piece: u64) -> Vec<Job<'p>> {
     for (at, output) in plan.outputs.iter().enumerate() {
         for tensor in output.tensors.iter().filter(|tensor| tensor.len > 0) {
             let elems = crate::tensor::elems(&tensor.shape);
-            let run = piece.saturating_mul(PIECES_AT_ONCE);
+            let run = elems_at_once(tensor, piece).saturating_mul(PIECES_AT_ONCE);
             let pieces = (0..elems).step_by(run as usize).map(|start| start..start.saturating_add(run).min(elems));
             match &tensor.work {
                 Work::Copy { file, offset } => {
@@ -137,6 +140,11 @@ fn jobs<'p>(plan: &'p Plan, first_part: &[usize], piece: u64) -> Vec<Job<'p>> {
         }
     }
     jobs
+}
+
+/// Elements of one piece of a tensor, at least 1.
+fn elems_at_once(tensor: &Tensor, most: u64) -> u64 {
+    most.min(PIECE_BYTES / tensor.dtype.bytes()).max(1)
 }
 
 /// Adds a copy, joined to the one before it where both sides continue it.
@@ -182,7 +190,7 @@ impl Workshop<'_> {
     fn staged(&self, output: usize, tensor: &Tensor) -> Result<(), Problem> {
         let Work::Compute { program, canonical, .. } = &tensor.work else { unreachable!("only programs have stages") };
         let state = reduce(canonical.as_ref().unwrap_or(program), &self.reader)?;
-        let run = self.piece.saturating_mul(PIECES_AT_ONCE);
+        let run = elems_at_once(tensor, self.piece).saturating_mul(PIECES_AT_ONCE);
         (0..program.elems().div_ceil(run)).into_par_iter().try_for_each(|number| {
             let range = number * run..(number + 1).saturating_mul(run).min(program.elems());
             self.pieces(output, tensor, program, &state, range)
@@ -199,11 +207,12 @@ impl Workshop<'_> {
         range: Range<u64>,
     ) -> Result<(), Problem> {
         let reader = InPlace::new(&self.reader);
-        for start in range.clone().step_by(self.piece as usize) {
+        let piece = elems_at_once(tensor, self.piece);
+        for start in range.clone().step_by(piece as usize) {
             if self.progress.cancelled() {
                 return Ok(());
             }
-            self.piece(output, tensor, program, state, &reader, start..range.end.min(start.saturating_add(self.piece)))?;
+            self.piece(output, tensor, program, state, &reader, start..range.end.min(start.saturating_add(piece)))?;
         }
         reader.finish()
     }

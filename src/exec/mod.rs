@@ -32,15 +32,15 @@ pub struct Options {
     pub force: bool,
     /// Only judge the claims: nothing is left behind.
     pub dry: bool,
-    /// Elements of one piece of a computed tensor; the result does not depend on it.
+    /// Elements of one piece of a computed tensor, at most; the result does not depend on it.
     pub piece: u64,
 }
 
 impl Default for Options {
-    /// One worker per core; pieces whose bytes stay in the second cache until they are written.
+    /// One worker per core; pieces as long as their bytes stay in the second cache until they are written.
     fn default() -> Options {
         let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
-        Options { threads, force: false, dry: false, piece: 65_536 }
+        Options { threads, force: false, dry: false, piece: 131_072 }
     }
 }
 
