@@ -128,7 +128,7 @@ pub fn load(text: &str, name: &str) -> Result<Architecture, Vec<Fault>> {
         {
             let message = format!("the id `{}` is taken by an architecture that blend knows", id.as_ref());
             let help = format!("call it `\"my-{}\"`", id.as_ref());
-            reader.fault("E0435", message, id.span(), "is taken", help);
+            reader.fault(Code("E0435"), message, id.span(), "is taken", help);
         }
     }
     let own = parsed.family.map(|family| reader.family(family));
@@ -140,7 +140,7 @@ pub fn load(text: &str, name: &str) -> Result<Architecture, Vec<Fault>> {
         let near = nearest(named, known.iter().copied()).unwrap_or(known[0]);
         let message = format!("the family `{named}` is not known and not given in the file");
         let help = format!("write `\"{near}\"` (there are {}), or describe it in `[family]`", known.join(", "));
-        reader.fault("E0435", message, layout.family.span(), "names no family", help);
+        reader.fault(Code("E0435"), message, layout.family.span(), "names no family", help);
     }
     let layout = reader.layout(parsed.layout, family);
     if let (Some(own), Some(numbers)) = (&own, &layout.keys.iter().map(|key| key.name.variables()).reduce(union)) {
@@ -179,8 +179,8 @@ struct Reader<'t> {
 }
 
 impl Reader<'_> {
-    fn fault(&mut self, code: &'static str, message: String, at: Range<usize>, label: &str, help: String) {
-        let problem = Problem::new(Code(code), format!("{message} (in `{}`)", self.file)).help(help);
+    fn fault(&mut self, code: Code, message: String, at: Range<usize>, label: &str, help: String) {
+        let problem = Problem::new(code, format!("{message} (in `{}`)", self.file)).help(help);
         self.faults.push(Fault { problem, at, label: label.to_string() });
     }
 
@@ -197,7 +197,7 @@ impl Reader<'_> {
             let at = error.span().unwrap_or(0..0);
             let message = error.message().trim().replace('\n', ", ");
             self.fault(
-                "E0430",
+                Code("E0430"),
                 format!("the file cannot be read: {message}"),
                 at,
                 "cannot be read",
@@ -215,7 +215,7 @@ impl Reader<'_> {
     fn bad_template(&mut self, reason: String, at: Range<usize>) {
         let help =
             "write a name with one variable per `{…}`, such as `layers.{i}.weight` or `convs.{2*log2(r)-6}.weight`";
-        self.fault("E0433", reason, at, "cannot be read", help.into());
+        self.fault(Code("E0433"), reason, at, "cannot be read", help.into());
     }
 
     fn family(&mut self, text: FamilyText) -> Family {
@@ -245,7 +245,7 @@ impl Reader<'_> {
             .collect();
         let message = format!("`{}` is no word: patterns cannot say it", text.escape_debug());
         let start = if plain.starts_with(|c: char| c.is_ascii_digit()) { "_" } else { "" };
-        self.fault("E0435", message, word.span(), "is no word", format!("write `\"{start}{plain}\"`"));
+        self.fault(Code("E0435"), message, word.span(), "is no word", format!("write `\"{start}{plain}\"`"));
         None
     }
 
@@ -259,7 +259,7 @@ impl Reader<'_> {
                 let near = nearest(coord.as_ref(), known.iter().copied()).unwrap_or(known[0]);
                 let message = format!("`{}` is no coordinate", coord.as_ref());
                 let help = format!("write `{near}` (there are {})", known.join(", "));
-                self.fault("E0435", message, coord.span(), "is no coordinate", help);
+                self.fault(Code("E0435"), message, coord.span(), "is no coordinate", help);
                 continue;
             };
             match Expr::parse(expr.as_ref()) {
@@ -287,7 +287,7 @@ impl Reader<'_> {
                     let near = nearest(other, ["mix", "equal", "first"]).unwrap_or("mix");
                     let message = format!("`{other}` is no policy");
                     let help = format!("write `\"{near}\"` (there are mix, equal, first)");
-                    self.fault("E0435", message, policy.span(), "is no policy", help);
+                    self.fault(Code("E0435"), message, policy.span(), "is no policy", help);
                     Policy::Mix
                 }
             },
@@ -311,7 +311,7 @@ impl Reader<'_> {
             _ => {
                 let message = format!("the fact `{}` is not of one kind", text.name.as_ref());
                 let help = "give it one of `value`, `has` with `value`, `size`, `count` and `each`";
-                self.fault("E0435", message, text.name.span(), "is of no kind", help.into());
+                self.fault(Code("E0435"), message, text.name.span(), "is of no kind", help.into());
                 return None;
             }
         };
@@ -327,7 +327,7 @@ impl Reader<'_> {
             if key.r#as.as_ref().is_empty() {
                 let message = format!("`{}` gives no canonical tensor", key.name.as_ref());
                 let help = "name one in `as`, for example `as = [\"layers.{i}.weight\"]`, or leave the key out";
-                self.fault("E0436", message, key.r#as.span(), "is empty", help.into());
+                self.fault(Code("E0436"), message, key.r#as.span(), "is empty", help.into());
             }
             for text in key.r#as.as_ref() {
                 let Some(template) = self.template(text) else { continue };
@@ -348,7 +348,7 @@ impl Reader<'_> {
                     Err(reason) => {
                         let help =
                             "write one of `drop_axis 0`, `add_axis 0`, `permute 1 0`, `flip 2`, `scale 0.25`, `add 1`";
-                        self.fault("E0434", reason, fix.span(), "is no fix", help.into());
+                        self.fault(Code("E0434"), reason, fix.span(), "is no fix", help.into());
                     }
                 }
             }
@@ -367,13 +367,13 @@ impl Reader<'_> {
             Some(near) => format!("write `\"{near}\"`, or leave the key out: the tensor then keeps its own name"),
             None => format!("describe the tensor in `[[family.tensor]]` of `{}`", family.id),
         };
-        self.fault("E0436", message, text.span(), "is not in the family", help);
+        self.fault(Code("E0436"), message, text.span(), "is not in the family", help);
     }
 
     fn unbound(&mut self, variable: &str, name: &str, at: Range<usize>) {
         let message = format!("`{{{variable}}}` has no value: `{name}` does not mention it");
         let help = format!("use the variables of `{name}`, or put `{{{variable}}}` into it");
-        self.fault("E0433", message, at, "has no value", help);
+        self.fault(Code("E0433"), message, at, "has no value", help);
     }
 
     /// Variables of coordinates come from the tensor's name, from the stored name, or are `n`.
@@ -393,7 +393,13 @@ impl Reader<'_> {
                     let message =
                         format!("the {} of `{}` uses `{variable}`, which has no value", coord.text(), rule.name.text());
                     let help = "use a variable of the tensor's name or of a key's, or `n`, the number of layers, where some tensor has a `layer`";
-                    self.fault("E0433", message, start..start + quoted.len(), "has such a coordinate", help.into());
+                    self.fault(
+                        Code("E0433"),
+                        message,
+                        start..start + quoted.len(),
+                        "has such a coordinate",
+                        help.into(),
+                    );
                 }
             }
         }

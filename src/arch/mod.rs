@@ -2,6 +2,56 @@
 //!
 //! A *family* (`families/*.toml`) names the canonical tensors of a network, with words, coordinates, channel spaces and
 //! merge policy.  A *layout* (`layouts/*.toml`) maps the names of one code base onto a family's.  No code knows a network.
+//!
+//! # A file of one's own
+//!
+//! `model m = "x.safetensors" { arch = "my.toml" }` reads `m` through a user's file: a `[layout]`, and a `[family]` where
+//! no shipped one fits.  The ids must differ from shipped ones; a field that is not named here is an error.
+//!
+//! ```toml
+//! [family]
+//! id = "tiny"
+//! about = "a made-up transformer"         # for people
+//! words = ["lora"]                        # words that no tensor below has, but patterns may say
+//!
+//! [[family.tensor]]                       # canonical tensors; the first that fits a name counts
+//! name = "layers.{i}.mix.weight"
+//! words = ["attention", "weight"]         # for patterns: small letters, digits, `_`
+//! coords = { layer = "i", depth = "i / (n - 1)" }
+//! axes = ["hidden", "hidden"]             # channel space per axis, "" for a kernel axis; no list: nothing is said
+//! policy = "mix"                          # or "equal" (must agree: filters), "first" (counters)
+//! from = 0                                # lowest value of the variable
+//!
+//! [[family.fact]]                         # for `blend inspect`: `value`, `has` + `value`, `size` or `each` (+ `axis`),
+//! name = "hidden size"                    # `count`; `says` renames results; the first fact of a name that holds counts
+//! size = "layers.{i}.mix.weight"
+//! axis = 0
+//!
+//! [layout]
+//! id = "tiny-research"
+//! family = "tiny"
+//! about = "names of the paper's code"
+//! detect = ["net.block_{i+1}/w"]          # names that must be there
+//! canonical_names = false                 # true: names without a key are canonical ones
+//!
+//! [[layout.key]]
+//! name = "net.block_{i+1}/w"              # the name in the file
+//! as = ["layers.{i}.mix.weight"]          # what it is; the first is written again, further ones are by-products
+//! fix = ["permute 1 0"]                   # from stored to canonical, in order
+//! ```
+//!
+//! *Templates.*  `{…}` is a whole number of 0 or more, without leading zeros, as an expression of one variable, mentioned
+//! once, with `+ - * /`, brackets, `log2( )` and `pow2( )`: `convs.{2*log2(r)-6}.weight` is `convs.4.weight` for `r = 32`.
+//! Canonical names may use the variables of the stored name, and none else.  Variables that only the stored name has are
+//! kept to write it again (`size` in StyleGAN3's `L3_52_512`) and may be used in coordinates.
+//!
+//! *Coordinates* are expressions of any variables of the names and of `n`, the number of layers (one more than the highest
+//! `layer`).  A coordinate without a value, such as `log2(r)` for `r = 5`, means that the rule does not fit the name.
+//!
+//! *Fixes*: `drop_axis K`, `add_axis K`, `permute A B …`, `flip K`, `scale X`, `add X`.  Each has an inverse; axes are views,
+//! so that bytes are not moved.
+//!
+//! A tensor that no key fits keeps its name, with the word `extra`.
 
 mod data;
 mod detect;
@@ -17,6 +67,7 @@ pub use detect::detect;
 pub use file::Fault;
 pub use file::load;
 pub use fix::ViewOp;
+pub use near::HOLES;
 pub use network::check_network;
 
 use crate::diag::Problem;

@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// A network lacks tensors that its other blocks have.
+pub const HOLES: Code = Code("W0402");
+
 /// Highest value of a variable up to which holes are looked for.
 const HIGHEST: i64 = 4096;
 
@@ -106,7 +109,7 @@ pub fn lacking(found: &[Found], layout: &Layout, family: &Family, names: &Names)
         2 => (format!("`{first}` and 1 other tensor"), String::new()),
         more => (format!("`{first}` and {} other tensors", more - 1), format!("it lacks {}", listed(&lost))),
     };
-    let problem = Problem::new(Code("W0402"), format!("the model lacks {subject} of a {} network", family.id))
+    let problem = Problem::new(HOLES, format!("the model lacks {subject} of a {} network", family.id))
         .help("take what it lacks from another model: `complete(THIS, from = OTHER)`");
     Some(if others.is_empty() { problem } else { problem.note(others) })
 }

@@ -176,8 +176,27 @@ fn require(
     name_site: Site,
     site: Site,
 ) {
-    let problem = error::missing_argument(callee, params, slot, call, name_site, site);
+    let model = model_for(context, callee, params[slot], call, site);
+    let problem = error::missing_argument(callee, params, slot, model.as_deref(), call, name_site, site);
     context.report(problem);
+}
+
+/// A model to suggest where a parameter's name says that one belongs there: one that the call does not have yet.
+fn model_for(context: &Context, callee: &str, param: &str, call: &ast::Call, site: Site) -> Option<String> {
+    let wants_model = match callee {
+        "min" | "max" | "if" => false,
+        _ => matches!(param, "a" | "b" | "from" | "low" | "high"),
+    };
+    let module = context.modules.iter().find(|module| module.source == site.source).filter(|_| wants_model)?;
+    let models = module.values.iter().filter(|(_, (def, _))| matches!(def, super::context::Def::Model(_)));
+    let mut names: Vec<&String> = models.map(|(name, _)| name).collect();
+    names.sort();
+    let is_used = |name: &str| {
+        call.args
+            .iter()
+            .any(|arg| matches!(&arg.value.kind, ast::ExprKind::Name(path) if path.len() == 1 && path[0].text == name))
+    };
+    names.iter().find(|name| !is_used(name)).or(names.first()).map(|name| name.to_string())
 }
 
 fn expand(context: &mut Context, scope: &Scope, module: ModuleId, item: usize, call: &ast::Call, site: Site) -> ExprId {

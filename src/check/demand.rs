@@ -181,6 +181,8 @@ pub fn made(
     let policy = match traits.policy {
         Policy::Mix if floats => Policy::Mix,
         Policy::Mix => Policy::Equal,
+        // The difference of two filters is a number like any other; only claims ask for it.
+        _ if floats && !form.has_total(1.0) => Policy::Mix,
         policy => policy,
     };
     if alone || policy == Policy::Mix {

@@ -339,9 +339,9 @@ impl<'a> Evaluator<'a> {
         }
         let (a, b) = (self.value(left, tensor)?, self.value(right, tensor)?);
         match (op, a, b) {
-            (Operator::Add, Value::Form(a), Value::Form(b)) => Ok(Value::Form(Rc::new((*a).clone().add(&b)))),
+            (Operator::Add, Value::Form(a), Value::Form(b)) => Ok(Value::Form(Rc::new((*a).clone().plus(&b)))),
             (Operator::Sub, Value::Form(a), Value::Form(b)) => {
-                Ok(Value::Form(Rc::new((*a).clone().add(&(*b).clone().scaled(-1.0)))))
+                Ok(Value::Form(Rc::new((*a).clone().plus(&(*b).clone().scaled(-1.0)))))
             }
             (Operator::Div, _, Value::Number(0.0)) => {
                 Err(Fault { expr: right, kind: FaultKind::Number("a division by 0") })
@@ -433,7 +433,7 @@ impl<'a> Evaluator<'a> {
                 for (input, share) in inputs.iter().zip(shares) {
                     let share = crate::hir::snap(share);
                     if share != 0.0 {
-                        form = form.add(&(*self.role(input.value, method.wants, tensor)?).clone().scaled(share));
+                        form = form.plus(&(*self.role(input.value, method.wants, tensor)?).clone().scaled(share));
                     }
                 }
                 Ok(Value::Form(Rc::new(form)))

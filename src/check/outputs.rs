@@ -13,9 +13,12 @@ use super::options;
 use super::options::OutputOptions;
 use super::space::Space;
 use crate::arch;
+use crate::arch::Stored;
+use crate::hir;
 use crate::hir::CallInstance;
 use crate::hir::ExprId;
 use crate::hir::ExprKind;
+use crate::hir::InputId;
 use crate::hir::Kind;
 use crate::hir::Made;
 use crate::hir::Measured;
@@ -56,7 +59,42 @@ pub fn evaluate(context: &mut Context, settings: &Settings) -> Evaluated {
     }
     claims(context, &mut evaluated, &mut taken);
     dead_arms(context, &taken);
+    remarks(context);
     evaluated
+}
+
+/// What detection noticed of the models, except holes that the recipe fills with `complete`.
+fn remarks(context: &mut Context) {
+    for at in 0..context.inputs.len() {
+        let input = &context.inputs[at];
+        let (site, canon) = (input.site, input.canon.clone());
+        for remark in &canon.remarks {
+            let is_filled = remark.code == arch::HOLES && is_completed(context, InputId(at as u32));
+            if !is_filled {
+                context.report(remark.clone().at(site, "is read this way"));
+            }
+        }
+    }
+}
+
+/// Whether some `complete` gives a model what it lacks.
+fn is_completed(context: &Context, input: InputId) -> bool {
+    let firsts = context.exprs.iter().filter_map(|expr| match expr.kind {
+        ExprKind::Complete(value, _) => Some(value),
+        _ => None,
+    });
+    let mut waiting: Vec<ExprId> = firsts.collect();
+    let mut seen = FixedBitSet::with_capacity(context.exprs.len());
+    while let Some(id) = waiting.pop() {
+        if seen.put(id.0 as usize) {
+            continue;
+        }
+        match &context.exprs[id.0 as usize].kind {
+            ExprKind::Input(found) if *found == input => return true,
+            kind => waiting.extend(super::context::children(kind)),
+        }
+    }
+    false
 }
 
 /// The outputs of this run: all, or those that `--only` names; their paths must differ.
@@ -140,7 +178,7 @@ fn output(
     for (name, sizes) in network(&tensors) {
         context.report(error::no_network(&name, &sizes, context.site_of(value)));
     }
-    place(context, statement, settings, &space, tensors)
+    place(context, statement, settings, &space, calls, tensors)
 }
 
 fn network(tensors: &[Made]) -> Vec<(String, Vec<(String, u64)>)> {
@@ -153,13 +191,20 @@ fn place(
     statement: &Statement,
     settings: &Settings,
     space: &Space,
+    calls: &[CallInstance],
     tensors: Vec<Made>,
 ) -> Option<Output> {
     let first = &context.inputs[space.inputs.first()?.0 as usize];
     let family = first.canon.family.clone();
     let mut layout = first.canon.layout.clone();
     if let Some((wanted, site)) = &statement.options.layout {
-        let known = arch::layouts_of(&family);
+        // A user's own layouts of the family are those of its inputs.
+        let mut known = arch::layouts_of(&family);
+        for input in context.inputs.iter().filter(|input| input.canon.family == family) {
+            if !known.contains(&&*input.canon.layout) {
+                known.push(&input.canon.layout);
+            }
+        }
         match known.iter().find(|id| **id == wanted.as_str()) {
             Some(id) => layout = Arc::from(*id),
             None => {
@@ -168,6 +213,15 @@ fn place(
                 return None;
             }
         }
+    }
+    let homeless = |layout: &str| homeless(context, calls, layout, &tensors);
+    let lost = homeless(&layout);
+    if !lost.is_empty() {
+        let fit = arch::layouts_of(&family).into_iter().find(|layout| homeless(layout).is_empty());
+        let option = statement.options.layout.as_ref().map(|option| option.1);
+        let problem = error::no_place(&lost, &layout, fit, option, statement.site);
+        context.report(problem);
+        return None;
     }
     let base = &context.modules[statement.module].base;
     let path: PathBuf = settings.output.clone().unwrap_or_else(|| base.join(&statement.written));
@@ -185,6 +239,16 @@ fn place(
         overflow: statement.options.overflow,
         tensors,
     })
+}
+
+/// Tensors that a layout cannot store, and that no input stores in it.
+fn homeless(context: &Context, calls: &[CallInstance], layout: &str, tensors: &[Made]) -> Vec<String> {
+    let lost = |made: &&Made| {
+        let shows =
+            |input: &crate::hir::Input| &*input.canon.layout == layout && input.canon.index.contains_key(&made.name);
+        hir::stored(&context.inputs, calls, layout, made) == Stored::NoPlace && !context.inputs.iter().any(shows)
+    };
+    tensors.iter().filter(lost).map(|made| made.name.to_string()).collect()
 }
 
 /// Every metric of every claim, over the tensors that it is about.
@@ -264,8 +328,8 @@ fn measure(
 
 /// Law 7: a value that an output writes is judged as written, and `same` converts the other side to that type.
 fn as_written(lists: &mut [Vec<Made>], args: &[ExprId], outputs: &[Output], metric: Metric) {
-    for at in 0..args.len() {
-        let Some(output) = outputs.iter().find(|output| output.value == args[at]) else { continue };
+    for (at, arg) in args.iter().enumerate() {
+        let Some(output) = outputs.iter().find(|output| output.value == *arg) else { continue };
         let written: std::collections::HashMap<&str, _> =
             output.tensors.iter().map(|made| (&*made.name, made.dtype)).collect();
         let sides = if metric == Metric::Same { 0..lists.len() } else { at..at + 1 };

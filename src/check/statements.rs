@@ -333,19 +333,14 @@ fn open_model(
     };
     let layout = options.layout.as_ref().map(|(layout, _)| layout.as_str());
     match arch::detect(&header, own_arch.as_ref(), layout) {
-        Ok(canon) => {
-            for remark in &canon.remarks {
-                context.report(remark.clone().at(site, "is read this way"));
-            }
-            Some(Input {
-                name: format!("{prefix}{}", name.text).into(),
-                written,
-                path: full,
-                site,
-                header: Arc::new(header),
-                canon: Arc::new(canon),
-            })
-        }
+        Ok(canon) => Some(Input {
+            name: format!("{prefix}{}", name.text).into(),
+            written,
+            path: full,
+            site,
+            header: Arc::new(header),
+            canon: Arc::new(canon),
+        }),
         Err(problem) => {
             let unknown = problem.code == crate::diag::Code("E0431");
             let mut problem = match &options.layout {

@@ -20,11 +20,18 @@ use crate::plan::bytes_text;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::Once;
+use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
 /// Build the outputs of a recipe
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  blend build recipes/stylegan2/layer-swap.blend --set edge=16
+  blend build -e 'layer_swap(a, b, at = 32)' -m a=A.safetensors -m b=B.safetensors -o out.safetensors")]
 pub struct Args {
     #[command(flatten)]
     recipe: RecipeArgs,
@@ -49,24 +56,36 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
         Err(exit) => return exit,
     };
     match execute(&outcome, &args.run, args.force, false, ui) {
-        Ok(_) => Exit::Good,
+        Ok((_, exit)) => exit,
         Err(exit) => exit,
     }
 }
 
-/// Runs the plan with progress, shows what happened; `dry` only judges claims.
-pub fn execute(outcome: &Outcome, run: &RunArgs, force: bool, dry: bool, ui: &Ui) -> Result<Report, Exit> {
+/// The run that an interrupt ends: a process has one handler, `blend test` has several runs.
+static RUNNING: Mutex<Option<Arc<Progress>>> = Mutex::new(None);
+
+/// Lets Ctrl-C end the run of `progress`: soon the first time, at once the second.
+fn interruptible(progress: &Arc<Progress>) {
+    static ONCE: Once = Once::new();
+    *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress.clone());
+    ONCE.call_once(|| {
+        // Without a handler an interrupt just kills, which a build survives as well.
+        let _ = ctrlc::set_handler(|| {
+            let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+            match running.as_deref() {
+                Some(progress) if !progress.cancelled() => progress.cancel(),
+                _ => std::process::exit(130),
+            }
+        });
+    });
+}
+
+/// Runs the plan with progress, shows what happened; `dry` only judges claims.  `Err`: it could not be finished.
+pub fn execute(outcome: &Outcome, run: &RunArgs, force: bool, dry: bool, ui: &Ui) -> Result<(Report, Exit), Exit> {
     ui.problems(&outcome.problems, &outcome.sources);
     let Some(compiled) = &outcome.compiled else { return Err(Exit::Wrong) };
     let progress = Arc::new(Progress::default());
-    let handle = progress.clone();
-    // The second time the user does not want to wait for the current pieces.
-    let _ = ctrlc::set_handler(move || {
-        if handle.cancelled() {
-            std::process::exit(130);
-        }
-        handle.cancel();
-    });
+    interruptible(&progress);
     let threads = run.threads.map_or(exec::Options::default().threads, usize::from);
     let options = exec::Options { threads, force, dry, ..exec::Options::default() };
     let start = Instant::now();
@@ -75,7 +94,10 @@ pub fn execute(outcome: &Outcome, run: &RunArgs, force: bool, dry: bool, ui: &Ui
         exec::run(&compiled.recipe, &compiled.plan, &options, &progress)
     };
     match result {
-        Ok(report) => finished(outcome, compiled, report, start.elapsed(), ui),
+        Ok(report) => {
+            let exit = finished(outcome, compiled, &report, start.elapsed(), ui);
+            Ok((report, exit))
+        }
         Err(Stop::Cancelled) => {
             ui.status("interrupted: nothing was changed");
             Err(Exit::Interrupted)
@@ -88,7 +110,7 @@ pub fn execute(outcome: &Outcome, run: &RunArgs, force: bool, dry: bool, ui: &Ui
     }
 }
 
-fn finished(outcome: &Outcome, compiled: &Compiled, report: Report, took: Duration, ui: &Ui) -> Result<Report, Exit> {
+fn finished(outcome: &Outcome, compiled: &Compiled, report: &Report, took: Duration, ui: &Ui) -> Exit {
     let mut problems = Problems::default();
     for claim in report.claims.iter().filter(|claim| !claim.holds) {
         problems.push(failed_claim(claim));
@@ -98,20 +120,27 @@ fn finished(outcome: &Outcome, compiled: &Compiled, report: Report, took: Durati
         ui.status(&format!("kept for a look: {}", path.display()));
     }
     if exit_of(&problems) != Exit::Good {
-        return Err(exit);
+        return exit;
     }
     for (path, output) in report.written.iter().zip(&compiled.plan.outputs) {
         let computed = output.tensors.iter().filter(|tensor| matches!(tensor.work, Work::Compute { .. })).count();
         ui.status(&format!(
-            "wrote {}: {} tensors ({} copied, {computed} computed), {} in {:.2} s",
+            "wrote {}: {} tensors ({} copied, {computed} computed), {}",
             path.display(),
             output.tensors.len(),
             output.tensors.len() - computed,
             bytes_text(output.bytes()),
-            took.as_secs_f64(),
         ));
     }
-    Ok(report)
+    if !report.written.is_empty() {
+        let claims = match report.claims.len() {
+            0 => String::new(),
+            1 => ", 1 claim holds".into(),
+            count => format!(", {count} claims hold"),
+        };
+        ui.status(&format!("done in {:.2} s{claims}", took.as_secs_f64()));
+    }
+    exit
 }
 
 fn failed_claim(claim: &ClaimReport) -> Problem {

@@ -7,6 +7,7 @@ use super::ui::Ui;
 
 /// Check a recipe: names, kinds, tensors, shapes; no weight is read
 #[derive(clap::Args)]
+#[command(after_help = "Example: blend check recipes/stylegan2/ramp.blend --message-format short")]
 pub struct Args {
     #[command(flatten)]
     recipe: RecipeArgs,

@@ -5,7 +5,12 @@ use super::ui::Ui;
 
 /// Print a completion script for a shell
 #[derive(clap::Args)]
+#[command(after_help = "\
+Bash: blend completions bash > ~/.local/share/bash-completion/completions/blend
+Fish: blend completions fish > ~/.config/fish/completions/blend.fish
+Zsh:  blend completions zsh > DIR/_blend, where DIR is in $fpath")]
 pub struct Args {
+    /// The shell
     shell: clap_complete::Shell,
 }
 

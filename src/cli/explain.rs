@@ -9,6 +9,7 @@ use crate::diag::suggest::nearest;
 
 /// Explain a code such as E0302, or list all codes
 #[derive(clap::Args)]
+#[command(after_help = "Example: blend explain E0302")]
 pub struct Args {
     /// A code; without it, all of them are listed
     #[arg(value_name = "CODE")]

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 
 /// Put recipes into the one layout; comments and meaning stay
 #[derive(clap::Args)]
+#[command(after_help = "Example: blend fmt --check recipes/stylegan2/*.blend")]
 pub struct Args {
     /// Recipes, changed in place; `-`, or none, reads standard input and prints the result
     #[arg(value_name = "RECIPE")]
@@ -73,7 +74,8 @@ fn told(name: &str, same: bool, ui: &Ui) -> Exit {
     if same {
         return Exit::Good;
     }
-    ui.status(&format!("{name} is not formatted; run `blend fmt {name}`"));
+    let command = if name == "<stdin>" { "blend fmt -".to_string() } else { format!("blend fmt {name}") };
+    ui.status(&format!("{name} is not formatted; run `{command}`"));
     Exit::ClaimFailed
 }
 

@@ -8,9 +8,11 @@ use crate::graph;
 
 /// Print the dependency graph, for Graphviz or for programs
 #[derive(clap::Args)]
+#[command(after_help = "Example: blend graph recipes/stylegan2/ramp.blend | dot -Tsvg > ramp.svg")]
 pub struct Args {
     #[command(flatten)]
     recipe: RecipeArgs,
+    /// For Graphviz or for programs
     #[arg(long, value_name = "FORMAT", default_value = "dot")]
     format: Format,
 }

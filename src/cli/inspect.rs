@@ -7,6 +7,7 @@ use crate::arch::Canon;
 use crate::compile::TEXT_LIMIT;
 use crate::diag::Code;
 use crate::diag::Problem;
+use crate::diag::Problems;
 use crate::exec::stats;
 use crate::exec::stats::Stats;
 use crate::plan::bytes_text;
@@ -15,12 +16,14 @@ use crate::tensor::Coord;
 use crate::tensor::Header;
 use crate::tensor::elems;
 use crate::tensor::shape_text;
+use crate::text::Sources;
 use indexmap::IndexMap;
 use serde_json::json;
 use std::path::PathBuf;
 
 /// Tell what a checkpoint is: architecture, layout, words, types, sizes
 #[derive(clap::Args)]
+#[command(after_help = "Example: blend inspect recipes/models/avatars-toon.safetensors --tensors")]
 pub struct Args {
     #[arg(value_name = "MODEL")]
     model: PathBuf,
@@ -45,13 +48,13 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, ui: &Ui) -> Exit {
-    match text(args) {
+    match text(args, ui) {
         Ok(text) => ui.print(&text),
         Err(problem) => ui.problem(problem),
     }
 }
 
-fn text(args: &Args) -> Result<String, Problem> {
+fn text(args: &Args, ui: &Ui) -> Result<String, Problem> {
     let header = store::open(&args.model)?;
     if args.recipe {
         return header.metadata.get("blend.recipe").cloned().ok_or_else(|| {
@@ -68,6 +71,9 @@ fn text(args: &Args) -> Result<String, Problem> {
         None => None,
     };
     let canon = arch::detect(&header, own.as_ref(), args.layout.as_deref())?;
+    let mut remarks = Problems::default();
+    canon.remarks.iter().for_each(|remark| remarks.push(remark.clone()));
+    ui.problems(&remarks, &Sources::default());
     let stats = if args.stats { Some(stats::of(&header)?) } else { None };
     if args.json {
         return Ok(
@@ -96,7 +102,9 @@ fn human(args: &Args, header: &Header, canon: &Canon, stats: Option<&[Stats]>) -
     out.push_str(&format!("tensors: {}, {} numbers: {}\n", header.entries.len(), grouped(count), types.join(", ")));
     if !canon.unknown.is_empty() {
         let names: Vec<&str> = canon.unknown.iter().take(5).map(|&at| header.entries[at].name.as_str()).collect();
-        out.push_str(&format!("not of the layout: {} ({}, …)\n", canon.unknown.len(), names.join(", ")));
+        let more = if canon.unknown.len() > names.len() { ", …" } else { "" };
+        let names = escaped(&names.join(", "));
+        out.push_str(&format!("not of the layout: {} ({names}{more})\n", canon.unknown.len()));
     }
     out.push_str(&format!("words: {}\n", words(canon)));
     for coord in Coord::ALL {

@@ -13,6 +13,7 @@ use crate::methods::OptionSpec;
 
 /// List the merge methods, or explain one
 #[derive(clap::Args)]
+#[command(after_help = "Example: blend methods slerp")]
 pub struct Args {
     /// A method; without it, all of them are listed
     #[arg(value_name = "METHOD")]

@@ -16,10 +16,13 @@ mod plan;
 mod recipe;
 mod test;
 mod ui;
+mod usage;
 
+use clap::FromArgMatches;
 use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
+use std::ffi::OsString;
 use std::process::ExitCode;
 use ui::Ui;
 
@@ -57,7 +60,7 @@ impl From<Exit> for ExitCode {
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
-    /// When to colour: `auto` looks at the terminal and at NO_COLOR
+    /// When to colour: `auto` looks at the terminal, NO_COLOR and CLICOLOR_FORCE
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: When,
     /// How problems are shown
@@ -70,7 +73,11 @@ struct Cli {
 
 const AFTER_HELP: &str = "\
 A first build:  blend build recipes/stylegan2/layer-swap.blend
-Without a file: blend build -e 'layer_swap(a, b, at = 32)' -m a=A.safetensors -m b=B.safetensors -o out.safetensors";
+A first recipe: blend new A.safetensors B.safetensors -o merge.blend
+Without a file: blend build -e 'mix(a, b, 0.5)' -m a=A.safetensors -m b=B.safetensors
+
+Exit codes: 0 good, 1 a claim does not hold, 2 recipe, input or usage is wrong,
+            3 the machine failed, 130 interrupted";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum When {
@@ -120,14 +127,11 @@ pub fn main() -> ExitCode {
 }
 
 fn work() -> Exit {
-    let cli = match Cli::try_parse() {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let parsed = usage::colored(command(), &words).try_get_matches_from(&words);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are no errors; clap knows which stream they go to.
-            let good = !error.use_stderr();
-            let _ = error.print();
-            return if good { Exit::Good } else { Exit::Wrong };
-        }
+        Err(error) => return usage::show(&error, &words),
     };
     let ui = Ui::new(cli.color, cli.message_format, cli.quiet);
     match cli.verb {

@@ -12,6 +12,10 @@ use crate::plan;
 
 /// Show what a build reads and writes, with the weights of every group of tensors
 #[derive(clap::Args)]
+#[command(
+    after_help = "Example: blend plan recipes/stylegan2/ramp.blend --tensor '**.torgb.*'",
+    after_long_help = AFTER_LONG_HELP
+)]
 pub struct Args {
     #[command(flatten)]
     recipe: RecipeArgs,
@@ -21,10 +25,23 @@ pub struct Args {
     /// For programs
     #[arg(long)]
     json: bool,
-    /// Worker threads that the memory is counted for
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    /// Worker threads that the memory is counted for [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
 }
+
+const AFTER_LONG_HELP: &str = "\
+Example: blend plan recipes/stylegan2/ramp.blend --tensor '**.torgb.*'
+
+`--json` prints one object; sizes and offsets are in bytes:
+  outputs     path, family, layout, bytes; parts: name, bytes; tensors: name (in the file),
+              canonical (in recipes), dtype, shape, part, offset, bytes,
+              work (copy, gather or compute), weights (share by model), value (as text)
+  inputs      name, path, family, layout, bytes, copied_bytes, computed_bytes
+  checks      names of tensors that must be equal in their models
+  claims      the asserts, as written
+  threads     what peak_bytes is counted for
+  peak_bytes  the most memory that the build takes";
 
 pub fn run(args: &Args, ui: &Ui) -> Exit {
     let outcome = match recipe::compile(&args.recipe, ui) {
@@ -34,10 +51,18 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
     ui.problems(&outcome.problems, &outcome.sources);
     let Some(compiled) = &outcome.compiled else { return Exit::Wrong };
     let outcome = &outcome;
-    let threads = args.threads.unwrap_or(exec::Options::default().threads);
+    let threads = args.threads.map_or(exec::Options::default().threads, usize::from);
     if let Some(glob) = &args.tensor {
         return match trace::tensors(&compiled.recipe, glob) {
-            Ok(traces) => ui.print(&traces.iter().map(|trace| history(trace, outcome)).collect::<String>()),
+            Ok(mut traces) => {
+                let first = |trace: &Trace| trace.names.iter().min_by(|a, b| plan::compare(a, b)).cloned();
+                // Outputs stay apart, in the recipe's order.
+                traces.sort_by(|a, b| {
+                    let names = plan::compare(&first(a).unwrap_or_default(), &first(b).unwrap_or_default());
+                    a.output.site.cmp(&b.output.site).then(names)
+                });
+                ui.print(&traces.iter().map(|trace| history(trace, outcome)).collect::<String>())
+            }
             Err(problem) => ui.problem(problem),
         };
     }
@@ -52,10 +77,21 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
 /// The history of a group of tensors.
 fn history(trace: &Trace, outcome: &Outcome) -> String {
     let Some(compiled) = &outcome.compiled else { return String::new() };
-    let mut out: String = plan::shortened(&trace.names).iter().map(|name| format!("{name}\n")).collect();
+    let all: Vec<&str> = trace.output.tensors.iter().map(|made| &*made.name).collect();
+    let names: Vec<&str> = trace.names.iter().map(String::as_str).collect();
+    let mut out: String = plan::globs(&all, &names).iter().map(|name| format!("{name}\n")).collect();
     out.push_str(&format!("  = {}\n", plan::form_text(&compiled.recipe, &trace.form)));
-    for step in std::iter::once(&trace.output.site).chain(&trace.steps) {
-        out.push_str(&format!("  {}\n", trace::line(&outcome.sources, *step)));
+    // The site of an output is its path alone.
+    let mut last = trace::line(&outcome.sources, trace.output.site).replacen(": \"", ": output \"", 1);
+    out.push_str(&format!("  {last}\n"));
+    for step in &trace.steps {
+        let line = trace::line(&outcome.sources, *step);
+        let text = line.splitn(3, ':').nth(2).unwrap_or("").trim();
+        // A call that is all of an arm has been shown with the arm.
+        if !last.ends_with(text) {
+            out.push_str(&format!("  {line}\n"));
+            last = line;
+        }
     }
     out
 }

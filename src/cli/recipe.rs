@@ -11,6 +11,7 @@ use crate::diag::Problem;
 use crate::diag::Problems;
 use crate::hir::Literal;
 use crate::store;
+use crate::syntax;
 use crate::text::Sources;
 use std::io::Read;
 use std::path::Path;
@@ -25,10 +26,10 @@ pub struct RecipeArgs {
     /// A recipe of one expression, without a file; its models come from `-m`
     #[arg(long = "expression", short = 'e', value_name = "EXPR")]
     expression: Option<String>,
-    /// A model of the expression
+    /// A model of the expression; may be repeated
     #[arg(long = "model", short = 'm', value_name = "NAME=PATH", requires = "expression")]
     models: Vec<String>,
-    /// A value for a parameter of the recipe
+    /// A value for a parameter of the recipe; may be repeated
     #[arg(long = "set", value_name = "NAME=VALUE")]
     sets: Vec<String>,
     /// Where the output goes, instead of where the recipe says
@@ -37,6 +38,20 @@ pub struct RecipeArgs {
     /// Only the outputs whose path fits
     #[arg(long, value_name = "GLOB")]
     only: Vec<String>,
+}
+
+impl RecipeArgs {
+    /// A recipe file, some of its parameters set.
+    pub fn of(path: &Path, sets: &[String]) -> RecipeArgs {
+        RecipeArgs {
+            recipe: Some(path.to_path_buf()),
+            expression: None,
+            models: vec![],
+            sets: sets.to_vec(),
+            output: None,
+            only: vec![],
+        }
+    }
 }
 
 /// What a recipe became.
@@ -100,9 +115,19 @@ fn text(args: &RecipeArgs) -> Result<(String, String, PathBuf), Problem> {
     if path == Path::new("-") {
         return Ok(("<stdin>".into(), stdin()?, here));
     }
-    let text = store::read_text(path, compile::TEXT_LIMIT)?;
+    let text = store::read_text(path, compile::TEXT_LIMIT).map_err(|problem| no_recipe(path, problem))?;
     let base = path.parent().map_or(here, Path::to_path_buf);
     Ok((path.display().to_string(), text, base))
+}
+
+/// A checkpoint in the place of a recipe deserves a better word than "not UTF-8".
+fn no_recipe(path: &Path, problem: Problem) -> Problem {
+    if problem.code != Code("E0514") || store::open(path).is_err() {
+        return problem;
+    }
+    let path = path.display();
+    Problem::new(Code("E0219"), format!("`{path}` is a checkpoint, a recipe was expected"))
+        .help(format!("look at it with `blend inspect {path}`, or start a recipe with `blend new {path}`"))
 }
 
 /// All of standard input.
@@ -128,11 +153,31 @@ fn one_shot(expression: &str, args: &RecipeArgs) -> Result<String, Problem> {
     let mut text = String::from("blend 1\n\n");
     for model in &args.models {
         let (name, path) = model.split_once('=').ok_or_else(|| not_a_pair("-m", model, "NAME=PATH"))?;
-        text.push_str(&format!("model {} = {}\n", name.trim(), quoted(path)));
+        text.push_str(&format!("model {} = {}\n", model_name(name.trim(), path)?, quoted(path)));
     }
     let output = args.output.as_ref().map_or("out.safetensors".to_string(), |path| path.display().to_string());
     text.push_str(&format!("\noutput {} = {expression}\n", quoted(&output)));
     Ok(text)
+}
+
+/// The name of `-m`, which must be one of the language.
+fn model_name<'n>(name: &'n str, path: &str) -> Result<&'n str, Problem> {
+    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let why = if syntax::is_reserved(name) {
+        "is a word of the language"
+    } else if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(legal) {
+        "is no name of small letters, digits and `_`"
+    } else {
+        return Ok(name);
+    };
+    let lower: String = name.to_lowercase().chars().map(|c| if legal(c) { c } else { '_' }).collect();
+    let better = match lower.trim_start_matches(|c: char| c.is_ascii_digit()) {
+        "" => "a".to_string(),
+        lower if syntax::is_reserved(lower) => format!("{lower}_"),
+        lower => lower.to_string(),
+    };
+    let problem = Problem::new(Code("E0219"), format!("the model's name `{name}` {why}"));
+    Err(problem.help(format!("write `-m {better}={path}`, and `{better}` in the expression")))
 }
 
 /// A path as a string of the language, braces meaning themselves.

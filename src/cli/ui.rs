@@ -68,12 +68,13 @@ impl Ui {
     }
 }
 
-/// E06 is the machine's fault, every other error that of recipe, input or usage.
+/// E0601 to E0610 are the machine's fault, E0620 is a claim that does not hold, every other error is that of recipe,
+/// input or usage.
 pub fn exit_of(problems: &Problems) -> Exit {
     let errors: Vec<&Problem> = problems.iter().filter(|problem| problem.severity() == Severity::Error).collect();
     if errors.is_empty() {
         Exit::Good
-    } else if errors.iter().any(|problem| problem.code.0.starts_with("E060")) {
+    } else if errors.iter().any(|problem| problem.code.0.starts_with("E060") || problem.code.0 == "E0610") {
         Exit::MachineFailed
     } else if errors.iter().all(|problem| problem.code.0 == "E0620") {
         Exit::ClaimFailed
@@ -83,7 +84,7 @@ pub fn exit_of(problems: &Problems) -> Exit {
 }
 
 /// `--color` first, then NO_COLOR, CLICOLOR_FORCE, and whether a terminal listens.
-fn wants_color(when: When, terminal: bool) -> bool {
+pub fn wants_color(when: When, terminal: bool) -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     match when {
         When::Always => true,

@@ -85,6 +85,13 @@ static TENSORS: &[Row] = rows![
     "E0430" "an architecture file that cannot be read",
     "E0431" "an unknown layout",
     "E0432" "a tensor that does not fit its layout",
+    "E0433" "a template that cannot be read or solved",
+    "E0434" "an unknown fix",
+    "E0435" "a value that an architecture file cannot have",
+    "E0436" "a canonical tensor that the family does not have",
+    "E0437" "a layout that fits no tensor",
+    "E0438" "two tensors that are one",
+    "E0439" "a tensor that the output's layout cannot hold",
 ];
 
 /// E05: files.
@@ -113,11 +120,17 @@ static RUN: &[Row] = rows![
     "E0602" "a write that failed",
     "E0603" "an output that does not fit",
     "E0604" "an input that changed during the build",
+    "E0610" "threads that cannot be started",
+    "E0611" "values too large for their type",
+    "E0612" "tensors that must be equal and are not",
+    "E0620" "a claim that does not hold",
 ];
 
 /// W: warnings.
 static WARNINGS: &[Row] = rows![
     "W0401" "counters that are taken from one model",
+    "W0402" "a model with holes",
+    "W0403" "a checkpoint that is almost of a known layout",
 ];
 
 /// Every row, in the order of the codes.

@@ -22,16 +22,17 @@ const MOST_LABELS: usize = 12;
 
 /// Every problem with its lines, then a summary.
 pub fn render(problems: &Problems, sources: &Sources, color: bool, width: usize) -> String {
+    let width = width.max(40);
     let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler = GraphicalReportHandler::new_themed(theme)
-        .with_width(width.max(40))
+        .with_width(width)
         .with_links(false)
-        .with_break_words(false)
+        .with_wrap_lines(false)
         .without_syntax_highlighting();
     let mut out = String::new();
     let list = problems.sorted();
     for problem in list.iter().take(MOST_PROBLEMS) {
-        for part in parts(problem, sources) {
+        for part in parts(problem, sources, width) {
             let handler = match part.footer.is_empty() {
                 true => handler.clone(),
                 false => handler.clone().with_footer(part.footer.clone()),
@@ -62,7 +63,7 @@ struct Part {
 }
 
 /// The problem in the source of its primary label, then a part for each further source; help and notes come last.
-fn parts(problem: &Problem, sources: &Sources) -> Vec<Part> {
+fn parts(problem: &Problem, sources: &Sources, width: usize) -> Vec<Part> {
     let mut order: Vec<SourceId> = problem.site().iter().map(|site| site.source).collect();
     for label in problem.labels.iter().take(MOST_LABELS) {
         if !order.contains(&label.site.source) {
@@ -71,7 +72,7 @@ fn parts(problem: &Problem, sources: &Sources) -> Vec<Part> {
     }
     let severity = problem.severity();
     let mut out = vec![Part {
-        message: escape(&problem.message),
+        message: wrap(&escape(&problem.message), width - 6),
         code: Some(format!("{}[{}]", super::render::severity_word(severity), problem.code.0)),
         severity: if severity == Severity::Error { miette::Severity::Error } else { miette::Severity::Warning },
         window: None,
@@ -114,10 +115,44 @@ fn parts(problem: &Problem, sources: &Sources) -> Vec<Part> {
         part.window = Some(window);
     }
     let last = out.last_mut().expect("one part is there from the start");
-    last.help = problem.help.as_deref().map(escape);
-    let notes: Vec<String> = problem.notes.iter().map(|note| format!("note: {}", escape(note))).collect();
+    last.help = problem.help.as_deref().map(|help| wrap(&escape(help), width - 10));
+    let notes: Vec<String> =
+        problem.notes.iter().map(|note| wrap(&format!("note: {}", escape(note)), width - 4)).collect();
     last.footer = notes.join("\n");
     out
+}
+
+/// Breaks lines at blanks, but not inside `…` where it fits a line: what is to be typed stays in one piece.
+fn wrap(text: &str, width: usize) -> String {
+    let quotes_match = text.matches('`').count().is_multiple_of(2);
+    let mut words: Vec<String> = vec![];
+    let (mut word, mut quoted) = (String::new(), false);
+    for c in text.chars() {
+        quoted ^= c == '`' && quotes_match;
+        if c == ' ' && !quoted {
+            words.push(std::mem::take(&mut word));
+        } else {
+            word.push(c);
+        }
+    }
+    words.push(word);
+    let mut lines = vec![String::new()];
+    for word in words {
+        let pieces: Vec<&str> = if word.chars().count() > width { word.split(' ').collect() } else { vec![&word] };
+        for piece in pieces {
+            let line = lines.last_mut().expect("there is a line");
+            let joined = line.chars().count() + 1 + piece.chars().count();
+            if line.is_empty() {
+                line.push_str(piece);
+            } else if joined > width {
+                lines.push(piece.to_string());
+            } else {
+                line.push(' ');
+                line.push_str(piece);
+            }
+        }
+    }
+    lines.join("\n")
 }
 
 impl Display for Part {
@@ -154,5 +189,24 @@ impl Diagnostic for Part {
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         (!self.labels.is_empty())
             .then(|| Box::new(self.labels.iter().cloned()) as Box<dyn Iterator<Item = LabeledSpan>>)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrap;
+
+    #[track_caller]
+    fn check(text: &str, width: usize, expected: &[&str]) {
+        assert_eq!(wrap(text, width).lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_is_typed_stays_in_one_piece() {
+        check("write `a + b` here", 10, &["write", "`a + b`", "here"]);
+        check("write `a + b` here", 13, &["write `a + b`", "here"]);
+        check("a `lone backtick wraps", 8, &["a `lone", "backtick", "wraps"]);
+        check("too long `is split + anyway`", 9, &["too long", "`is split", "+ anyway`"]);
+        check("", 9, &[]);
     }
 }

@@ -7,6 +7,7 @@ use super::OpKind;
 use crate::hir::Recipe;
 use indexmap::IndexMap;
 use serde_json::json;
+use std::collections::HashSet;
 
 /// Tensors of one structure.
 struct Group {
@@ -26,14 +27,25 @@ fn label(graph: &Graph, recipe: &Recipe, id: OpId) -> String {
     match &graph.op(id).kind {
         OpKind::Load { input, .. } => recipe.input(*input).name.to_string(),
         OpKind::Linear { shares } => {
-            let shares: Vec<String> = shares.iter().map(f64::to_string).collect();
+            let shares: Vec<String> = shares.iter().map(|share| short(*share)).collect();
             format!("sum of shares {}", shares.join(", "))
         }
-        OpKind::Call { method, on } => format!("{} {:?}", method.name, on.options),
+        OpKind::Call { method, on } => {
+            let options = method.options.iter().zip(&on.options);
+            let options: Vec<String> =
+                options.map(|(spec, value)| format!("{} = {}", spec.name, value.text())).collect();
+            format!("{}({})", method.name, options.join(", "))
+        }
         OpKind::Write { output, dtype, .. } => format!("write {dtype} to {}", recipe.outputs[*output].written),
         OpKind::Agree => "must be equal".into(),
         OpKind::Measure { metric, .. } => metric.name().into(),
     }
+}
+
+/// A share in at most six decimals, unless it is smaller.
+fn short(share: f64) -> String {
+    let rounded = (share * 1e6).round() / 1e6;
+    if rounded == 0.0 && share != 0.0 { format!("{share:e}") } else { rounded.to_string() }
 }
 
 fn groups(graph: &Graph, recipe: &Recipe) -> IndexMap<String, Group> {
@@ -51,26 +63,32 @@ pub fn dot(graph: &Graph, recipe: &Recipe) -> String {
     for (index, group) in groups(graph, recipe).values().enumerate() {
         let count = group.names.len();
         let noun = if count == 1 { "tensor" } else { "tensors" };
-        let title = format!("{count} {noun}: {}{}", group.names[0], if count > 1 { ", …" } else { "" });
+        let last = group.names.last().filter(|_| count > 1).map(|last| format!(" … {last}")).unwrap_or_default();
+        let title = format!("{count} {noun}: {}{last}", group.names[0]);
         out.push_str(&format!("  subgraph cluster_{index} {{\n    label = {}\n", quoted(&title)));
-        draw(graph, recipe, group.root, index, &mut out);
+        draw(graph, recipe, group.root, index, &mut HashSet::new(), &mut out);
         out.push_str("  }\n");
     }
     out.push_str("}\n");
     out
 }
 
-fn draw(graph: &Graph, recipe: &Recipe, id: OpId, group: usize, out: &mut String) {
+/// Draws what is below a node, each once.
+fn draw(graph: &Graph, recipe: &Recipe, id: OpId, group: usize, drawn: &mut HashSet<OpId>, out: &mut String) {
+    if !drawn.insert(id) {
+        return;
+    }
     let node = |id: OpId| format!("g{group}_{}", id.index());
     out.push_str(&format!("    {} [label = {}]\n", node(id), quoted(&label(graph, recipe, id))));
     for &input in &graph.op(id).inputs {
-        draw(graph, recipe, input, group, out);
+        draw(graph, recipe, input, group, drawn, out);
         out.push_str(&format!("    {} -> {}\n", node(input), node(id)));
     }
 }
 
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    format!("\"{escaped}\"")
 }
 
 /// Every operation: kind, tensor, shape, arguments.

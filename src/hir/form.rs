@@ -46,7 +46,7 @@ impl Form {
         Form { terms: SmallVec::from_iter([(atom, 1.0)]), total, scale: total }
     }
 
-    pub fn add(mut self, other: &Form) -> Form {
+    pub fn plus(mut self, other: &Form) -> Form {
         for (atom, share) in &other.terms {
             match self.terms.iter_mut().find(|term| term.0 == *atom) {
                 Some(term) => term.1 += share,

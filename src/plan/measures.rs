@@ -126,7 +126,7 @@ impl Quantity {
         let value = match metric {
             Metric::Finite | Metric::Same => get(0),
             Metric::Distance => match (libm::sqrt(get(0)), libm::sqrt(get(1))) {
-                (zero, 0.0) if zero == 0.0 => 0.0,
+                (0.0, 0.0) => 0.0,
                 (top, bottom) => top / bottom,
             },
             Metric::Cosine => get(0) / (libm::sqrt(get(1)) * libm::sqrt(get(2))),

@@ -2,14 +2,18 @@
 
 use super::Output;
 use super::Plan;
+use super::Tensor;
 use super::Work;
+use super::names::compare;
+use super::names::globs;
 use super::peak_bytes;
 use crate::hir::Atom;
 use crate::hir::Form;
-use crate::hir::Made;
 use crate::hir::Recipe;
 use crate::text::Sources;
 use indexmap::IndexMap;
+use indexmap::IndexSet;
+use std::collections::HashMap;
 
 /// Bytes as people write them: `4.07 MiB`.
 pub fn bytes_text(bytes: u64) -> String {
@@ -28,58 +32,123 @@ pub fn print(recipe: &Recipe, plan: &Plan, sources: &Sources, threads: usize) ->
     for output in &plan.outputs {
         one_output(recipe, output, &mut out);
     }
-    reads(recipe, plan, &mut out);
+    out.push_str(&reads(recipe, plan));
     if !plan.checks.is_empty() {
-        out.push_str(&format!("must be equal in the inputs: {}\n", tensors(plan.checks.len())));
+        let names: IndexSet<&str> = plan.checks.iter().map(|check| &*check.canonical).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        let all: Vec<&str> = recipe.outputs.iter().flat_map(|output| &output.tensors).map(|made| &*made.name).collect();
+        out.push_str(&format!("equal  {} must be the same in their models:\n", tensors(names.len())));
+        wrapped(&globs(&all, &names), WIDTH - 6).iter().for_each(|line| out.push_str(&format!("      {line}\n")));
     }
     for claim in &recipe.claims {
         let (line, _) = sources.get(claim.site.source).line_column(claim.site.span.start);
-        out.push_str(&format!("claim, line {line}: {}\n", claim.text));
+        out.push_str(&format!("assert {}  (line {line})\n", claim.text));
     }
     let peak = bytes_text(peak_bytes(plan, threads));
-    out.push_str(&format!("memory: at most {peak} on {threads} threads\n"));
+    let on = if threads == 1 { "1 thread".to_string() } else { format!("{threads} threads") };
+    out.push_str(&format!("memory at most {peak} on {on}\n"));
     out
 }
+
+/// Columns that lines keep to, where words allow it.
+const WIDTH: usize = 100;
 
 fn tensors(count: usize) -> String {
     if count == 1 { "1 tensor".into() } else { format!("{count} tensors") }
 }
 
-fn one_output(recipe: &Recipe, output: &Output, out: &mut String) {
-    let kinds = [
-        (
-            "copied",
-            output.tensors.iter().filter(|tensor| !matches!(tensor.work, Work::Compute { .. })).collect::<Vec<_>>(),
-        ),
-        ("computed", output.tensors.iter().filter(|tensor| matches!(tensor.work, Work::Compute { .. })).collect()),
-    ];
-    out.push_str(&format!("write {} ({}, layout {}", output.written, output.family, output.layout));
-    if output.parts.len() > 1 {
-        out.push_str(&format!(", {} shards", output.parts.len()));
+/// Tensors of one output with the same weights.
+struct Group<'p> {
+    text: String,
+    tensors: Vec<&'p Tensor>,
+    /// Kinds of work with their numbers of tensors.
+    works: IndexMap<&'static str, usize>,
+}
+
+impl Group<'_> {
+    fn bytes(&self) -> u64 {
+        self.tensors.iter().map(|tensor| tensor.len).sum()
     }
-    out.push_str(&format!("): {}, {}\n", tensors(output.tensors.len()), bytes_text(output.bytes())));
-    for (word, list) in kinds {
-        if !list.is_empty() {
-            let bytes = list.iter().map(|tensor| tensor.len).sum();
-            out.push_str(&format!("  {word}: {}, {}\n", tensors(list.len()), bytes_text(bytes)));
-        }
-    }
-    let Some(own) = recipe.outputs.iter().find(|own| own.site == output.site) else { return };
-    for (text, names) in groups(recipe, &own.tensors) {
-        out.push_str(&format!("  {text}\n"));
-        for line in wrapped(&shortened(&names), 92) {
-            out.push_str(&format!("      {line}\n"));
+
+    fn work(&self) -> String {
+        match self.works.keys().collect::<Vec<_>>().as_slice() {
+            [only] => only.to_string(),
+            _ => self.works.iter().map(|(work, count)| format!("{count} {work}")).collect::<Vec<_>>().join(", "),
         }
     }
 }
 
-/// Tensors with the same weights, in order of appearance.
-pub fn groups(recipe: &Recipe, made: &[Made]) -> IndexMap<String, Vec<String>> {
-    let mut groups: IndexMap<String, Vec<String>> = IndexMap::new();
-    for tensor in made {
-        groups.entry(form_text(recipe, &tensor.form)).or_default().push(tensor.name.to_string());
+/// What happens to a tensor, in one word.
+fn work_word(tensor: &Tensor, form: &Form) -> &'static str {
+    let whole = matches!(form.terms.as_slice(), [(Atom::Tensor { .. }, 1.0)]);
+    match tensor.work {
+        Work::Copy { .. } => "copied",
+        Work::Gather(_) => "rearranged",
+        Work::Compute { .. } if whole => "converted",
+        Work::Compute { .. } => "computed",
     }
-    groups
+}
+
+fn one_output(recipe: &Recipe, output: &Output, out: &mut String) {
+    out.push_str(&format!(
+        "write  {}: {}, {}",
+        output.written,
+        tensors(output.tensors.len()),
+        bytes_text(output.bytes())
+    ));
+    if output.parts.len() > 1 {
+        out.push_str(&format!(" in {} shards", output.parts.len()));
+    }
+    let layout = if output.layout == output.family { String::new() } else { format!(", layout {}", output.layout) };
+    out.push_str(&format!(" ({}{layout})\n", output.family));
+    let groups = groups(recipe, output);
+    let all: Vec<&str> = output.tensors.iter().map(|tensor| &*tensor.canonical).collect();
+    let rows: Vec<[String; 4]> = groups
+        .iter()
+        .map(|group| [group.text.clone(), tensors(group.tensors.len()), bytes_text(group.bytes()), group.work()])
+        .collect();
+    // A text that is longer than the others by far has a line of its own.
+    let width = |column: usize| {
+        let lens = rows.iter().map(|row| row[column].chars().count());
+        lens.filter(|len| *len <= 48).max().unwrap_or(0)
+    };
+    let widths = [0, 1, 2, 3].map(width);
+    for (group, [text, count, bytes, work]) in groups.iter().zip(&rows) {
+        if text.chars().count() > widths[0] {
+            out.push_str(&format!("  {text}\n  {:1$}", "", widths[0]));
+        } else {
+            out.push_str(&format!("  {text:0$}", widths[0]));
+        }
+        let row = format!("  {count:>0$}  {bytes:>1$}  {work:2$}", widths[1], widths[2], widths[3]);
+        let names: Vec<&str> = group.tensors.iter().map(|tensor| &*tensor.canonical).collect();
+        match globs(&all, &names).as_slice() {
+            [one] if 2 + widths[0] + row.len() + 2 + one.len() <= WIDTH => out.push_str(&format!("{row}  {one}\n")),
+            globs => {
+                out.push_str(&format!("{}\n", row.trim_end()));
+                wrapped(globs, WIDTH - 6).iter().for_each(|line| out.push_str(&format!("      {line}\n")));
+            }
+        }
+    }
+}
+
+/// Tensors with the same weights, in the order of their names.
+fn groups<'p>(recipe: &Recipe, output: &'p Output) -> Vec<Group<'p>> {
+    let Some(own) = recipe.outputs.iter().find(|own| own.site == output.site && own.written == output.written) else {
+        return vec![];
+    };
+    let forms: HashMap<&str, &Form> = own.tensors.iter().map(|made| (&*made.name, &made.form)).collect();
+    let mut list: Vec<&Tensor> = output.tensors.iter().collect();
+    list.sort_by(|a, b| compare(&a.canonical, &b.canonical));
+    let mut groups: IndexMap<String, Group> = IndexMap::new();
+    for tensor in list {
+        let Some(form) = forms.get(&*tensor.canonical) else { continue };
+        let text = form_text(recipe, form);
+        let new = || Group { text: text.clone(), tensors: vec![], works: IndexMap::new() };
+        let group = groups.entry(text.clone()).or_insert_with(new);
+        group.tensors.push(tensor);
+        *group.works.entry(work_word(tensor, form)).or_default() += 1;
+    }
+    groups.into_values().collect()
 }
 
 /// A form as people write it: `0.7 a + 0.3 b`.
@@ -112,59 +181,6 @@ fn term_text(recipe: &Recipe, atom: &Atom, share: f64) -> String {
 pub fn share_text(share: f64) -> String {
     let rounded = (share * 1e6).round() / 1e6;
     if rounded == 0.0 { format!("{share:e}") } else { rounded.to_string() }
-}
-
-/// Names with what they share written once: `synthesis.b{4,8}.conv1.weight`.
-pub fn shortened(names: &[String]) -> Vec<String> {
-    // Names that differ in one segment are joined, segment by segment from the last to the first.
-    let mut list: Vec<Vec<String>> = names.iter().map(|name| name.split('.').map(String::from).collect()).collect();
-    let deepest = list.iter().map(Vec::len).max().unwrap_or(0);
-    for at in (0..deepest).rev() {
-        let mut joined: IndexMap<(usize, Vec<String>), Vec<String>> = IndexMap::new();
-        for name in list {
-            let mut rest = name.clone();
-            let own = if at < rest.len() { std::mem::take(&mut rest[at]) } else { String::new() };
-            joined.entry((name.len(), rest)).or_default().push(own);
-        }
-        list = joined
-            .into_iter()
-            .map(|((len, mut rest), owns)| {
-                if at < len {
-                    rest[at] = braces(&owns);
-                }
-                rest
-            })
-            .collect();
-    }
-    list.into_iter().map(|segments| segments.join(".")).collect()
-}
-
-/// `b4`, `b8` -> `b{4,8}`; `0`, `1`, `2` -> `{0..2}`
-fn braces(words: &[String]) -> String {
-    let [first, rest @ ..] = words else { return String::new() };
-    if rest.is_empty() {
-        return first.clone();
-    }
-    if words.iter().any(|word| word.contains('{')) {
-        return format!("{{{}}}", words.join(","));
-    }
-    let common = |a: &str, b: &str| {
-        a.chars().zip(b.chars()).take_while(|(x, y)| x == y).map(|(x, _)| x.len_utf8()).sum::<usize>()
-    };
-    let mut prefix = words.iter().skip(1).fold(first.len(), |so_far, word| so_far.min(common(first, word)));
-    // Numbers are never cut: `16` and `1024` share no digit.
-    while prefix > 0 && (!first.is_char_boundary(prefix) || first.as_bytes()[prefix - 1].is_ascii_digit()) {
-        prefix -= 1;
-    }
-    let tails: Vec<&str> = words.iter().map(|word| &word[prefix..]).collect();
-    let numbers: Option<Vec<u64>> = tails.iter().map(|tail| tail.parse().ok()).collect();
-    let inner = match numbers {
-        Some(numbers) if numbers.len() > 2 && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1) => {
-            format!("{}..{}", numbers[0], numbers[numbers.len() - 1])
-        }
-        _ => tails.join(","),
-    };
-    format!("{}{{{inner}}}", &first[..prefix])
 }
 
 fn wrapped(words: &[String], width: usize) -> Vec<String> {
@@ -203,35 +219,26 @@ pub fn read_bytes(recipe: &Recipe, plan: &Plan) -> Vec<(u64, u64)> {
     out
 }
 
-fn reads(recipe: &Recipe, plan: &Plan, out: &mut String) {
-    for (input, (moved, computed)) in recipe.inputs.iter().zip(read_bytes(recipe, plan)) {
-        let size: u64 = input.header.files.iter().map(|file| file.size).sum();
-        let how = match (moved, computed) {
-            (0, 0) => "not read".to_string(),
-            (moved, 0) => format!("{} copied", bytes_text(moved)),
-            (0, computed) => format!("{} computed with", bytes_text(computed)),
-            (moved, computed) => format!("{} copied, {} computed with", bytes_text(moved), bytes_text(computed)),
-        };
-        out.push_str(&format!("read {} ({}, {}): {how}\n", input.name, input.written, bytes_text(size)));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shortened;
-
-    #[track_caller]
-    fn check(names: &[&str], expected: &[&str]) {
-        let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
-        assert_eq!(shortened(&names), expected);
-    }
-
-    #[test]
-    fn names_are_joined() {
-        check(&["a.b4.w", "a.b8.w"], &["a.b{4,8}.w"]);
-        check(&["l.0.q", "l.1.q", "l.2.q", "l.0.k", "l.1.k", "l.2.k"], &["l.{0..2}.{q,k}"]);
-        check(&["a.x", "b.y.z"], &["a.x", "b.y.z"]);
-        check(&["s.b16.w", "s.b1024.w"], &["s.b{16,1024}.w"]);
-        check(&["one"], &["one"]);
-    }
+fn reads(recipe: &Recipe, plan: &Plan) -> String {
+    let rows: Vec<[String; 4]> = recipe
+        .inputs
+        .iter()
+        .zip(read_bytes(recipe, plan))
+        .map(|(input, (moved, computed))| {
+            let size: u64 = input.header.files.iter().map(|file| file.size).sum();
+            let how = match (moved, computed) {
+                (0, 0) => "nothing".to_string(),
+                (moved, 0) => format!("{} to copy", bytes_text(moved)),
+                (0, computed) => format!("{} to compute with", bytes_text(computed)),
+                (moved, computed) => format!("{} to copy, {} to compute with", bytes_text(moved), bytes_text(computed)),
+            };
+            [input.name.to_string(), how, bytes_text(size), input.written.clone()]
+        })
+        .collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let (names, hows, sizes) = (width(0), width(1), width(2));
+    let line = |[name, how, size, path]: &[String; 4]| {
+        format!("read   {name:names$}  {how:hows$}  of {size:>sizes$}  {path}\n")
+    };
+    rows.iter().map(line).collect()
 }

@@ -1,11 +1,14 @@
 //! Moving bytes from an input to an output without looking at them.
+//!
+//! Measured on ext4, page cache warm, 512 MB: 0.17–0.24 s through a buffer of 256 KiB, 0.23–0.42 s by
+//! `copy_file_range`, which moves single pages there.  So the kernel copies only where it can share blocks or spare the
+//! network.
 
 use super::Inputs;
 use super::Part;
 use super::error;
 use super::sys;
 use crate::diag::Problem;
-use crate::tile::Fetch;
 
 /// Bytes moved between two looks at `cancel`: some milliseconds of a disk.
 const CHUNK: u64 = 8 << 20;
@@ -41,8 +44,8 @@ impl Inputs {
         progress: &(dyn Fn(u64) + Sync),
         cancel: &(dyn Fn() -> bool + Sync),
     ) -> Result<bool, Problem> {
-        self.within(file, offset, len)?;
-        let mut in_kernel = true;
+        let input = self.within(file, offset, len)?;
+        let mut in_kernel = sys::copies_well(&input.file, offset, to_offset);
         let mut done = 0;
         while done < len {
             if cancel() {
@@ -66,7 +69,14 @@ impl Inputs {
     }
 
     /// One chunk inside the kernel, perhaps less of it; `None`: not between these files.
-    fn move_chunk(&self, file: usize, at: u64, len: u64, to: &Part, to_at: u64) -> Result<Option<u64>, Problem> {
+    pub(super) fn move_chunk(
+        &self,
+        file: usize,
+        at: u64,
+        len: u64,
+        to: &Part,
+        to_at: u64,
+    ) -> Result<Option<u64>, Problem> {
         let input = &self.files[file];
         match sys::copy_range(&input.file, at, &to.file, to_at, len as usize) {
             // Some file systems answer 0 for files they cannot copy: a read then tells an end from an excuse.
@@ -81,13 +91,14 @@ impl Inputs {
         }
     }
 
-    /// One chunk through a buffer.
-    pub(super) fn carry_chunk(&self, file: usize, at: u64, len: u64, to: &Part, to_at: u64) -> Result<(), Problem> {
+    /// One chunk through a buffer; read by position, which brings no page into our memory.
+    fn carry_chunk(&self, file: usize, at: u64, len: u64, to: &Part, to_at: u64) -> Result<(), Problem> {
+        let input = self.within(file, at, len)?;
         let mut buffer = vec![0; BUFFER.min(len as usize)];
         let mut done = 0;
         while done < len {
             let count = (BUFFER as u64).min(len - done) as usize;
-            self.fetch(file, at + done, &mut buffer[..count])?;
+            input.read(at + done, &mut buffer[..count])?;
             to.write_at(to_at + done, &buffer[..count])?;
             done += count as u64;
         }

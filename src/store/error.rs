@@ -100,7 +100,7 @@ fn missing(path: &Path) -> Problem {
         .flatten()
         .take(10_000)
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| !name.starts_with('.') && !name.chars().any(shown::is_hidden))
+        .filter(|name| !name.starts_with('.') && !shown::has_hidden(name))
         .collect();
     names.sort();
     let name = name.to_string_lossy();

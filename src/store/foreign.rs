@@ -5,6 +5,7 @@ use super::header;
 use super::index;
 use super::shown;
 use crate::diag::Problem;
+use std::io;
 use std::path::Path;
 
 /// The file that lists what a build wrote into a directory.
@@ -22,13 +23,19 @@ pub fn marker(files: &[String]) -> String {
 }
 
 /// Refuses a directory that holds something blend did not write.  An empty or absent one holds nothing.
-/// Errors: E0516.
+/// Errors: E0516, E0602.
 pub fn refuse(target: &Path, directory: &Path) -> Result<(), Problem> {
-    let Ok(entries) = std::fs::read_dir(directory) else { return Ok(()) };
+    // A listing that fails half way must not pass for an empty directory.
+    let failed = |error: io::Error| error::write(target, "listed", &error);
+    let entries = match std::fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(failed)?,
+    };
     let mut names: Vec<String> = vec![];
-    for entry in entries.flatten() {
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+        if !entry.file_type().map_err(failed)?.is_file() {
             return Err(foreign(target, &name));
         }
         names.push(name);

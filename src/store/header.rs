@@ -26,10 +26,13 @@ use std::io::SeekFrom;
 use std::path::Path;
 
 /// Longest header that is read; the format allows 100,000,000 bytes, but no published model needs a fifth of this.
-pub const LONGEST: u64 = 32 << 20;
+const LONGEST: u64 = 32 << 20;
 
 /// What a checkpoint's description may take in memory, so that reading it stays under 64 MiB.
-pub const BUDGET: u64 = 40 << 20;
+pub const BUDGET: u64 = 36 << 20;
+
+/// Shards of a model at most: opening them all stays quick.
+pub const SHARDS: usize = 1024;
 
 /// What may still be held in memory of a checkpoint's description, and the names seen so far.
 pub struct Budget {
@@ -164,7 +167,7 @@ pub const SPLIT: &str = "keep long texts out of the metadata, and split the mode
 /// Sorts the tensors of a file by place, refuses holes and overlaps, and makes offsets absolute; `start` is where the
 /// tensors' bytes begin.
 fn place(path: &Path, entries: &mut [Entry], start: u64, size: u64) -> Result<(), Problem> {
-    entries.sort_by(|a, b| (a.offset, a.len, &a.name).cmp(&(b.offset, b.len, &b.name)));
+    entries.sort_unstable_by(|a, b| (a.offset, a.len, &a.name).cmp(&(b.offset, b.len, &b.name)));
     let mut end = 0;
     for at in 0..entries.len() {
         let (earlier, rest) = entries.split_at_mut(at);

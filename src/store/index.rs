@@ -4,14 +4,19 @@ use super::error;
 use super::error::Flaw;
 use super::header::Budget;
 use super::header::Refusal;
+use super::header::SHARDS;
 use super::json::Json;
+use super::json::Stop;
 use super::json::quoted;
 use super::sheet::NAME;
+use super::sheet::TEXT;
 use super::sheet::check_name;
 use super::shown;
 use super::sys;
 use crate::diag::Problem;
+use crate::tensor::Header;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
@@ -22,15 +27,14 @@ const LONGEST: u64 = 32 << 20;
 /// Longest name of a shard: what file systems take.
 const FILE_NAME: usize = 255;
 
-/// Shards of a model at most.
-const SHARDS: usize = 4096;
+/// Keys beside each other in an index: published ones have two.
+const KEYS: usize = 64;
 
-/// What an index says.
+/// What an index says, without its map from tensors to shards: that is read again, when the shards' headers are known,
+/// by [`check`], so that it need not be held.
 pub struct Index {
     /// Names of files in the index's directory, sorted.
     pub shards: Vec<String>,
-    /// Tensor → index into `shards`.
-    pub tensors: HashMap<String, u32>,
     /// The texts of its `metadata`.
     pub metadata: BTreeMap<String, String>,
     /// All keys of its `metadata`.
@@ -39,25 +43,78 @@ pub struct Index {
 
 /// Reads an index.  Errors: E0501, E0502, E0510, E0511, E0601.
 pub fn read(path: &Path, budget: &mut Budget) -> Result<Index, Problem> {
+    let mut shards = BTreeSet::new();
+    let (metadata, metadata_keys) = scan(path, budget, &mut |pair: Pair| {
+        check_name(pair.tensor, pair.offset)?;
+        check_shard(pair.shard, pair.shard_offset)?;
+        if !shards.contains(pair.shard) {
+            shards.insert(pair.shard.to_string());
+        }
+        if shards.len() > SHARDS {
+            let what = "names more shards than blend reads".to_string();
+            let found = format!("more than {SHARDS} shards");
+            let flaw = Flaw { offset: pair.offset, found, expected: format!("at most {SHARDS}") };
+            return Err(Refusal::Flaw(error::TOO_LARGE, what, flaw, error::AGAIN));
+        }
+        Ok(())
+    })?;
+    Ok(Index { shards: shards.into_iter().collect(), metadata, metadata_keys })
+}
+
+/// The index and the headers of its shards name the same tensors in the same files.  Errors: E0511 for a name that
+/// stands twice, E0512, E0601.
+pub fn check(path: &Path, index: &Index, header: &Header, budget: &mut Budget) -> Result<(), Problem> {
+    let places: HashMap<&str, usize> =
+        header.entries.iter().enumerate().map(|(at, entry)| (entry.name.as_str(), at)).collect();
+    let mut seen = vec![false; header.entries.len()];
+    scan(path, budget, &mut |pair: Pair| {
+        let disagree = |how: &str| {
+            let what = format!("has {} in {}, but it is {how}", quoted(pair.tensor), quoted(pair.shard));
+            let flaw =
+                Flaw { offset: pair.offset, found: quoted(pair.tensor), expected: "a tensor of that shard".into() };
+            Refusal::Flaw(error::DISAGREE, what, flaw, error::AGAIN)
+        };
+        let Some(&at) = places.get(pair.tensor) else { return Err(disagree("not there")) };
+        if std::mem::replace(&mut seen[at], true) {
+            return Err(twice(pair.offset, pair.tensor));
+        }
+        let there = &index.shards[header.entries[at].file];
+        if there != pair.shard { Err(disagree(&format!("in {}", quoted(there)))) } else { Ok(()) }
+    })?;
+    let Some(at) = seen.iter().position(|seen| !seen) else { return Ok(()) };
+    let entry = &header.entries[at];
+    let (own, shard) = (quoted(&entry.name), quoted(&index.shards[entry.file]));
+    let message = format!("`{}` lacks {own}, which is in {shard}", shown::path(path));
+    Err(Problem::new(error::DISAGREE, message).help(error::AGAIN))
+}
+
+/// One line of the map.
+struct Pair<'a> {
+    tensor: &'a str,
+    shard: &'a str,
+    /// Where they stand in the file.
+    offset: u64,
+    shard_offset: u64,
+}
+
+type Visit<'v> = &'v mut dyn FnMut(Pair) -> Result<(), Refusal>;
+
+/// Reads an index from end to end; gives the texts and the keys of its `metadata`.
+fn scan(path: &Path, budget: &mut Budget, visit: Visit) -> Result<(BTreeMap<String, String>, Vec<String>), Problem> {
     let file = sys::open_at_once(path).map_err(|error| error::not_opened(path, &error))?;
     let metadata = file.metadata().map_err(|error| error::read(path, &error))?;
     if !metadata.is_file() {
         return Err(error::not_regular(path, sys::special_kind(&metadata)));
     }
     if metadata.len() > LONGEST {
-        let flaw = Flaw {
-            offset: LONGEST,
-            found: format!("{} more bytes", metadata.len() - LONGEST),
-            expected: format!("an index of at most {LONGEST}"),
-        };
+        let found = format!("{} more bytes", metadata.len() - LONGEST);
+        let flaw = Flaw { offset: LONGEST, found, expected: format!("an index of at most {LONGEST}") };
         return Err(error::flawed(error::TOO_LARGE, path, "is longer than blend reads", flaw, error::AGAIN));
     }
-    let mut index = Reader { json: Json::new(file.take(LONGEST), 0), budget, shards: BTreeMap::new(), tensors: vec![] };
-    let mut metadata = BTreeMap::new();
-    let mut metadata_keys = vec![];
-    let read = index.read(&mut metadata, &mut metadata_keys);
-    read.map_err(|refusal| in_index(refusal).of_file(path))?;
-    index.finish(path, metadata, metadata_keys)
+    let json = Json::new(file.take(LONGEST), 0);
+    let mut reader = Reader { json, budget, visit, texts: BTreeMap::new(), keys: vec![] };
+    reader.read().map_err(|refusal| in_index(refusal).of_file(path))?;
+    Ok((reader.texts, reader.keys))
 }
 
 /// A flaw of the text is one of the index here.
@@ -70,16 +127,17 @@ fn in_index(refusal: Refusal) -> Refusal {
     }
 }
 
-struct Reader<'b, R> {
+struct Reader<'b, 'v, R> {
     json: Json<R>,
     budget: &'b mut Budget,
-    /// Shard → its number in order of appearance.
-    shards: BTreeMap<String, u32>,
-    tensors: Vec<(String, u32, u64)>,
+    visit: Visit<'v>,
+    /// Of the metadata: the texts, and all keys.
+    texts: BTreeMap<String, String>,
+    keys: Vec<String>,
 }
 
-impl<R: Read> Reader<'_, R> {
-    fn read(&mut self, metadata: &mut BTreeMap<String, String>, keys: &mut Vec<String>) -> Result<(), Refusal> {
+impl<R: Read> Reader<'_, '_, R> {
+    fn read(&mut self) -> Result<(), Refusal> {
         self.json.mark(b'{')?;
         let mut first = true;
         let mut seen: Vec<String> = vec![];
@@ -90,49 +148,39 @@ impl<R: Read> Reader<'_, R> {
                 return Err(twice(offset, &key));
             }
             match key.as_str() {
-                "metadata" => self.metadata(metadata, keys)?,
+                "metadata" => self.metadata()?,
                 "weight_map" => self.weight_map()?,
-                _ => self.json.skip_value(LONGEST as usize)?,
+                _ => self.json.skip_value(TEXT)?,
             }
-            if !self.budget.charge(key.len() + 64) {
-                return Err(too_large(offset));
+            if seen.len() == KEYS {
+                return Err(Refusal::from(Stop::flaw(offset, quoted(&key), format!("at most {KEYS} keys"))));
             }
             seen.push(key);
         }
         self.json.padding(b" \t\r\n", "the end of the index")?;
         if !seen.iter().any(|key| key == "weight_map") {
             let flaw = Flaw { offset: 0, found: "an object without it".into(), expected: "`weight_map`".into() };
-            let what = "is not an index of shards".to_string();
-            return Err(Refusal::Flaw(
-                error::INDEX,
-                what,
-                flaw,
-                "write the path of a `.safetensors` file or of a directory",
-            ));
+            let help = "write the path of a `.safetensors` file or of a directory";
+            return Err(Refusal::Flaw(error::INDEX, "is not an index of shards".into(), flaw, help));
         }
         Ok(())
     }
 
-    fn metadata(&mut self, texts: &mut BTreeMap<String, String>, keys: &mut Vec<String>) -> Result<(), Refusal> {
+    fn metadata(&mut self) -> Result<(), Refusal> {
         self.json.mark(b'{')?;
         let mut first = true;
         while self.json.member(&mut first)? {
             let offset = self.json.start()?;
             let key = self.json.key(NAME)?;
-            let value = match self.json.string_if_any(LONGEST as usize)? {
-                Some(text) => text,
-                None => {
-                    self.json.skip_value(LONGEST as usize)?;
-                    String::new()
-                }
-            };
-            if !self.budget.charge(2 * key.len() + value.len() + 160) {
+            let value = self.json.string_if_any(TEXT)?;
+            if value.is_none() {
+                self.json.skip_value(TEXT)?;
+            }
+            if !self.budget.charge(2 * key.len() + value.as_ref().map_or(0, String::len) + 320) {
                 return Err(too_large(offset));
             }
-            if !value.is_empty() {
-                texts.insert(key.clone(), value);
-            }
-            keys.push(key);
+            self.keys.push(key.clone());
+            value.and_then(|value| self.texts.insert(key, value));
         }
         Ok(())
     }
@@ -140,63 +188,23 @@ impl<R: Read> Reader<'_, R> {
     fn weight_map(&mut self) -> Result<(), Refusal> {
         self.json.mark(b'{')?;
         let mut first = true;
+        let mut tensor = String::new();
         while self.json.member(&mut first)? {
             let offset = self.json.start()?;
-            let name = self.json.key(NAME)?;
-            check_name(&name, offset)?;
-            let at = self.json.start()?;
-            let shard = self.json.string(NAME)?;
-            check_shard(&shard, at)?;
-            if !self.budget.charge(2 * std::mem::size_of::<(String, u64)>() + name.len() + 32) {
-                return Err(too_large(offset));
-            }
-            let next = self.shards.len() as u32;
-            let number = *self.shards.entry(shard).or_insert(next);
-            if self.shards.len() > SHARDS {
-                let flaw = Flaw {
-                    offset: at,
-                    found: format!("more than {SHARDS} shards"),
-                    expected: format!("at most {SHARDS}"),
-                };
-                return Err(Refusal::Flaw(
-                    error::TOO_LARGE,
-                    "names more shards than blend reads".into(),
-                    flaw,
-                    error::AGAIN,
-                ));
-            }
-            self.tensors.push((name, number, offset));
+            tensor.clear();
+            tensor.push_str(self.json.text(NAME)?);
+            self.json.mark(b':')?;
+            let shard_offset = self.json.start()?;
+            let shard = self.json.text(NAME)?;
+            (self.visit)(Pair { tensor: &tensor, shard, offset, shard_offset })?;
         }
         Ok(())
-    }
-
-    fn finish(
-        self,
-        path: &Path,
-        metadata: BTreeMap<String, String>,
-        metadata_keys: Vec<String>,
-    ) -> Result<Index, Problem> {
-        // From order of appearance to order of names.
-        let mut order = vec![0u32; self.shards.len()];
-        for (sorted, appeared) in self.shards.values().enumerate() {
-            order[*appeared as usize] = sorted as u32;
-        }
-        let mut tensors = HashMap::with_capacity(self.tensors.len());
-        for (name, appeared, offset) in self.tensors {
-            match tensors.entry(name) {
-                std::collections::hash_map::Entry::Vacant(place) => place.insert(order[appeared as usize]),
-                std::collections::hash_map::Entry::Occupied(place) => {
-                    return Err(twice(offset, place.key()).of_file(path));
-                }
-            };
-        }
-        Ok(Index { shards: self.shards.into_keys().collect(), tensors, metadata, metadata_keys })
     }
 }
 
 /// A shard is a file beside the index and nothing else.
 fn check_shard(shard: &str, offset: u64) -> Result<(), Refusal> {
-    let is_name = !shard.contains(['/', '\\', ':']) && !shard.chars().any(shown::is_hidden);
+    let is_name = !shard.contains(['/', '\\', ':']) && !shown::has_hidden(shard);
     if is_name && shard.len() <= FILE_NAME && shard.ends_with(".safetensors") && !shard.starts_with('.') {
         return Ok(());
     }

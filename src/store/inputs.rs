@@ -159,19 +159,24 @@ impl Fetch for Inputs {
         if dst.is_empty() {
             return Ok(());
         }
-        let Some(map) = input.map.as_ref().filter(|_| dst.len() < BY_POSITION) else {
-            return match sys::read_full(&input.file, offset, dst) {
-                Ok(count) if count == dst.len() => Ok(()),
-                Ok(_) => Err(error::changed(&input.path, "shrank while it was read")),
-                Err(error) => Err(error::read(&input.path, &error)),
-            };
-        };
+        let Some(map) = input.map.as_ref().filter(|_| dst.len() < BY_POSITION) else { return input.read(offset, dst) };
         map.copy_out(offset as usize, dst);
         if map.guard.lost() {
             return Err(error::changed(&input.path, "shrank while it was read"));
         }
         self.give_back(map, offset, len);
         Ok(())
+    }
+}
+
+impl Input {
+    /// Reads by position.
+    pub(super) fn read(&self, offset: u64, dst: &mut [u8]) -> Result<(), Problem> {
+        match sys::read_full(&self.file, offset, dst) {
+            Ok(count) if count == dst.len() => Ok(()),
+            Ok(_) => Err(error::changed(&self.path, "shrank while it was read")),
+            Err(error) => Err(error::read(&self.path, &error)),
+        }
     }
 }
 

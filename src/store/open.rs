@@ -4,7 +4,6 @@ use super::error;
 use super::header;
 use super::header::Budget;
 use super::index;
-use super::index::Index;
 use super::json::quoted;
 use super::shown;
 use crate::diag::Problem;
@@ -67,6 +66,11 @@ fn open_directory(path: &Path, budget: &mut Budget) -> Result<Header, Problem> {
     if shards.is_empty() {
         return Err(no_checkpoint(path, &names));
     }
+    if shards.len() > header::SHARDS {
+        let message =
+            format!("`{}` holds more than {} shards, one model was expected", shown::path(path), header::SHARDS);
+        return Err(Problem::new(error::TOO_LARGE, message).help("write the path of the `.safetensors` file in it"));
+    }
     let mut header = Header::default();
     for name in shards {
         header::read(&contained(path, name)?, &mut header, budget)?;
@@ -108,44 +112,11 @@ fn open_index(directory: &Path, path: &Path, budget: &mut Budget) -> Result<Head
         }
         header::read(&file, &mut header, budget)?;
     }
-    agree(path, &index, &header)?;
+    index::check(path, &index, &header, budget)?;
     for (key, value) in index.metadata {
         header.metadata.entry(key).or_insert(value);
     }
     Ok(header)
-}
-
-/// The index and the headers of the shards name the same tensors in the same files.
-fn agree(path: &Path, index: &Index, header: &Header) -> Result<(), Problem> {
-    let name = shown::path(path);
-    let disagree = |message: String| Problem::new(error::DISAGREE, message).help(error::AGAIN);
-    for entry in &header.entries {
-        let there = &index.shards[entry.file];
-        match index.tensors.get(&entry.name) {
-            Some(&said) if said as usize == entry.file => {}
-            Some(&said) => {
-                let (own, said) = (quoted(&entry.name), quoted(&index.shards[said as usize]));
-                return Err(disagree(format!("`{name}` has {own} in {said}, but it is in {}", quoted(there))));
-            }
-            None => {
-                let own = quoted(&entry.name);
-                return Err(disagree(format!("`{name}` lacks {own}, which is in {}", quoted(there))));
-            }
-        }
-    }
-    if header.entries.len() < index.tensors.len() {
-        let there: std::collections::HashSet<&str> = header.entries.iter().map(|entry| entry.name.as_str()).collect();
-        let mut missing: Vec<&String> = index.tensors.keys().filter(|name| !there.contains(name.as_str())).collect();
-        missing.sort();
-        if let Some(first) = missing.first() {
-            let shard = quoted(&index.shards[index.tensors[*first] as usize]);
-            let message = format!("`{name}` has {} in {shard}, but it is not there", quoted(first));
-            let more = missing.len() - 1;
-            let problem = disagree(message);
-            return Err(if more > 0 { problem.note(format!("and {more} more tensors")) } else { problem });
-        }
-    }
-    Ok(())
 }
 
 /// A file of a directory that a recipe names: links may not lead out of it, except to where the download cache of the

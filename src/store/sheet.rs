@@ -4,7 +4,6 @@ use super::error;
 use super::error::Flaw;
 use super::header::BUDGET;
 use super::header::Budget;
-use super::header::LONGEST;
 use super::header::Refusal;
 use super::header::SPLIT;
 use super::json::Json;
@@ -21,6 +20,9 @@ use std::path::Path;
 
 /// Longest name of a tensor, in bytes.
 pub const NAME: usize = 4096;
+
+/// Longest text in the metadata, in bytes.
+pub const TEXT: usize = 8 << 20;
 
 /// Axes of a tensor at most.
 const RANK: usize = 32;
@@ -68,8 +70,8 @@ impl<R: Read> Sheet<'_, R> {
         while self.json.member(&mut first)? {
             let offset = self.json.start()?;
             let key = self.json.key(NAME)?;
-            let value = self.json.string(LONGEST as usize)?;
-            if !self.budget.charge(2 * key.len() + value.len() + 160) {
+            let value = self.json.string(TEXT)?;
+            if !self.budget.charge(2 * key.len() + value.len() + 320) {
                 return Err(too_large(offset));
             }
             if !own.insert(key.clone()) {
@@ -132,7 +134,7 @@ impl<R: Read> Sheet<'_, R> {
             return Err(Refusal::Flaw(error::TENSOR, what, flaw, error::AGAIN));
         }
         let spilled = if shape.spilled() { shape.capacity() * 8 } else { 0 };
-        if !self.budget.charge(std::mem::size_of::<Entry>() + name.len() + spilled + 32) {
+        if !self.budget.charge(std::mem::size_of::<Entry>() + name.len() + spilled + 34) {
             return Err(too_large(offset));
         }
         self.header.entries.push(Entry { name, dtype, shape, file: self.number, offset: begin, len });
@@ -225,8 +227,10 @@ fn read_dtype(name: &str, text: &str, offset: u64) -> Result<Dtype, Refusal> {
 pub fn check_name(name: &str, offset: u64) -> Result<(), Refusal> {
     let found = match () {
         () if name.is_empty() => "an empty name".to_string(),
-        () if name.chars().any(shown::is_hidden) => format!("a name with hidden characters, {}", quoted(name)),
-        () if name.split(['/', '\\']).any(|part| part == "..") => format!("a name that is a path, {}", quoted(name)),
+        () if shown::has_hidden(name) => format!("a name with hidden characters, {}", quoted(name)),
+        () if name.contains("..") && name.split(['/', '\\']).any(|part| part == "..") => {
+            format!("a name that is a path, {}", quoted(name))
+        }
         () => return Ok(()),
     };
     let flaw = Flaw { offset, found, expected: "a readable name such as `b4.conv1.weight`".into() };

@@ -11,6 +11,11 @@ pub fn is_hidden(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
+/// Whether a name has such characters.
+pub fn has_hidden(text: &str) -> bool {
+    if text.is_ascii() { text.bytes().any(|byte| byte.is_ascii_control()) } else { text.chars().any(is_hidden) }
+}
+
 /// A name without hidden characters and cut to a readable length.
 pub fn name(text: &str) -> String {
     let mut out = String::new();

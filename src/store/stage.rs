@@ -40,6 +40,8 @@ pub struct Staged {
     barred: Barred,
     /// The temporary has its final name.
     placed: bool,
+    /// Directories that did not exist before, innermost first.
+    above: Vec<PathBuf>,
 }
 
 impl Staged {
@@ -61,6 +63,8 @@ impl Staged {
             _ => {}
         }
         let failed = |error: std::io::Error| error::write(target, "made", &error);
+        let above: Vec<PathBuf> =
+            place.parent.ancestors().take_while(|path| !path.exists()).map(Path::to_path_buf).collect();
         std::fs::create_dir_all(&place.parent).map_err(failed)?;
         let temporary = match kind {
             Kind::File => stale::file(&place),
@@ -69,7 +73,7 @@ impl Staged {
         let temporary = temporary.map_err(failed)?;
         let target = target.to_path_buf();
         let made = Mutex::default();
-        Ok(Staged { target, place, kind, force, temporary, permissions, made, barred, placed: false })
+        Ok(Staged { target, place, kind, force, temporary, permissions, made, barred, placed: false, above })
     }
 
     /// Looks at what stands at the target; its permissions, when it may be replaced.
@@ -133,7 +137,8 @@ impl Staged {
     }
 
     /// Puts the output in its place: all of it is on the disk when this returns.  A directory gets a `blend.json` that
-    /// lists its files, unless a part has that name.  Errors: E0516, E0602, E0603; then what stood there is unchanged.
+    /// lists its files, unless a part has that name.  Errors: E0516, E0602, E0603; then what stood there is unchanged,
+    /// save that a last E0602 says when the new output is in place but may not outlive a power cut.
     pub fn commit(mut self, parts: Vec<Part>) -> Result<(), Problem> {
         self.finish(&parts)?;
         let path = self.place.path();
@@ -143,7 +148,8 @@ impl Staged {
         }
         self.placed = true;
         let synced = sys::sync_directory(&self.place.parent);
-        synced.map_err(|error| error::write(&self.target, "put in place", &error))
+        synced
+            .map_err(|error| error::write(&self.target, "brought to the disk for good, though it is in place", &error))
     }
 
     /// Keeps the output as `NAME.failed` beside its target, which stays as it is; for a result whose claims do not
@@ -226,7 +232,7 @@ impl Staged {
             foreign::refuse(&self.target, &path)?;
         }
         if sys::exchange(temporary, &path).map_err(failed)? {
-            stale::remove(temporary);
+            self.remove_old(temporary);
             return Ok(());
         }
         // Two steps: a death between them is repaired by the next build.  The lock tells that one from ours.
@@ -238,8 +244,15 @@ impl Staged {
             let _ = std::fs::rename(&aside, &path);
             return Err(failed(error));
         }
-        stale::remove(&aside);
+        self.remove_old(&aside);
         Ok(())
+    }
+
+    /// Removes a replaced directory once the new one is on the disk for good; before, a power cut could leave neither.
+    fn remove_old(&self, old: &Path) {
+        if sys::sync_directory(&self.place.parent).is_ok() {
+            stale::remove(old);
+        }
     }
 }
 
@@ -247,6 +260,10 @@ impl Drop for Staged {
     fn drop(&mut self) {
         if !self.placed {
             stale::remove(&self.temporary.path);
+            // Only empty ones go: another build may have put something there meanwhile.
+            for directory in &self.above {
+                let _ = std::fs::remove_dir(directory);
+            }
         }
     }
 }

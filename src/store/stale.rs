@@ -43,7 +43,12 @@ fn make(place: &Place, create: &dyn Fn(&Path) -> io::Result<File>) -> io::Result
         let path = fresh(place, UNFINISHED);
         let handle = match create(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-            other => other?,
+            Err(error) => {
+                // A directory that was made but not opened.
+                let _ = std::fs::remove_dir(&path);
+                return Err(error);
+            }
+            Ok(handle) => handle,
         };
         // A build that cleans up may have been quicker between making and locking: then the name is no longer ours.
         let locked = sys::lock(&handle).unwrap_or(true);
@@ -53,6 +58,7 @@ fn make(place: &Place, create: &dyn Fn(&Path) -> io::Result<File>) -> io::Result
         if locked && ours {
             return Ok(Temporary { path, handle });
         }
+        remove(&path);
     }
     Err(io::Error::other("no temporary file could be made beside it in 100 attempts"))
 }

@@ -150,6 +150,22 @@ pub fn start_writing(file: &File, offset: u64, len: u64) {
 #[cfg(not(target_os = "linux"))]
 pub fn start_writing(_: &File, _: u64, _: u64) {}
 
+/// Whether a copy inside the kernel is worth a try: on network file systems, which then move nothing, and where whole
+/// blocks of 4,096 bytes can be shared.
+#[cfg(target_os = "linux")]
+pub fn copies_well(from: &File, offset: u64, to_offset: u64) -> bool {
+    const NETWORK: [u32; 4] = [0x6969, 0xff53_4d42, 0xfe53_4d42, 0x00c3_6400]; // NFS, CIFS, SMB 2, Ceph
+    const SHARING: [u32; 3] = [0x9123_683e, 0x5846_5342, 0xca45_1a4e]; // Btrfs, XFS, bcachefs
+    let Ok(answer) = rustix::fs::fstatfs(from) else { return false };
+    let magic = answer.f_type as u32;
+    NETWORK.contains(&magic) || (SHARING.contains(&magic) && (offset | to_offset).is_multiple_of(4096))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn copies_well(_: &File, _: u64, _: u64) -> bool {
+    false
+}
+
 /// Copies within the kernel.  `Ok(None)`: it cannot, between these two files; 0 bytes: the source ends here.
 #[cfg(target_os = "linux")]
 pub fn copy_range(from: &File, offset: u64, to: &File, to_offset: u64, len: usize) -> io::Result<Option<usize>> {

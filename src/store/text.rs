@@ -54,7 +54,7 @@ fn is_directory(path: &Path) -> Problem {
         .flatten()
         .take(10_000)
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".blend") && !name.chars().any(shown::is_hidden))
+        .filter(|name| name.ends_with(".blend") && !shown::has_hidden(name))
         .collect();
     recipes.sort();
     let example = recipes.first().map_or("merge.blend", String::as_str);

@@ -2,6 +2,7 @@
 
 use super::ast::Edition;
 use super::expect::Failure;
+use super::expect::HEIGHT_LIMIT;
 use super::expect::Slip;
 use super::expect::Tokens;
 use super::parse::MOST_PROBLEMS;
@@ -14,6 +15,7 @@ use crate::diag::Code;
 use crate::diag::Problem;
 use crate::diag::Problems;
 use crate::diag::suggest::nearest;
+use crate::tensor::Coord;
 use crate::text::Source;
 use crate::text::Span;
 
@@ -222,7 +224,7 @@ impl Found<'_> {
             }
             Slip::TooHigh => {
                 return Problem::new(Code("E0108"), "the expression has too many operators")
-                    .at(site, "more than 1000 in one chain")
+                    .at(site, format!("more than {HEIGHT_LIMIT} in one chain"))
                     .help("name a part of it with `let`");
             }
             Slip::Chained => {
@@ -252,6 +254,11 @@ impl Found<'_> {
                 );
             }
             Slip::None => {}
+        }
+        if let (Some(previous), Some(kind)) = (self.previous, self.kind())
+            && let Some(problem) = misspelt_coordinate(self.source, previous.span, kind)
+        {
+            return problem;
         }
         if self.hopes("a statement") {
             return self.statement();
@@ -392,6 +399,12 @@ pub fn indented(source: &Source, indent: Span, word: Span) -> Problem {
 /// Tokens after the end of a statement.
 pub fn trailing(source: &Source, rest: Tokens) -> Problem {
     let span = rest.here();
+    let before = &source.text[..rest.before as usize];
+    let start = before.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |at| at + 1);
+    let last = Span { start: start as u32, end: rest.before };
+    if let Some(problem) = rest.kind().and_then(|kind| misspelt_coordinate(source, last, kind)) {
+        return problem;
+    }
     let text = source.slice(span);
     let problem = Problem::new(Code("E0101"), format!("found `{text}` after the end of the statement"))
         .at(span.at(source.id), "the statement ended before it");
@@ -407,6 +420,22 @@ pub fn trailing(source: &Source, rest: Tokens) -> Problem {
                 .edit(Span { start: rest.before, end: all.end }.at(source.id), "")
         }
     }
+}
+
+/// `resolutoin 64`: a word that is nearly a coordinate, with a number, range or list behind it.
+fn misspelt_coordinate(source: &Source, word: Span, next: Kind) -> Option<Problem> {
+    if !matches!(next, Kind::Number | Kind::To | Kind::LBracket) {
+        return None;
+    }
+    let text = source.slice(word);
+    let near = nearest(text, Coord::ALL.map(Coord::text))?;
+    (near != text).then(|| {
+        let problem = Problem::new(
+            Code("E0101"),
+            format!("`{text}` is no coordinate, and something that it must lie in follows"),
+        );
+        instead(problem.at(word.at(source.id), "no coordinate is called this"), source, word, near)
+    })
 }
 
 pub fn no_edition(source: &Source) -> Problem {

@@ -19,6 +19,7 @@ use super::expect::slip;
 use super::expect::tok;
 use super::expr;
 use super::pattern;
+use super::token::Flaw;
 use super::token::Kind;
 use super::token::STATEMENT_WORDS;
 use super::token::Token;
@@ -46,6 +47,9 @@ pub fn file(source: &Source, tokens: &[Token]) -> (File, Problems) {
     let mut work: Vec<&[Token]> = chunks(source, &significant);
     work.reverse();
     while let Some(chunk) = work.pop() {
+        if problems.iter().count() >= MOST_PROBLEMS {
+            break;
+        }
         let i = Tokens::new(&source.text, chunk, &mended);
         if i.is_word("blend") {
             match edition(i) {
@@ -86,6 +90,8 @@ pub fn file(source: &Source, tokens: &[Token]) -> (File, Problems) {
                 read = statement(Tokens { list: chunk, ..i });
             }
         }
+        // What follows a string without its end is no news: the string is reported.
+        let is_torn = chunk.iter().any(|token| token.flaw == Some(Flaw::Unclosed));
         let i = Tokens { list: chunk, ..i };
         let whole = chunk[0].span.to(chunk[chunk.len() - 1].span);
         let is_mended = report_mended(source, i, &mut problems);
@@ -100,19 +106,20 @@ pub fn file(source: &Source, tokens: &[Token]) -> (File, Problems) {
                 }
                 None if is_mended || rest.list.is_empty() => (kept(kind), whole),
                 None => {
-                    problems.push(error::trailing(source, rest));
+                    if !is_torn {
+                        problems.push(error::trailing(source, rest));
+                    }
                     (ItemKind::Error, whole)
                 }
             },
             Err(found) => {
-                problems.push(error::of(source, i, found));
+                if !is_torn {
+                    problems.push(error::of(source, i, found));
+                }
                 (ItemKind::Error, whole)
             }
         };
         file.items.push(Item { kind, span });
-        if problems.iter().count() >= MOST_PROBLEMS {
-            break;
-        }
     }
     if file.edition.is_none() && !problems.iter().any(error::is_about_edition) {
         problems.push(error::no_edition(source));

@@ -1,5 +1,6 @@
 //! Patterns.
 
+use super::ast::Name;
 use super::ast::Pattern;
 use super::ast::PatternKind;
 use super::expect::DEPTH_LIMIT;
@@ -80,6 +81,9 @@ fn patom(i: Tokens) -> P<Pattern> {
     }
 }
 
+/// Words that begin no value.
+const NO_VALUE: &[&str] = &["and", "or", "not", "else", "maybe", "where", "in", "as", "regex"];
+
 fn word(i: Tokens) -> P<Pattern> {
     let start = i.here();
     let text = i.word();
@@ -87,6 +91,16 @@ fn word(i: Tokens) -> P<Pattern> {
         let (rest, text) = cut(expr::text).parse(i.skip(1))?;
         let span = start.to(text.span);
         return Ok((rest, Pattern { kind: PatternKind::Regex(text), span }));
+    }
+    // `head` is a coordinate (which attention head) and a word (the output layer): without a value it is the word.
+    let next = i.skip(1);
+    let has_value = matches!(
+        next.kind(),
+        Some(Kind::Number | Kind::To | Kind::Open | Kind::LBracket | Kind::LParen | Kind::Minus | Kind::Text)
+    ) || (next.kind() == Some(Kind::Word) && !NO_VALUE.contains(&next.word()));
+    if text == Coord::Head.text() && !has_value {
+        let path = vec![Name { text: text.to_string(), span: start }];
+        return Ok((next, Pattern { kind: PatternKind::Name(path), span: start }));
     }
     if let Some(coord) = Coord::from_text(text) {
         // A list is a primary, so one production reads number, range and list.

@@ -1,5 +1,6 @@
 //! Architectures: detection, words and coordinates, canonical names and back, near misses, users' own files.
 
+mod files;
 mod near;
 mod own;
 
@@ -256,7 +257,7 @@ fn words_and_coordinates() {
     let s = "qwen2-0.5b";
     check_traits(s, "model.embed_tokens.weight", "embed weight", "", "vocabulary hidden");
     check_traits(s, "model.norm.weight", "norm weight", "", "hidden");
-    check_traits("llama3-8b", "lm_head.weight", "head weight", "", "vocabulary hidden");
+    check_traits("llama3-8b", "lm_head.weight", "head lm_head weight", "", "vocabulary hidden");
     let i = "layer=0 depth=0 block=0";
     check_traits(s, "model.layers.0.self_attn.q_proj.bias", "attention q bias", i, "L0.q");
     let i = "layer=23 depth=1 block=23";

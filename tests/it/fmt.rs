@@ -154,6 +154,63 @@ fn gap(out: &mut String, random: &mut Random, comments: usize, number: &mut usiz
     }
 }
 
+/// Deep or long texts are refused or formatted at once, on the small stack of a thread.
+#[test]
+fn bombs() {
+    #[track_caller]
+    fn check(text: String) {
+        let (source, parsed) = parsed(&text);
+        assert!(parsed.problems.has_errors() && parsed.problems.iter().count() <= 525, "{}", &text[..60]);
+        drop(parsed);
+        drop(source);
+    }
+    for part in ["(", "-", "not ", "[", "match {"] {
+        check(format!("blend 1\nlet a = {}", part.repeat(200_000)));
+    }
+    let bomb = |before: &str, part: &str| check(format!("blend 1\n{before}{}", part.repeat(10_000)));
+    for part in ["[1,", "match { a => ", "f(", "f(a=", "1+", "1*", "1 or ", "1 where a "] {
+        bomb("let a = ", part);
+    }
+    for part in ["(", "not ", "a or ", "a and ", "layer (", "layer [", "layer -", "layer 1+"] {
+        bomb("pattern a = ", part);
+    }
+    for part in ["{ a = ", "{ a = [", "{", "}", "a", ","] {
+        bomb("model a = 'p' ", part);
+    }
+    for part in ["1.", "@ ", ";", "let a = \n", "A ", "\"\n", "blend 1\n", ")", "x.", "..", "match { a\n", "a\n"] {
+        for before in ["", "let a = [", "let a = match {\n"] {
+            bomb(before, part);
+        }
+    }
+    // Closed as well: the trees exist, as far as they are allowed to.
+    for (open, close) in [("(", ")"), ("[", "]"), ("f(", ")"), ("match { else => ", "}"), ("- ", ""), ("1+", "")] {
+        check(format!("blend 1\nlet a = {}1{}\n", open.repeat(10_000), close.repeat(10_000)));
+    }
+}
+
+/// As deep and as high as the language allows, on a thread with the stack of `blend`'s own.
+#[test]
+fn the_largest_trees_are_formatted() {
+    let worker = std::thread::Builder::new().stack_size(256 << 20).spawn(largest_trees).expect("a thread");
+    worker.join().expect("the laws hold");
+}
+
+fn largest_trees() {
+    let chain = vec!["b"; 1001].join(" + ");
+    laws(&format!("blend 1\nlet a = {chain}\n"));
+    laws(&format!("blend 1\npattern a = {}\n", vec!["b"; 1001].join(" or ")));
+    for (open, close) in [("(", ")"), ("[", "]"), ("f(", ")"), ("match { else => ", "}"), ("-", ""), ("not ", "")] {
+        laws(&format!("blend 1\nlet a = {}{chain}{}\n", open.repeat(95), close.repeat(95)));
+    }
+}
+
+const SOUP: [&str; 64] = [
+    "let", "model", "output", "pattern", "assert", "fn", "use", "param", "channels", "blend", "match", "else", "maybe",
+    "where", "and", "or", "not", "in", "as", "true", "regex", "if", "std", "layer", "a", "b", "f(", "a.", "(", ")",
+    "[", "]", "{", "}", ",", ":", "=", "=>", "==", "<", "+", "-", "*", "/", "..", "1", "0.5", "1.", ".5", "\"s\"",
+    "'r'", "\"", "\n", "\n", "\n  ", "# c\n", "&&", "||", "!", ";", "->", "@", "A", "\u{e9}",
+];
+
 proptest! {
     #[test]
     fn laws_hold(seed: u64, depth in 8usize..36) {
@@ -161,6 +218,28 @@ proptest! {
         let mut random = Random(seed);
         let (tokens, _) = grammar.sentence(&mut random, depth);
         laws(&scattered(&tokens, &mut random));
+    }
+
+    #[test]
+    fn any_soup_of_tokens_is_read(seed: u64, length in 0usize..120, blanks: bool) {
+        let mut random = Random(seed);
+        let mut text = String::from("blend 1\nlet a = ");
+        for _ in 0..length {
+            text.push_str(SOUP[random.below(SOUP.len())]);
+            text.push_str(if blanks { " " } else { "" });
+        }
+        let (source, parsed) = parsed(&text);
+        let joined: String = parsed.tokens.iter().map(|token| source.slice(token.span)).collect();
+        prop_assert_eq!(joined, text);
+        for problem in parsed.problems.iter() {
+            let sites = problem.labels.iter().map(|label| label.site).chain(problem.fix.iter().map(|edit| edit.site));
+            for site in sites {
+                prop_assert!(source.text.get(site.span.range()).is_some(), "{problem:?} in {}", source.text);
+            }
+        }
+        if let Ok(out) = blend::fmt::format(&source, &parsed) {
+            same("twice", &formatted(&out), &out);
+        }
     }
 
     #[test]

@@ -437,3 +437,19 @@ fn a_preset_composes() {
     assert_eq!(made["synthesis.b64.conv0.weight"], 0.0);
     assert_eq!(made["mapping.fc0.weight"], 0.0);
 }
+
+#[test]
+fn language_models_have_words_and_depth() {
+    let made = weights(&clean(
+        &files("llama3-8b"),
+        &recipe(
+            "mix(a, b, match {\n  embed or lm_head or (norm and not layer 0..) => 0\n  attention => 0.25\n  mlp and layer 16.. => 1\n  else => depth\n})",
+        ),
+    ));
+    assert_eq!(made["lm_head.weight"], 0.0);
+    assert_eq!(made["model.norm.weight"], 0.0);
+    assert_eq!(made["model.layers.3.self_attn.o_proj.weight"], 0.25);
+    assert_eq!(made["model.layers.16.mlp.up_proj.weight"], 1.0);
+    assert_eq!(made["model.layers.15.mlp.up_proj.weight"], 15.0 / 31.0);
+    assert_eq!(made["model.layers.31.input_layernorm.weight"], 1.0);
+}

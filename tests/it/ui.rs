@@ -5,6 +5,7 @@
 //! `fixed`, `fixed recipe PATH`, `fixed settings`.
 
 mod pages;
+mod rendering;
 mod shares;
 
 use crate::world::FakeWorld;
@@ -231,6 +232,87 @@ fn cases() -> Vec<PathBuf> {
 fn every_case() {
     let failures: Vec<String> = cases().iter().filter_map(|path| check(path).err()).collect();
     assert!(failures.is_empty(), "{} of {} cases\n\n{}", failures.len(), cases().len(), failures.join("\n\n"));
+}
+
+/// Whatever is done to a recipe, it is told, shown and mended without a panic.
+#[test]
+fn damaged_recipes_are_told() {
+    const WORDS: &[&str] = &[
+        "match",
+        "{",
+        "}",
+        "=>",
+        "else",
+        "maybe",
+        "where",
+        "(",
+        ")",
+        "[",
+        "]",
+        ",",
+        "..",
+        "a",
+        "b",
+        "mix(",
+        "0.5",
+        "1e999",
+        "\"x\"",
+        "'",
+        "resolution",
+        "not",
+        "-",
+        "*",
+        "/",
+        "and",
+        "in",
+        "std.",
+        "\n",
+        "let x = ",
+        "output \"o\" = ",
+        "if(",
+        "curve(",
+        "layer_swap(",
+        "regex '('",
+        "\u{202e}",
+        "é",
+        "4..16",
+        "..",
+        "same(",
+        "linear(",
+        "{ weight = 1 }",
+    ];
+    // A seeded generator: the same damage in every run; `ROUNDS=100` does more of it.
+    let rounds = std::env::var("ROUNDS").map_or(2, |rounds| rounds.parse().expect("a number"));
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below.max(1)
+    };
+    for path in cases() {
+        let (case, _) = read(&path);
+        for _ in 0..rounds {
+            let is_part = |c: char| c.is_alphanumeric() || c == '_';
+            let mut tokens: Vec<String> = vec![];
+            for c in case.text.chars() {
+                match tokens.last_mut() {
+                    Some(last) if is_part(c) && last.chars().all(is_part) => last.push(c),
+                    _ => tokens.push(c.into()),
+                }
+            }
+            for _ in 0..1 + random(3) {
+                let at = random(tokens.len());
+                match random(4) {
+                    0 if at < tokens.len() => drop(tokens.remove(at)),
+                    1 if at < tokens.len() => tokens.insert(at, tokens[at].clone()),
+                    2 if at + 1 < tokens.len() => tokens.swap(at, at + 1),
+                    _ => tokens.insert(at, WORDS[random(WORDS.len())].into()),
+                }
+            }
+            let damaged = Case { text: tokens.concat(), ..case.clone() };
+            let outcome = damaged.run();
+            damaged.edited(&outcome, &outcome.problems).run();
+        }
+    }
 }
 
 #[test]

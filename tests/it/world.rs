@@ -77,6 +77,19 @@ impl FakeWorld {
             .with("odd.pt", rosinality_without_batch_axis())
             .recipe("curves.blend", CURVES)
             .architecture("broken.toml", "id = \"mine\"\n[[key]\n")
+            .architecture("wrong-template.toml", &own_layout("enc.{i*i}.weight", "layers.{i}.w", "add 1"))
+            .architecture("wrong-fix.toml", &own_layout("enc.{i}.weight", "layers.{i}.w", "rotate 1"))
+            .architecture(
+                "wrong-value.toml",
+                &own_layout("enc.{i}.weight", "layers.{i}.w", "add 1").replace("\"t\"", "\"llama\""),
+            )
+            .architecture("wrong-tensor.toml", &own_layout("enc.{i}.weight", "layers.{i}.v", "add 1"))
+            .architecture("right.toml", &own_layout("enc.{i}.weight", "layers.{i}.w", "add 1"))
+            .with("twice.pt", plus(rosinality(64, 2048, 128, 96, 4), "conv1.bias f32 [1,128,1,1]"))
+            .with("labels.safetensors", plus(stylegan2(64, 2048, 128, 96, 4), "mapping.embed.weight f32 [96,10]"))
+            .with("holes.safetensors", without(stylegan2(64, 2048, 128, 96, 4), "b16.conv0.weight"))
+            .with("headless.safetensors", without(stylegan2(64, 2048, 128, 96, 4), "b4.const"))
+            .with("prefixed.safetensors", prefixed("g_ema.", rosinality(64, 2048, 128, 96, 4)))
     }
 
     pub fn with(mut self, path: &str, tensors: Vec<Tensor>) -> FakeWorld {
@@ -134,6 +147,31 @@ fn rosinality_without_batch_axis() -> Vec<Tensor> {
     let mut tensors = rosinality(64, 2048, 128, 96, 4);
     tensors[0].2 = vec![];
     tensors
+}
+
+fn plus(mut tensors: Vec<Tensor>, line: &str) -> Vec<Tensor> {
+    tensors.push(tensor(line));
+    tensors
+}
+
+fn without(mut tensors: Vec<Tensor>, part: &str) -> Vec<Tensor> {
+    tensors.retain(|tensor| !tensor.0.contains(part));
+    tensors
+}
+
+fn prefixed(prefix: &str, mut tensors: Vec<Tensor>) -> Vec<Tensor> {
+    tensors.iter_mut().for_each(|tensor| tensor.0.insert_str(0, prefix));
+    tensors
+}
+
+/// An architecture file with a family of one tensor, and one key for it.
+fn own_layout(name: &str, canonical: &str, fix: &str) -> String {
+    format!(
+        "[family]\nid = \"t\"\nabout = \"one tensor a layer\"\n[[family.tensor]]\nname = \"layers.{{i}}.w\"\n\
+         words = [\"weight\"]\ncoords = {{ layer = \"i\" }}\n\n\
+         [layout]\nid = \"mine\"\nfamily = \"t\"\nabout = \"my names\"\ndetect = [\"enc.0.weight\"]\n\
+         [[layout.key]]\nname = \"{name}\"\nas = [\"{canonical}\"]\nfix = [\"{fix}\"]\n"
+    )
 }
 
 fn missing(path: &Path) -> Problem {

@@ -246,6 +246,7 @@ pub fn missing_argument(
     callee: &str,
     params: &[&str],
     slot: usize,
+    model: Option<&str>,
     call: &ast::Call,
     name_site: Site,
     site: Site,
@@ -258,16 +259,12 @@ pub fn missing_argument(
         "points" => "[4: 1, 64: 0]",
         "values" => "[0, 1]",
         "w" | "t" | "weight" => "0.5",
-        _ => "1",
+        _ => model.unwrap_or("1"),
     };
     let comma = if call.args.is_empty() { "" } else { ", " };
     Problem::new(
         Code("E0209"),
-        format!(
-            "`{callee}` needs {}, but the call gives {}",
-            counted(params.iter().filter(|p| !p.is_empty()).count(), "argument"),
-            call.args.len()
-        ),
+        format!("`{callee}` is called without `{}`, which it needs", if param.is_empty() { "b" } else { param }),
     )
     .at(name_site, format!("`{param}` is missing"))
     .help(format!("add `{param} = {example}`: the form is {}", usage(callee, params)))
@@ -349,8 +346,8 @@ pub fn metadata_not_block(site: Site) -> Problem {
 pub fn reserved_metadata(name: &str, site: Site) -> Problem {
     Problem::new(Code("E0208"), format!("the metadata key `{name}` belongs to blend"))
         .at(site, "keys that begin with `blend.` tell how the file was made")
-        .help("choose another key")
-        .edit(site, format!("\"{}\"", name.trim_start_matches("blend.").trim_matches('"')))
+        .help(format!("choose another key, for example `\"my.{}\"`", name.trim_start_matches("blend.")))
+        .edit(site, format!("\"my.{}\"", name.trim_start_matches("blend.")))
 }
 
 pub fn unknown_word(word: &str, context: &Context, module: ModuleId, site: Site) -> Problem {

@@ -127,8 +127,11 @@ fn model_with(group: &Group, space: &Space, context: &Context) -> Option<String>
 fn no_coord(coord: Coord, expr: ExprId, whole: ExprId, names: &[&str], context: &Context) -> Problem {
     let (site, around) = (context.site_of(expr), context.site_of(whole));
     let (word, text) = (coord.text(), context.text_at(around));
-    let problem = Problem::new(Code("E0403"), format!("{} has no {word}", subject(names)))
-        .at(site, format!("asks the {word} of every tensor"));
+    let problem = Problem::new(
+        Code("E0403"),
+        format!("{} {} no {word}", subject(names), if names.len() == 1 { "has" } else { "have" }),
+    )
+    .at(site, format!("asks the {word} of every tensor"));
     // A place outside the text (a library) cannot be edited: the use of it can.
     problem
         .help(format!("say where it holds, `({text} where {word} 0..)`, which is 0 elsewhere; or give those tensors an arm of a `match`"))
@@ -444,4 +447,22 @@ pub fn counters_of_first(complaints: &Complaints, space: &Space, root: ExprId, c
         if names.len() > 1 { problem.note(listed(&names)) } else { problem }
     };
     owners.into_iter().map(about).collect()
+}
+
+/// Tensors that the output's layout has no place for.
+pub fn no_place(names: &[String], layout: &str, fit: Option<&str>, option: Option<Site>, path: Site) -> Problem {
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    let has = if all.len() == 1 { "has" } else { "have" };
+    let message = format!("{} {has} no place in the layout `{layout}`", subject(&all));
+    let problem = Problem::new(Code("E0439"), message).at(option.unwrap_or(path), "cannot hold all of the result");
+    let problem = if all.len() > 1 { problem.note(listed(&all)) } else { problem };
+    match (fit, option) {
+        (Some(fit), Some(option)) => {
+            problem.help(format!("write `\"{fit}\"`, which holds them all")).edit(option, format!("\"{fit}\""))
+        }
+        (Some(fit), None) => {
+            problem.help(format!("write `{{ layout = \"{fit}\" }}` after the value: it holds them all"))
+        }
+        (None, _) => problem.help("leave them out of the result with `where not …`"),
+    }
 }

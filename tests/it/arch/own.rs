@@ -9,7 +9,7 @@ use blend::arch;
 use blend::arch::Stored;
 use blend::tensor::Affine;
 
-const OWN: &str = r#"
+pub const OWN: &str = r#"
 # A transformer whose projections are stored transposed, with a gate that is off by one.
 [family]
 id = "tiny"
