@@ -1,11 +1,11 @@
 //! What must hold of inputs and results: equal tensors, and the claims of the recipe.
 
-use super::Files;
-use super::Reader;
 use super::Stop;
 use super::error;
 use super::jobs;
 use super::progress::Progress;
+use super::reader::Files;
+use super::reader::Reader;
 use crate::hir::ExprId;
 use crate::hir::InputId;
 use crate::hir::Recipe;

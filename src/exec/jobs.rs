@@ -1,10 +1,11 @@
 //! The work of a plan, cut into jobs that any worker can do in any order: every byte has its place already.
 
-use super::Files;
-use super::Reader;
 use super::Stop;
 use super::error;
 use super::progress::Progress;
+use super::reader::Files;
+use super::reader::InPlace;
+use super::reader::Reader;
 use crate::diag::Problem;
 use crate::plan::Output;
 use crate::plan::Plan;
@@ -26,6 +27,11 @@ use std::sync::atomic::Ordering;
 
 /// Bytes of one piece of a copy.
 const COPY_BYTES: u64 = 32 << 20;
+/// Bytes of a piece at most.  Much shorter writes cost the kernel more per byte; longer ones leave the second cache, and
+/// make the kernel look for larger runs of free memory, which may take it seconds.
+const PIECE_BYTES: u64 = 256 << 10;
+/// Pieces that one worker takes at a time: what it reads in place is given back after that.
+const PIECES_AT_ONCE: u64 = 8;
 /// Reduction blocks that one worker takes at a time.
 const BLOCKS_AT_ONCE: u64 = 4;
 
@@ -33,7 +39,7 @@ const BLOCKS_AT_ONCE: u64 = 4;
 enum Job<'p> {
     /// Bytes that lie together in one input and in one part, perhaps of many tensors.
     Copy { file: usize, from: u64, part: usize, to: u64, len: u64 },
-    /// Some elements of a tensor without reductions, or a tensor gathered element by element.
+    /// Some pieces of a tensor without reductions, or a tensor gathered element by element.
     Piece { output: usize, tensor: &'p Tensor, range: Range<u64> },
     /// A whole tensor with reductions.
     Staged { output: usize, tensor: &'p Tensor },
@@ -43,7 +49,7 @@ enum Job<'p> {
 type Tallies = Mutex<BTreeMap<(usize, u64), Tally>>;
 
 struct Workshop<'w> {
-    /// Elements of one piece of a computed tensor.
+    /// Elements of one piece of a computed tensor, at most.
     piece: u64,
     files: &'w Files<'w>,
     reader: Reader<'w>,
@@ -120,7 +126,8 @@ fn jobs<'p>(plan: &'p Plan, first_part: &[usize], piece: u64) -> Vec<Job<'p>> {
     for (at, output) in plan.outputs.iter().enumerate() {
         for tensor in output.tensors.iter().filter(|tensor| tensor.len > 0) {
             let elems = crate::tensor::elems(&tensor.shape);
-            let pieces = (0..elems).step_by(piece as usize).map(|start| start..(start + piece).min(elems));
+            let run = elems_at_once(tensor, piece).saturating_mul(PIECES_AT_ONCE);
+            let pieces = (0..elems).step_by(run as usize).map(|start| start..start.saturating_add(run).min(elems));
             match &tensor.work {
                 Work::Copy { file, offset } => {
                     copy(&mut jobs, *file, *offset, first_part[at] + tensor.part, tensor.offset, tensor.len);
@@ -133,6 +140,11 @@ fn jobs<'p>(plan: &'p Plan, first_part: &[usize], piece: u64) -> Vec<Job<'p>> {
         }
     }
     jobs
+}
+
+/// Elements of one piece of a tensor, at least 1.
+fn elems_at_once(tensor: &Tensor, most: u64) -> u64 {
+    most.min(PIECE_BYTES / tensor.dtype.bytes()).max(1)
 }
 
 /// Adds a copy, joined to the one before it where both sides continue it.
@@ -167,7 +179,7 @@ impl Workshop<'_> {
             }
             Job::Piece { output, tensor, range } => match &tensor.work {
                 Work::Compute { program, .. } | Work::Gather(program) => {
-                    self.piece(*output, tensor, program, &program.start(), range.clone())
+                    self.pieces(*output, tensor, program, &program.start(), range.clone())
                 }
                 Work::Copy { .. } => unreachable!("copies are jobs of their own"),
             },
@@ -178,18 +190,15 @@ impl Workshop<'_> {
     fn staged(&self, output: usize, tensor: &Tensor) -> Result<(), Problem> {
         let Work::Compute { program, canonical, .. } = &tensor.work else { unreachable!("only programs have stages") };
         let state = reduce(canonical.as_ref().unwrap_or(program), &self.reader)?;
-        let pieces = program.elems().div_ceil(self.piece);
-        (0..pieces).into_par_iter().try_for_each(|piece| {
-            if self.progress.cancelled() {
-                return Ok(());
-            }
-            let range = piece * self.piece..((piece + 1) * self.piece).min(program.elems());
-            self.piece(output, tensor, program, &state, range)
+        let run = elems_at_once(tensor, self.piece).saturating_mul(PIECES_AT_ONCE);
+        (0..program.elems().div_ceil(run)).into_par_iter().try_for_each(|number| {
+            let range = number * run..(number + 1).saturating_mul(run).min(program.elems());
+            self.pieces(output, tensor, program, &state, range)
         })
     }
 
-    /// Computes some elements and writes them.
-    fn piece(
+    /// Computes some elements and writes them, piece by piece.
+    fn pieces(
         &self,
         output: usize,
         tensor: &Tensor,
@@ -197,11 +206,31 @@ impl Workshop<'_> {
         state: &State,
         range: Range<u64>,
     ) -> Result<(), Problem> {
+        let reader = InPlace::new(&self.reader);
+        let piece = elems_at_once(tensor, self.piece);
+        for start in range.clone().step_by(piece as usize) {
+            if self.progress.cancelled() {
+                return Ok(());
+            }
+            self.piece(output, tensor, program, state, &reader, start..range.end.min(start.saturating_add(piece)))?;
+        }
+        reader.finish()
+    }
+
+    fn piece(
+        &self,
+        output: usize,
+        tensor: &Tensor,
+        program: &Program,
+        state: &State,
+        reader: &InPlace,
+        range: Range<u64>,
+    ) -> Result<(), Problem> {
         let size = tensor.dtype.bytes();
         let (at, len) = (range.start * size, (range.end - range.start) * size);
         let tally = with_buffers(len as usize, |buffers| {
             let bytes = &mut buffers.bytes[..len as usize];
-            let tally = program.evaluate(range, state, &self.reader, &mut buffers.scratch, bytes)?;
+            let tally = program.evaluate(range, state, reader, &mut buffers.scratch, bytes)?;
             self.part(output, tensor).write_at(tensor.offset + at, bytes)?;
             Ok::<Tally, Problem>(tally)
         })?;

@@ -7,6 +7,7 @@ mod claims;
 mod error;
 mod jobs;
 mod progress;
+mod reader;
 pub mod stats;
 
 pub use claims::ClaimReport;
@@ -19,7 +20,7 @@ use crate::store::Inputs;
 use crate::store::Kind;
 use crate::store::Part;
 use crate::store::Staged;
-use crate::tile::Fetch;
+use reader::Files;
 use std::path::PathBuf;
 
 /// What a run may be told.
@@ -31,15 +32,15 @@ pub struct Options {
     pub force: bool,
     /// Only judge the claims: nothing is left behind.
     pub dry: bool,
-    /// Elements of one piece of a computed tensor; the result does not depend on it.
+    /// Elements of one piece of a computed tensor, at most; the result does not depend on it.
     pub piece: u64,
 }
 
 impl Default for Options {
-    /// One worker per core; pieces whose bytes stay in the second cache until they are written.
+    /// One worker per core; pieces as long as their bytes stay in the second cache until they are written.
     fn default() -> Options {
         let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
-        Options { threads, force: false, dry: false, piece: 65_536 }
+        Options { threads, force: false, dry: false, piece: 131_072 }
     }
 }
 
@@ -126,33 +127,4 @@ pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress)
         }
     }
     Ok(report)
-}
-
-/// Input files and the parts that are being written, as one list.
-struct Files<'f> {
-    inputs: &'f Inputs,
-    parts: &'f [Part],
-}
-
-impl Files<'_> {
-    fn input_count(&self, plan: &Plan) -> usize {
-        plan.files.len()
-    }
-}
-
-/// Programs read inputs; those of claims also read what has been written.
-struct Reader<'f> {
-    files: &'f Files<'f>,
-    inputs: usize,
-}
-
-impl Fetch for Reader<'_> {
-    type Error = Problem;
-
-    fn fetch(&self, file: usize, offset: u64, dst: &mut [u8]) -> Result<(), Problem> {
-        match file.checked_sub(self.inputs) {
-            None => self.files.inputs.fetch(file, offset, dst),
-            Some(part) => self.files.parts[part].read_at(offset, dst),
-        }
-    }
 }

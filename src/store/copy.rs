@@ -81,7 +81,10 @@ impl Inputs {
         match sys::copy_range(&input.file, at, &to.file, to_at, len as usize) {
             // Some file systems answer 0 for files they cannot copy: a read then tells an end from an excuse.
             Ok(None | Some(0)) => Ok(None),
-            Ok(Some(count)) => Ok(Some(count as u64)),
+            Ok(Some(count)) => {
+                to.arrived(to_at, count as u64);
+                Ok(Some(count as u64))
+            }
             // Whose error it is, the kernel does not say; reading and writing by hand will show it.
             Err(error) if error.raw_os_error() == Some(libc::EIO) => Ok(None),
             Err(error) => Err(error::write(&to.target, "written", &error)),

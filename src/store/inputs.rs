@@ -1,8 +1,12 @@
 //! The input files of a build.
 //!
-//! Bytes leave as copies, never as slices of a map: another process may change the file, and a slice would then break
-//! Rust's rules.  Two engines stand behind the same door: the map, and reading by position (`BLEND_READ=pread`, and
-//! wherever a file cannot be mapped).
+//! Two engines stand behind the same door: the map, whose bytes are computed with where they lie, and reading by position
+//! (`BLEND_READ=pread`, and wherever a file cannot be mapped).  What must be copied anyway is read by position with both,
+//! because the kernel copies faster than it maps; only small pieces are copied out of the map.
+//!
+//! Nothing keeps another process from changing a file.  A page that is gone reads as zeros and raises a flag (`sigbus`);
+//! whoever read in place must ask for it ([`Inputs::release`]) before the results count, and [`Inputs::verify`] has the
+//! last word.
 
 use super::error;
 use super::sigbus::Guard;
@@ -14,6 +18,7 @@ use crate::tile::Fetch;
 use memmap2::MmapOptions;
 use memmap2::MmapRaw;
 use std::fs::File;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -24,6 +29,9 @@ const RESIDENT: u64 = 8 << 20;
 
 /// What a fault maps around its page.
 const AROUND: u64 = 64 << 10;
+
+/// From this size on a copy is read by position: a system call costs less than the faults.
+const BY_POSITION: usize = 16 << 10;
 
 /// The input files of a build, open for its whole length; the i-th is `files[i]` of the plan.
 pub struct Inputs {
@@ -104,6 +112,27 @@ impl Inputs {
         }
     }
 
+    /// Bytes of an input where they lie in memory; `None`: they must be fetched, and errors are told there.
+    ///
+    /// They may be zeros because a page was missing: nothing that was made of them counts before [`Inputs::release`].
+    pub fn in_place(&self, file: usize, offset: u64, len: usize) -> Option<&[u8]> {
+        let map = self.within(file, offset, len as u64).ok()?.map.as_ref()?;
+        if map.guard.lost() { None } else { Some(map.slice(offset as usize, len)) }
+    }
+
+    /// Ends reading a range in place: its pages are given back, so that memory stays small however long the file is.
+    /// They may be in use elsewhere too, and then only have to be mapped again.  Errors: E0604 when a page of the file
+    /// was missing.
+    pub fn release(&self, file: usize, range: Range<u64>) -> Result<(), Problem> {
+        let input = self.within(file, range.start, range.end - range.start)?;
+        let Some(map) = &input.map else { return Ok(()) };
+        if map.guard.lost() {
+            return Err(error::changed(&input.path, "shrank while it was read"));
+        }
+        map.drop_range(range.start as usize, range.end as usize);
+        Ok(())
+    }
+
     /// Counts what was copied out of a map and gives all pages back when it becomes much.
     fn give_back(&self, map: &Map, offset: u64, len: u64) {
         let pages = (offset + len).next_multiple_of(AROUND) - offset / AROUND * AROUND;
@@ -114,7 +143,7 @@ impl Inputs {
         self.touched.store(0, Ordering::Relaxed);
         for map in self.files.iter().filter_map(|input| input.map.as_ref()) {
             if map.touched.swap(0, Ordering::Relaxed) > 0 {
-                map.drop_pages();
+                map.drop_range(0, map.pages.len());
             }
         }
     }
@@ -130,7 +159,7 @@ impl Fetch for Inputs {
         if dst.is_empty() {
             return Ok(());
         }
-        let Some(map) = &input.map else { return input.read(offset, dst) };
+        let Some(map) = input.map.as_ref().filter(|_| dst.len() < BY_POSITION) else { return input.read(offset, dst) };
         map.copy_out(offset as usize, dst);
         if map.guard.lost() {
             return Err(error::changed(&input.path, "shrank while it was read"));
@@ -171,14 +200,33 @@ impl Map {
         unsafe { std::ptr::copy_nonoverlapping(self.pages.as_ptr().add(offset), dst.as_mut_ptr(), dst.len()) }
     }
 
+    #[allow(unsafe_code)]
+    fn slice(&self, offset: usize, len: usize) -> &[u8] {
+        assert!(offset.checked_add(len).is_some_and(|end| end <= self.pages.len()), "the caller checked the range");
+        // SAFETY: the range lies within the map (checked above), which is read-only and lives as long as `self`; a page
+        // that is gone is replaced by zeros (`sigbus`).  The kernels that read it take every byte as it is and never
+        // decide on it where memory is touched, so that a writer from outside can spoil values but nothing else;
+        // `Inputs::verify` refuses such a build.
+        unsafe { std::slice::from_raw_parts(self.pages.as_ptr().add(offset), len) }
+    }
+
+    /// Gives back the pages of a range and those that its faults may have mapped around it.
     #[cfg(unix)]
     #[allow(unsafe_code)]
-    fn drop_pages(&self) {
-        // SAFETY: the map is shared and read-only, so its pages come back from the file at the next access; nothing
-        // refers to them.  A failure only means that pages stay.
-        let _ = unsafe { libc::madvise(self.pages.as_mut_ptr().cast(), self.pages.len(), libc::MADV_DONTNEED) };
+    fn drop_range(&self, from: usize, until: usize) {
+        let first = self.pages.as_ptr() as usize;
+        let last = first + self.pages.len();
+        let around = AROUND as usize;
+        // What a fault maps is aligned in memory, not in the file.
+        let from = ((first + from) / around * around).max(first);
+        let until = (first + until).next_multiple_of(around).min(last);
+        if from < until {
+            // SAFETY: the range lies within the map, which starts at a page.  The map is shared and read-only, so its
+            // pages come back from the file at the next access.  A failure only means that pages stay.
+            let _ = unsafe { libc::madvise(from as *mut libc::c_void, until - from, libc::MADV_DONTNEED) };
+        }
     }
 
     #[cfg(not(unix))]
-    fn drop_pages(&self) {}
+    fn drop_range(&self, _: usize, _: usize) {}
 }

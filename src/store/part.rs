@@ -6,6 +6,12 @@ use crate::diag::Problem;
 use std::fs::File;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+/// Bytes that go to the disk together once they are complete: many enough that the disk is busy, few enough that little
+/// is left for the end.
+const WINDOW: u64 = 16 << 20;
 
 /// A file of an output under construction; it has its full size from the start.
 pub struct Part {
@@ -14,12 +20,39 @@ pub struct Part {
     pub(super) temporary: PathBuf,
     /// Where it will stand.
     pub(super) target: PathBuf,
+    size: u64,
+    /// Bytes written so far of each [`WINDOW`].
+    written: Vec<AtomicU64>,
 }
 
 impl Part {
+    /// A part of `size` bytes.
+    pub(super) fn new(file: File, temporary: PathBuf, target: PathBuf, size: u64) -> Part {
+        let written = (0..size.div_ceil(WINDOW)).map(|_| AtomicU64::new(0)).collect();
+        Part { file, temporary, target, size, written }
+    }
+
+    /// Bytes that are in the file now.  A window that is complete starts on its way to the disk, so that the disk works
+    /// while we compute, and the last sync finds little to do.
+    pub(super) fn arrived(&self, offset: u64, len: u64) {
+        let (mut at, end) = (offset, offset.saturating_add(len).min(self.size));
+        while at < end {
+            let start = at / WINDOW * WINDOW;
+            let whole = WINDOW.min(self.size - start);
+            let count = (start + whole).min(end) - at;
+            let before = self.written[(at / WINDOW) as usize].fetch_add(count, Ordering::Relaxed);
+            if before < whole && before + count >= whole {
+                sys::start_writing(&self.file, start, whole);
+            }
+            at += count;
+        }
+    }
+
     /// Writes all of `bytes` at `offset` (bytes from the start).  Errors: E0602, E0603.
     pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), Problem> {
-        sys::write_full(&self.file, offset, bytes).map_err(|error| error::write(&self.target, "written", &error))
+        sys::write_full(&self.file, offset, bytes).map_err(|error| error::write(&self.target, "written", &error))?;
+        self.arrived(offset, bytes.len() as u64);
+        Ok(())
     }
 
     /// Reads back what was written at `offset`; what was not written yet reads as zeros.  Errors: E0601, also when

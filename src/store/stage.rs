@@ -118,15 +118,14 @@ impl Staged {
             return Err(Problem::new(error::FOREIGN, message).help("give each file of a directory its own plain name"));
         }
         let part = match self.kind {
-            Kind::File => self.temporary.handle.try_clone().map(|file| Part {
-                file,
-                temporary: self.temporary.path.clone(),
-                target: self.target.clone(),
-            }),
+            Kind::File => {
+                let file = self.temporary.handle.try_clone();
+                file.map(|file| Part::new(file, self.temporary.path.clone(), self.target.clone(), size))
+            }
             Kind::Directory => {
                 let temporary = self.temporary.path.join(name);
                 let options = OpenOptions::new().read(true).write(true).create_new(true).open(&temporary);
-                options.map(|file| Part { file, temporary, target: self.target.join(name) })
+                options.map(|file| Part::new(file, temporary, self.target.join(name), size))
             }
         };
         let part = part.map_err(|error| error::write(&self.target, "made", &error))?;

@@ -136,6 +136,20 @@ pub fn reserve(file: &File, size: u64) -> io::Result<()> {
     file.set_len(size)
 }
 
+/// Lets the kernel begin to write a range to the disk, without waiting for the end.  A failure is not told here: the
+/// sync at the end tells it.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+pub fn start_writing(file: &File, offset: u64, len: u64) {
+    use std::os::fd::AsRawFd;
+    let (offset, len) = (offset as libc::off64_t, len as libc::off64_t);
+    // SAFETY: a system call on numbers; the file is open.
+    let _ = unsafe { libc::sync_file_range(file.as_raw_fd(), offset, len, libc::SYNC_FILE_RANGE_WRITE) };
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn start_writing(_: &File, _: u64, _: u64) {}
+
 /// Whether a copy inside the kernel is worth a try: on network file systems, which then move nothing, and where whole
 /// blocks of 4,096 bytes can be shared.
 #[cfg(target_os = "linux")]

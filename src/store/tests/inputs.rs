@@ -59,14 +59,15 @@ fn copies_are_exact_wherever_they_start() {
     let progress = |bytes: u64| {
         moved.fetch_add(bytes, Ordering::Relaxed);
     };
-    let ranges = [(17, 19_999_000, 100), (0, 0, 0), (19_999_999, 1, 99), (0, 4096, 20_000_100 - 4096)];
+    let ranges =
+        [(17, 19_999_000, 100), (0, 0, 0), (19_999_999, 1, 99), (0, 4096, 20_000_100 - 4096), (8192, 9_000_000, 4096)];
     for (offset, len, to) in ranges {
         inputs.copy(0, offset, len, &part, to, &progress).unwrap();
         let mut back = vec![0; len as usize];
         part.read_at(to, &mut back).unwrap();
         assert!(back == content[offset as usize..(offset + len) as usize]);
     }
-    assert_eq!(moved.into_inner(), 19_999_000 + 1 + 4096);
+    assert_eq!(moved.into_inner(), 19_999_000 + 1 + 4096 + 9_000_000);
     assert!(said(inputs.copy(0, 1, 20_000_000, &part, 0, &|_| {}), &place).starts_with("E0604"));
     // In the kernel, as on file systems where that is better; it may stop short.
     if let Some(count) = inputs.move_chunk(0, 5, 1_000_000, &part, 7).unwrap() {
@@ -171,21 +172,17 @@ fn pages_are_given_back() {
         crate::store::sys::write_full(&file, at << 20, &piece).unwrap();
     }
     let inputs = Inputs::open_with(&[info(&path)], true).unwrap();
-    let resident = || {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let line = status.lines().find(|line| line.starts_with("RssFile:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
-    };
     let before = resident();
     let most = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for half in 0..2u64 {
-            let (inputs, most, resident) = (&inputs, &most, &resident);
+            let (inputs, most) = (&inputs, &most);
             scope.spawn(move || {
-                let mut dst = vec![0; 128 << 10];
-                for window in 0..384 {
-                    inputs.fetch(0, half * (48 << 20) + window * (128 << 10), &mut dst).unwrap();
-                    if window % 16 == 0 {
+                // Short ones come from the map.
+                let mut dst = vec![0; 8 << 10];
+                for window in 0..6144 {
+                    inputs.fetch(0, half * (48 << 20) + window * (8 << 10), &mut dst).unwrap();
+                    if window % 256 == 0 {
                         most.fetch_max(resident(), Ordering::Relaxed);
                     }
                 }
@@ -194,4 +191,90 @@ fn pages_are_given_back() {
     });
     let grown = most.into_inner().saturating_sub(before);
     assert!(grown < 24 << 10, "{grown} KiB more were resident");
+}
+
+/// What is read in place is what is fetched; given back, it can be read again.
+#[test]
+fn in_place_is_what_is_fetched() {
+    let place = Place::new();
+    let content = noise(1_000_003);
+    let files = [info(&place.file("a", &content)), info(&place.file("empty", ""))];
+    let inputs = Inputs::open_with(&files, true).unwrap();
+    for (offset, len) in [(0, 0), (0, 1), (65_535, 2), (65_537, 131_072), (1_000_002, 1), (0, 1_000_003)] {
+        for _ in 0..2 {
+            let there = inputs.in_place(0, offset as u64, len).unwrap();
+            assert!(there == &content[offset..offset + len], "{len} at {offset}");
+            inputs.release(0, offset as u64..(offset + len) as u64).unwrap();
+        }
+    }
+    for (file, offset, len) in [(0, 1_000_003, 1), (0, u64::MAX, 1), (1, 0, 1), (2, 0, 0)] {
+        assert!(inputs.in_place(file, offset, len).is_none());
+    }
+    let by_position = Inputs::open_with(&files, false).unwrap();
+    assert!(by_position.in_place(0, 0, 1).is_none());
+    by_position.release(0, 0..1).unwrap();
+}
+
+/// A page that is gone reads as zeros, and the reader is told at the end.
+#[cfg(target_os = "linux")]
+#[test]
+fn in_place_a_file_that_shrinks_is_a_problem() {
+    let place = Place::new();
+    let content = noise(4 << 20);
+    let files = [info(&place.file("a", &content)), info(&place.file("b", &content))];
+    let inputs = Inputs::open_with(&files, true).unwrap();
+    let kept = inputs.in_place(1, 1 << 20, 1 << 20).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(place.at("a")).unwrap();
+    let lost = inputs.in_place(0, 2 << 20, 1 << 20).unwrap();
+    file.set_len(100_000).unwrap();
+    assert!(lost.iter().all(|&byte| byte == 0));
+    assert!(kept == &content[1 << 20..2 << 20]);
+    inputs.release(1, 1 << 20..2 << 20).unwrap();
+    let problem = said(inputs.release(0, 2 << 20..3 << 20), &place);
+    assert_eq!(problem, "E0604 `a` shrank while it was read, inputs must stay as they are during a build");
+    assert!(inputs.in_place(0, 0, 1).is_none());
+    assert!(said(inputs.verify(), &place).contains("`a` shrank"));
+}
+
+/// Resident memory does not grow with what is read in place, by two readers whose ranges touch.
+#[cfg(target_os = "linux")]
+#[test]
+fn pages_read_in_place_are_given_back() {
+    let place = Place::new();
+    let path = place.at("a");
+    let file = std::fs::File::create(&path).unwrap();
+    let piece = noise(1 << 20);
+    for at in 0..96 {
+        crate::store::sys::write_full(&file, at << 20, &piece).unwrap();
+    }
+    let inputs = Inputs::open_with(&[info(&path)], true).unwrap();
+    let before = resident();
+    let most = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for reader in 0..2u64 {
+            let (inputs, most) = (&inputs, &most);
+            scope.spawn(move || {
+                // Not at the borders of pages.
+                const STEP: u64 = 250_001;
+                for step in (reader..(96 << 20) / STEP).step_by(2) {
+                    let there = inputs.in_place(0, step * STEP, STEP as usize).unwrap();
+                    std::hint::black_box(there.iter().map(|&byte| u64::from(byte)).sum::<u64>());
+                    inputs.release(0, step * STEP..(step + 1) * STEP).unwrap();
+                    if step % 16 < 2 {
+                        most.fetch_max(resident(), Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    let grown = most.into_inner().saturating_sub(before);
+    assert!(grown < 24 << 10, "{grown} KiB more were resident");
+}
+
+/// KiB of files that are resident in this process.
+#[cfg(target_os = "linux")]
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("RssFile:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
 }
