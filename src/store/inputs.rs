@@ -23,12 +23,15 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
-/// Bytes that may be resident through all maps together before they are given back.  A fault maps up to 64 KiB around
-/// it, so small windows count as that much.
+/// Bytes that are read through all maps together before their pages are given back.  With what lies between them and is
+/// mapped along, twice as many may be resident.
 const RESIDENT: u64 = 8 << 20;
 
-/// What a fault maps around its page.
+/// What a fault maps around its page: small windows count as that much.
 const AROUND: u64 = 64 << 10;
+
+/// What a fault maps at most.  Since Linux 6.18 it may map the whole run of pages that the file was cached in.
+const MOST_AROUND: u64 = 2 << 20;
 
 /// From this size on a copy is read by position: a system call costs less than the faults.
 const BY_POSITION: usize = 16 << 10;
@@ -36,7 +39,7 @@ const BY_POSITION: usize = 16 << 10;
 /// The input files of a build, open for its whole length; the i-th is `files[i]` of the plan.
 pub struct Inputs {
     pub(super) files: Vec<Input>,
-    /// Bytes copied out of maps since pages were last given back.
+    /// Bytes read through maps since pages were last given back.
     touched: AtomicU64,
 }
 
@@ -51,8 +54,12 @@ struct Map {
     // Before `pages`: the range must leave the table before its addresses can become somebody else's.
     guard: Guard,
     pages: MmapRaw,
+    /// Where pages may be resident, in units of [`MOST_AROUND`]: the first unit in the upper half, the end in the lower.
     touched: AtomicU64,
 }
+
+/// No unit was touched.
+const UNTOUCHED: u64 = 0xffff_ffff << 32;
 
 impl Inputs {
     /// Opens and maps the files and remembers what they are.  Errors: E0501, E0502, and E0604 when a file has not the
@@ -120,32 +127,27 @@ impl Inputs {
         if map.guard.lost() { None } else { Some(map.slice(offset as usize, len)) }
     }
 
-    /// Ends reading a range in place: its pages are given back, so that memory stays small however long the file is.
-    /// They may be in use elsewhere too, and then only have to be mapped again.  Errors: E0604 when a page of the file
-    /// was missing.
+    /// Ends reading a range in place: its pages are given back before long, so that memory stays small however long the
+    /// file is.  Errors: E0604 when a page of the file was missing.
     pub fn release(&self, file: usize, range: Range<u64>) -> Result<(), Problem> {
         let input = self.within(file, range.start, range.end - range.start)?;
         let Some(map) = &input.map else { return Ok(()) };
         if map.guard.lost() {
             return Err(error::changed(&input.path, "shrank while it was read"));
         }
-        map.drop_range(range.start as usize, range.end as usize);
+        self.give_back(map, range.start, range.end - range.start);
         Ok(())
     }
 
-    /// Counts what was copied out of a map and gives all pages back when it becomes much.
+    /// Counts what was read through a map, and gives pages back when it becomes much.
     fn give_back(&self, map: &Map, offset: u64, len: u64) {
         let pages = (offset + len).next_multiple_of(AROUND) - offset / AROUND * AROUND;
-        map.touched.fetch_add(pages, Ordering::Relaxed);
+        map.touch(offset, len);
         if self.touched.fetch_add(pages, Ordering::Relaxed) + pages < RESIDENT {
             return;
         }
         self.touched.store(0, Ordering::Relaxed);
-        for map in self.files.iter().filter_map(|input| input.map.as_ref()) {
-            if map.touched.swap(0, Ordering::Relaxed) > 0 {
-                map.drop_range(0, map.pages.len());
-            }
-        }
+        self.files.iter().filter_map(|input| input.map.as_ref()).for_each(Map::drop_pages);
     }
 }
 
@@ -186,7 +188,7 @@ impl Map {
         let len = usize::try_from(size).ok().filter(|&len| len > 0)?;
         let pages = MmapOptions::new().len(len).map_raw_read_only(file).ok()?;
         let guard = Guard::new(pages.as_ptr(), len)?;
-        Some(Map { guard, pages, touched: AtomicU64::new(0) })
+        Some(Map { guard, pages, touched: AtomicU64::new(UNTOUCHED) })
     }
 
     #[allow(unsafe_code)]
@@ -210,16 +212,35 @@ impl Map {
         unsafe { std::slice::from_raw_parts(self.pages.as_ptr().add(offset), len) }
     }
 
-    /// Gives back the pages of a range and those that its faults may have mapped around it.
+    /// Remembers where pages may be resident: a range around everything that was read.
+    fn touch(&self, offset: u64, len: u64) {
+        // Up to 8 EiB.
+        let (first, end) = (offset / MOST_AROUND, (offset + len).div_ceil(MOST_AROUND));
+        let wider = |old: u64| {
+            let new = (old >> 32).min(first) << 32 | (old & 0xffff_ffff).max(end);
+            (new != old).then_some(new)
+        };
+        // An error says that nothing had to change.
+        let _ = self.touched.fetch_update(Ordering::Relaxed, Ordering::Relaxed, wider);
+    }
+
+    /// Gives back the pages of all that was touched, and of what faults may have mapped around it.  Only that range is
+    /// walked: the time for a file does not grow with the square of its size.  Pages in use have to be mapped again,
+    /// which are few: the rest of one fault's for each reader.
     #[cfg(unix)]
     #[allow(unsafe_code)]
-    fn drop_range(&self, from: usize, until: usize) {
+    fn drop_pages(&self) {
+        let touched = self.touched.swap(UNTOUCHED, Ordering::Relaxed);
+        let around = MOST_AROUND as usize;
+        let (from, until) = ((touched >> 32) as usize, (touched & 0xffff_ffff) as usize);
+        if from >= until {
+            return;
+        }
         let first = self.pages.as_ptr() as usize;
         let last = first + self.pages.len();
-        let around = AROUND as usize;
         // What a fault maps is aligned in memory, not in the file.
-        let from = ((first + from) / around * around).max(first);
-        let until = (first + until).next_multiple_of(around).min(last);
+        let from = ((first + from * around) / around * around).max(first);
+        let until = (first + until * around).next_multiple_of(around).min(last);
         if from < until {
             // SAFETY: the range lies within the map, which starts at a page.  The map is shared and read-only, so its
             // pages come back from the file at the next access.  A failure only means that pages stay.
@@ -228,5 +249,7 @@ impl Map {
     }
 
     #[cfg(not(unix))]
-    fn drop_range(&self, _: usize, _: usize) {}
+    fn drop_pages(&self) {
+        self.touched.store(UNTOUCHED, Ordering::Relaxed);
+    }
 }

@@ -13,6 +13,9 @@ use std::sync::atomic::Ordering;
 /// is left for the end.
 const WINDOW: u64 = 16 << 20;
 
+/// Windows of a part at most; those of giants are longer.
+const WINDOWS: u64 = 1 << 16;
+
 /// A file of an output under construction; it has its full size from the start.
 pub struct Part {
     pub(super) file: File,
@@ -21,15 +24,18 @@ pub struct Part {
     /// Where it will stand.
     pub(super) target: PathBuf,
     size: u64,
-    /// Bytes written so far of each [`WINDOW`].
+    /// Bytes of a window.
+    window: u64,
+    /// Bytes written so far of each window.
     written: Vec<AtomicU64>,
 }
 
 impl Part {
     /// A part of `size` bytes.
     pub(super) fn new(file: File, temporary: PathBuf, target: PathBuf, size: u64) -> Part {
-        let written = (0..size.div_ceil(WINDOW)).map(|_| AtomicU64::new(0)).collect();
-        Part { file, temporary, target, size, written }
+        let window = WINDOW.max(size.div_ceil(WINDOWS).saturating_mul(2) / WINDOW * WINDOW);
+        let written = (0..size.div_ceil(window)).map(|_| AtomicU64::new(0)).collect();
+        Part { file, temporary, target, size, window, written }
     }
 
     /// Bytes that are in the file now.  A window that is complete starts on its way to the disk, so that the disk works
@@ -37,10 +43,10 @@ impl Part {
     pub(super) fn arrived(&self, offset: u64, len: u64) {
         let (mut at, end) = (offset, offset.saturating_add(len).min(self.size));
         while at < end {
-            let start = at / WINDOW * WINDOW;
-            let whole = WINDOW.min(self.size - start);
+            let start = at / self.window * self.window;
+            let whole = self.window.min(self.size - start);
             let count = (start + whole).min(end) - at;
-            let before = self.written[(at / WINDOW) as usize].fetch_add(count, Ordering::Relaxed);
+            let before = self.written[(at / self.window) as usize].fetch_add(count, Ordering::Relaxed);
             if before < whole && before + count >= whole {
                 sys::start_writing(&self.file, start, whole);
             }
