@@ -99,6 +99,20 @@ fn may_leave(line: &str) -> bool {
     ["unlink", "rmdir", "getdents64", "openat", "newfstatat", "statx"].iter().any(|start| line.starts_with(start))
 }
 
+/// Failures that must be told: there is no other way to do it, or to know that it was done.
+fn must_be_told(line: &str) -> bool {
+    let fails = |errors: &[&str]| errors.iter().any(|error| line.contains(&format!("= -1 {error} ")));
+    let call = line.split('(').next().unwrap_or_default();
+    match call {
+        "fsync" | "pwrite64" | "fallocate" | "ftruncate" => fails(&["EIO", "ENOSPC"]),
+        "rename" | "renameat" | "renameat2" => fails(&["EIO", "EACCES"]),
+        "pread64" => fails(&["EIO"]),
+        "read" => fails(&["EIO"]) && line.starts_with("read(0,"),
+        "mkdir" => true,
+        _ => false,
+    }
+}
+
 /// A build with injected faults ends as it should; `Ok(false)`: nothing was hit.
 fn judge(scene: &Scene, traced: &Traced, error: &str) -> Result<bool, String> {
     let said = &traced.stderr;
@@ -128,6 +142,7 @@ fn judge(scene: &Scene, traced: &Traced, error: &str) -> Result<bool, String> {
     let any = |is: fn(&str) -> bool| lines.iter().any(|line| is(line));
     match traced.status.code() {
         Some(0) if state != "new" => return fail("exit 0, but the old output"),
+        Some(0) if any(must_be_told) => return fail("a failure that was not told"),
         Some(0) => {}
         Some(3) if said.contains("E060") => {}
         // Pools of threads need memory, too.
@@ -199,6 +214,29 @@ fn every_call_may_fail_or_be_the_last() {
     println!("{} builds, {hits} hit", cases.len());
     // How often memory is mapped differs from run to run a little.
     assert!(hits * 100 >= cases.len() * 95, "{hits} of {} builds were hit", cases.len());
+}
+
+/// Exit 0 means that the bytes are on the disk: every file is synced before the rename, the directory after it.
+#[test]
+fn all_is_synced_around_the_rename() {
+    if strace::missing().is_some() {
+        return;
+    }
+    for (shape, files) in [(Shape::File, 1), (Shape::Copies, 6), (Shape::Computed, 6)] {
+        let scene = Scene::new(shape);
+        let traced = strace::start(&scene, &["-y", "-e", "trace=fsync,rename,renameat2"], &[]).finish();
+        assert!(traced.status.success(), "{}", traced.stderr);
+        let calls: Vec<String> = strace::calls(&traced.log).into_iter().map(|call| call.2).collect();
+        let renames: Vec<usize> = (0..calls.len()).filter(|&at| calls[at].starts_with("rename")).collect();
+        let [rename] = renames[..] else { panic!("{shape:?}: {calls:#?}") };
+        // Three shards, an index, the list of files and the directory itself, or one file.
+        let before: std::collections::BTreeSet<&str> =
+            calls[..rename].iter().filter(|call| call.contains(".tmp")).map(String::as_str).collect();
+        assert_eq!(before.len(), files, "{shape:?}: {calls:#?}");
+        let folder = scene.dir.path().to_string_lossy().into_owned();
+        let after = calls[rename + 1..].iter().filter(|call| call.contains(&format!("<{folder}>")));
+        assert_eq!(after.count(), 1, "{shape:?}: {calls:#?}");
+    }
 }
 
 /// What lacks on other file systems, and then something fails or kills.

@@ -35,12 +35,12 @@ fn reordered(bytes: &[u8], size: usize, at: impl Fn(usize) -> usize, count: usiz
 }
 
 const LAYERS: usize = 3;
-/// Canonical shapes: `w` [12, 7] f32, `v` [9] f16, `k` [5, 4, 3] bf16.
+/// Canonical shapes: `w` [12, 7] f64 (another order of a sum shows in the last bit), `v` [9] f16, `k` [5, 4, 3] bf16.
 fn canonical(seed: u64) -> Vec<Tensor> {
     let mut random = Random(seed);
     let mut out = vec![];
     for layer in 0..LAYERS {
-        for (name, dtype, shape) in [("w", "F32", &[12u64, 7][..]), ("v", "F16", &[9]), ("k", "BF16", &[5, 4, 3])] {
+        for (name, dtype, shape) in [("w", "F64", &[12u64, 7][..]), ("v", "F16", &[9]), ("k", "BF16", &[5, 4, 3])] {
             let values: Vec<f64> = (0..shape.iter().product()).map(|_| random.unit()).collect();
             out.push(tensor(&format!("layers.{layer}.{name}"), dtype, shape, model::floats(dtype, &values)));
         }
@@ -54,7 +54,7 @@ fn turned(canonical: &[Tensor]) -> Vec<Tensor> {
     let one = |tensor: &Tensor| {
         let (layer, name) = tensor.name["layers.".len()..].split_once('.').expect("two parts");
         let (shape, bytes) = match name {
-            "w" => (vec![7, 12], reordered(&tensor.bytes, 4, |place| place % 12 * 7 + place / 12, 84)),
+            "w" => (vec![7, 12], reordered(&tensor.bytes, 8, |place| place % 12 * 7 + place / 12, 84)),
             "v" => (vec![9], reordered(&tensor.bytes, 2, |place| 8 - place, 9)),
             // stored [c][a][b] = canonical [a][b][2 - c]
             _ => (vec![3, 5, 4], reordered(&tensor.bytes, 2, |place| (place % 20) * 3 + (2 - place / 20), 60)),
