@@ -21,7 +21,12 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
         let lines: Vec<String> = codes::all().map(|row| format!("{}  {}\n", row.code, row.title)).collect();
         return ui.print(&lines.concat());
     };
-    let wanted = code.to_uppercase();
+    let upper = code.to_uppercase();
+    // `explain 302` is E0302.
+    let wanted = match upper.parse::<u16>() {
+        Ok(number) => format!("E{number:04}"),
+        Err(_) => upper,
+    };
     match codes::find(&wanted) {
         Some(row) => ui.print(row.page),
         None => {

@@ -81,7 +81,12 @@ fn settings(args: &RecipeArgs) -> Result<Settings, Problem> {
     let mut sets = vec![];
     for text in &args.sets {
         let (name, value) = text.split_once('=').ok_or_else(|| not_a_pair("--set", text, "NAME=VALUE"))?;
-        sets.push((name.trim().to_string(), literal(value.trim())));
+        let value = literal(value.trim());
+        if matches!(value, Literal::Number(number) if !number.is_finite()) {
+            let problem = Problem::new(Code("E0219"), format!("`--set {text}` is beyond 1.8e308"));
+            return Err(problem.help(format!("write a smaller number: `--set {}=1`", name.trim())));
+        }
+        sets.push((name.trim().to_string(), value));
     }
     Ok(Settings { sets, output: args.output.clone(), only: args.only.clone() })
 }
@@ -99,7 +104,8 @@ fn literal(text: &str) -> Literal {
     }
     let looks_like_number = text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
     if looks_like_number && let Ok(number) = text.parse::<f64>() {
-        return Literal::Number(number);
+        // A path would show the sign of a zero.
+        return Literal::Number(number + 0.0);
     }
     let bare = ['"', '\''].iter().find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote));
     Literal::Text(bare.unwrap_or(text).into())
@@ -153,6 +159,10 @@ fn one_shot(expression: &str, args: &RecipeArgs) -> Result<String, Problem> {
     let mut text = String::from("blend 1\n\n");
     for model in &args.models {
         let (name, path) = model.split_once('=').ok_or_else(|| not_a_pair("-m", model, "NAME=PATH"))?;
+        if path.is_empty() {
+            let problem = Problem::new(Code("E0219"), format!("`-m {model}` names no file"));
+            return Err(problem.help(format!("write the path of a checkpoint: `-m {model}model.safetensors`")));
+        }
         text.push_str(&format!("model {} = {}\n", model_name(name.trim(), path)?, quoted(path)));
     }
     let output = args.output.as_ref().map_or("out.safetensors".to_string(), |path| path.display().to_string());

@@ -11,6 +11,8 @@ use crate::hir::Atom;
 use crate::hir::Form;
 use crate::hir::Recipe;
 use crate::text::Sources;
+use crate::tile::Node;
+use crate::tile::NodeId;
 use indexmap::IndexMap;
 use indexmap::IndexSet;
 use std::collections::HashMap;
@@ -210,7 +212,14 @@ pub fn read_bytes(recipe: &Recipe, plan: &Plan) -> Vec<(u64, u64)> {
             Work::Gather(program) => out[of_file[program.loads[0].file]].0 += tensor.len,
             Work::Compute { program, .. } => {
                 let passes = program.stages as u64 + 1;
-                for load in &program.loads {
+                // A value may turn out not to need all that it names, such as a slerp at 0.
+                let roots: Vec<NodeId> = program.result.iter().map(|result| result.node).collect();
+                let needed = program.needed(&roots);
+                let is_read = |at: usize| {
+                    let node = Node::Load(at as u32);
+                    program.stages > 0 || needed.iter().any(|id| program.nodes[id.0 as usize] == node)
+                };
+                for (_, load) in program.loads.iter().enumerate().filter(|(at, _)| is_read(*at)) {
                     out[of_file[load.file]].1 += program.elems() * load.dtype.bytes() * passes;
                 }
             }

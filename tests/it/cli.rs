@@ -114,6 +114,7 @@ fn exit_codes() {
         (&["fmt", "--check", "good.blend"], 0),
         (&["inspect", toon, "--stats"], 0),
         (&["explain", "e0302"], 0),
+        (&["explain", "302"], 0),
         (&["methods"], 0),
         (&["build", "claim.blend"], 1),
         (&["test", "good.blend", "claim.blend"], 1),
@@ -134,6 +135,8 @@ fn exit_codes() {
         (&["test", "wrong.blend", "claim.blend"], 2),
         (&["build", swap, "--set", "edge"], 2),
         (&["build", swap, "--set", "edge=17"], 2),
+        (&["build", swap, "--set", "edge=1e999"], 2),
+        (&["build", "-e", "a", "-m", "a="], 2),
         (&["build", swap, "--set", "ege=16"], 2),
         (&["build", swap, "--only", "nothing"], 2),
         (&["build", "-e", "a", "-m", "recipes/models/avatars-toon.safetensors"], 2),
@@ -359,6 +362,20 @@ fn starters() {
             std::fs::remove_file(dir.path().join(&recipe)).expect("it is there");
         }
     }
+}
+
+#[test]
+fn test_leaves_nothing_behind() {
+    let dir = sandbox();
+    let list = || {
+        let entries = std::fs::read_dir(dir.path().join("recipes/stylegan2")).expect("the folder");
+        let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = list();
+    assert!(output(dir.path(), &["test", RAMP]).status.success());
+    assert_eq!(list(), before);
 }
 
 /// Standard input in the place of a file, in and out.
