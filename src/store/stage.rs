@@ -141,15 +141,28 @@ impl Staged {
     /// save that a last E0602 says when the new output is in place but may not outlive a power cut.
     pub fn commit(mut self, parts: Vec<Part>) -> Result<(), Problem> {
         self.finish(&parts)?;
-        let path = self.place.path();
-        match self.kind {
-            Kind::File => self.place_file(&path)?,
-            Kind::Directory => self.place_directory(&self.place.clone())?,
-        }
+        let old = self.put(&self.place.clone())?;
+        self.sealed(old)
+    }
+
+    /// Renames the temporary; gives the directory that has been put aside for it.
+    fn put(&mut self, place: &Place) -> Result<Option<PathBuf>, Problem> {
+        let old = match self.kind {
+            Kind::File => self.place_file(&place.path()).map(|()| None)?,
+            Kind::Directory => self.place_directory(place)?,
+        };
         self.placed = true;
-        let synced = sys::sync_directory(&self.place.parent);
-        synced
-            .map_err(|error| error::write(&self.target, "brought to the disk for good, though it is in place", &error))
+        Ok(old)
+    }
+
+    /// Brings the rename to the disk, and only then removes what was replaced: before, a power cut could leave neither.
+    /// What cannot be brought there stays; the next build removes it.
+    fn sealed(&self, old: Option<PathBuf>) -> Result<(), Problem> {
+        sys::sync_directory(&self.place.parent).map_err(|error| {
+            error::write(&self.target, "brought to the disk for good, though it is in place", &error)
+        })?;
+        old.iter().for_each(|old| stale::remove(old));
+        Ok(())
     }
 
     /// Keeps the output as `NAME.failed` beside its target, which stays as it is; for a result whose claims do not
@@ -161,11 +174,8 @@ impl Staged {
         let path = place.path();
         self.barred.check(&path, &path)?;
         Staged::replaced(&path, &path, self.kind, self.force)?;
-        match self.kind {
-            Kind::File => self.place_file(&path)?,
-            Kind::Directory => self.place_directory(&place)?,
-        }
-        self.placed = true;
+        let old = self.put(&place)?;
+        self.sealed(old)?;
         let shown = self.target.file_name().map(|name| {
             let mut name = name.to_os_string();
             name.push(".failed");
@@ -217,23 +227,22 @@ impl Staged {
         renamed.map_err(|error| error::write(&self.target, "put in place", &error))
     }
 
-    fn place_directory(&self, place: &Place) -> Result<(), Problem> {
+    fn place_directory(&self, place: &Place) -> Result<Option<PathBuf>, Problem> {
         let failed = |error: std::io::Error| error::write(&self.target, "put in place", &error);
         let path = place.path();
         let temporary = &self.temporary.path;
         if path.symlink_metadata().is_err() {
             if sys::rename_new(temporary, &path).map_err(failed)? {
-                return Ok(());
+                return Ok(None);
             }
-            return std::fs::rename(temporary, &path).map_err(failed);
+            return std::fs::rename(temporary, &path).map(|()| None).map_err(failed);
         }
         // Somebody may have put a file there since the start.
         if !self.force {
             foreign::refuse(&self.target, &path)?;
         }
         if sys::exchange(temporary, &path).map_err(failed)? {
-            self.remove_old(temporary);
-            return Ok(());
+            return Ok(Some(temporary.clone()));
         }
         // Two steps: a death between them is repaired by the next build.  The lock tells that one from ours.
         let old = File::open(&path).map_err(failed)?;
@@ -244,15 +253,7 @@ impl Staged {
             let _ = std::fs::rename(&aside, &path);
             return Err(failed(error));
         }
-        self.remove_old(&aside);
-        Ok(())
-    }
-
-    /// Removes a replaced directory once the new one is on the disk for good; before, a power cut could leave neither.
-    fn remove_old(&self, old: &Path) {
-        if sys::sync_directory(&self.place.parent).is_ok() {
-            stale::remove(old);
-        }
+        Ok(Some(aside))
     }
 }
 
