@@ -174,6 +174,14 @@ pub fn write(path: &Path, step: &str, error: &io::Error) -> Problem {
     Problem::new(WRITE, format!("`{name}` could not be {step}: {}", cause(error))).help(help)
 }
 
+/// The new output is in place, but the rename may not outlive a power cut.
+pub fn unsealed(path: &Path, error: &io::Error) -> Problem {
+    let name = shown::path(path);
+    let message =
+        format!("`{name}` could not be brought to the disk for good, though it is in place: {}", cause(error));
+    Problem::new(WRITE, message).help("look for failures of the disk with `dmesg | tail`, and build again")
+}
+
 /// Space that is not there before anything is written.
 pub fn no_space(path: &Path, needed: u64, free: u64) -> Problem {
     Problem::new(

@@ -158,9 +158,7 @@ impl Staged {
     /// Brings the rename to the disk, and only then removes what was replaced: before, a power cut could leave neither.
     /// What cannot be brought there stays; the next build removes it.
     fn sealed(&self, old: Option<PathBuf>) -> Result<(), Problem> {
-        sys::sync_directory(&self.place.parent).map_err(|error| {
-            error::write(&self.target, "brought to the disk for good, though it is in place", &error)
-        })?;
+        sys::sync_directory(&self.place.parent).map_err(|error| error::unsealed(&self.target, &error))?;
         old.iter().for_each(|old| stale::remove(old));
         Ok(())
     }
