@@ -1,4 +1,5 @@
-//! How long a recipe of 1,000 lines takes to check: under 50 ms is the promise.  `cargo bench --bench check`.
+//! How long a recipe of 1,000 lines takes to check: under 50 ms is the promise; and what many tensors take to check and to
+//! plan.  `cargo bench --bench check`.
 
 #[path = "../it/world.rs"]
 mod world;
@@ -52,5 +53,35 @@ fn a_hundred_outputs(bencher: divan::Bencher) {
     bencher.bench_local(|| {
         let (checked, _) = world.check(&text);
         assert!(checked.recipe.is_some());
+    });
+}
+
+/// 10,002 tensors, nearly all with a share of their own.
+fn ten_thousand_tensors() -> (world::FakeWorld, &'static str) {
+    let deep = || world::llama(1111, 64, 128, 256);
+    let world = world::FakeWorld::new().with("a.safetensors", deep()).with("b.safetensors", deep());
+    let text = "blend 1\nmodel a = \"a.safetensors\"\nmodel b = \"b.safetensors\"\n\
+                output \"o.safetensors\" = mix(a, b, if(layer > 9, ramp(layer, 0, 2000), 0.5) where layer 0..)\n";
+    (world, text)
+}
+
+#[divan::bench]
+fn check_10k_tensors(bencher: divan::Bencher) {
+    let (world, text) = ten_thousand_tensors();
+    bencher.bench_local(|| {
+        let (checked, _) = world.check(text);
+        assert!(checked.recipe.is_some());
+    });
+}
+
+#[divan::bench]
+fn plan_10k_tensors(bencher: divan::Bencher) {
+    let (world, text) = ten_thousand_tensors();
+    let recipe = world.check(text).0.recipe.expect("the recipe is right");
+    let facts = blend::plan::Facts { digests: vec![String::new(); 2], version: String::new() };
+    bencher.bench_local(|| {
+        let plan = blend::plan::schedule(&recipe, &blend::graph::lower(&recipe), &facts);
+        assert_eq!(plan.outputs[0].tensors.len(), 10_002);
+        plan
     });
 }
