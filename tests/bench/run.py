@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures `blend build` beside the floor: what reading the inputs and writing the output costs at least.
 
-    python3 tests/bench/run.py                        # 2 GB checkpoints, five rounds: 15 GB of disk, some minutes
+    python3 tests/bench/run.py                        # 2 GB checkpoints, five rounds: 9 GB of disk, some minutes
     python3 tests/bench/run.py --size 0.1 --rounds 3  # a short one
     python3 tests/bench/run.py --only linear,slerp
     python3 tests/bench/run.py --big                  # and a linear merge of two models of 8 GB: 24 GB more of disk
