@@ -29,7 +29,6 @@ static SYNTAX: &[Row] = rows![
     "E0112" "a bracket that does not touch its name",
     "E0113" "a reserved word as a name",
     "E0114" "a line that begins no statement",
-    "E0115" "a file that is no recipe",
     "E0116" "a layout that would change the recipe",
 ];
 

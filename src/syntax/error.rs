@@ -469,29 +469,3 @@ pub fn unknown_edition(source: &Source, edition: &Edition) -> Problem {
 pub fn is_about_edition(problem: &Problem) -> bool {
     [NO_EDITION, UNKNOWN_EDITION].contains(&problem.code)
 }
-
-/// A file that is no recipe at all: told from its first bytes.
-pub fn sniff(bytes: &[u8]) -> Option<Problem> {
-    let about = |what: &str, help: &str| {
-        Some(Problem::new(Code("E0115"), format!("this is {what}, not a merge recipe")).help(help.to_string()))
-    };
-    let blender = "a Blender scene shares the ending; name a text recipe that begins with `blend 1`";
-    match bytes {
-        [b'B', b'L', b'E', b'N', b'D', b'E', b'R', ..] => about("a Blender scene", blender),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x1f, 0x8b, ..] => {
-            about("a compressed file (perhaps a Blender scene)", blender)
-        }
-        [b'P', b'K', 3, 4, ..] => {
-            about("a zip archive (perhaps a PyTorch checkpoint)", "name it in a recipe: `model a = \"…\"`")
-        }
-        _ if bytes.len() > 16 << 20 => {
-            about("a file of more than 16 MiB", "name a text recipe that begins with `blend 1`")
-        }
-        _ if bytes.contains(&0) => about(
-            "a binary file",
-            "name a text recipe that begins with `blend 1`; a checkpoint is named inside one: `model a = \"…\"`",
-        ),
-        _ if std::str::from_utf8(bytes).is_err() => about("not UTF-8 text", "save the recipe as UTF-8"),
-        _ => None,
-    }
-}

@@ -12,8 +12,6 @@ mod parse;
 mod pattern;
 pub mod token;
 
-pub use error::sniff;
-
 use crate::diag::Problems;
 use crate::text::Source;
 use token::Token;
