@@ -43,7 +43,7 @@ fn canonical(seed: u64) -> Vec<Tensor> {
         for (name, dtype, shape) in [("w", "F64", &[24u64, 35][..]), ("v", "F16", &[9]), ("k", "BF16", &[5, 4, 3])] {
             // Thirds have all digits: with few, sums would be exact in any order.  Models that point away from each
             // other have factors in which the last bit of a sum shows.
-            let sign = if seed % 2 == 0 { -1.0 } else { 1.0 };
+            let sign = if seed.is_multiple_of(2) { -1.0 } else { 1.0 };
             let mut value = || sign * common.unit() / 3.0 + random.unit() / 24.0;
             let values: Vec<f64> = (0..shape.iter().product()).map(|_| value()).collect();
             out.push(tensor(&format!("layers.{layer}.{name}"), dtype, shape, model::floats(dtype, &values)));
