@@ -76,7 +76,7 @@ pub fn exit_of(problems: &Problems) -> Exit {
         Exit::Good
     } else if errors
         .iter()
-        .any(|problem| problem.code.0.starts_with("E060") || problem.code.0 == "E0610" || problem.code.0 == "E0610")
+        .any(|problem| problem.code.0.starts_with("E060") || problem.code.0 == "E0610")
     {
         Exit::MachineFailed
     } else if errors.iter().all(|problem| problem.code.0 == "E0620") {
