@@ -173,7 +173,7 @@ pub fn number_too_large(site: Site) -> Problem {
     Problem::new(Code("E0305"), "the number is too large")
         .at(site, "beyond 1.8e308")
         .help("write a smaller number")
-        .edit(site, "1e300")
+        .edit(site, "1e30")
 }
 
 pub fn empty_range(text: &str, range: Option<(f64, f64)>, site: Site) -> Problem {
