@@ -80,8 +80,12 @@ fn loaded(
             return None;
         }
     };
-    let shown = path.value.clone();
-    let id = context.sources.add(shown, text).id;
+    // A recipe that is used twice has one text, so that its arms are told once.
+    let known = context.sources.iter().find(|source| *source.name == path.value && *source.text == *text);
+    let id = match known.map(|source| source.id) {
+        Some(id) => id,
+        None => context.sources.add(path.value.clone(), text).id,
+    };
     let base = real.parent().unwrap_or(Path::new("")).to_path_buf();
     context.loading.push(full);
     let loaded = statements::load(context, id, &base, prefix, &sets, false);
