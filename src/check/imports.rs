@@ -69,7 +69,10 @@ fn loaded(
         return None;
     }
     if context.loading.len() >= CHAIN_LIMIT || context.modules.len() >= MODULE_LIMIT || context.is_exhausted {
-        context.exhausted(site);
+        if !context.is_exhausted {
+            context.is_exhausted = true;
+            context.report(error::too_many_uses(site, CHAIN_LIMIT, MODULE_LIMIT));
+        }
         return None;
     }
     let sets = sets(context, module, block);

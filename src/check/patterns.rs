@@ -16,12 +16,23 @@ use crate::syntax::ast::ItemKind;
 use crate::syntax::ast::PatternKind;
 use crate::tensor::Coord;
 
+/// Largest compiled pattern in bytes: no text of a recipe may exhaust memory.
+const SIZE_LIMIT: usize = 1 << 20;
+
+/// The regular expression of a glob, if it is not too large to be used.
+fn small(regex: String) -> Result<String, String> {
+    match regex::RegexBuilder::new(&regex).size_limit(SIZE_LIMIT).build() {
+        Ok(_) => Ok(regex),
+        Err(_) => Err("its choices are too many".into()),
+    }
+}
+
 /// Resolves a pattern; the flag tells that its bounds hang on a parameter, so that it may fit nothing.
 pub fn pattern(context: &mut Context, scope: &Scope, tree: &ast::Pattern) -> (PatternId, bool) {
     let site = tree.span.at(context.modules[scope.module].source);
     match &tree.kind {
         PatternKind::Name(path) => named(context, scope, path),
-        PatternKind::Glob(text) => match glob_regex(&text.value) {
+        PatternKind::Glob(text) => match glob_regex(&text.value).and_then(small) {
             Ok(regex) => {
                 (context.pattern(Pattern::Glob { text: text.value.as_str().into(), regex: regex.into() }), false)
             }
@@ -30,7 +41,7 @@ pub fn pattern(context: &mut Context, scope: &Scope, tree: &ast::Pattern) -> (Pa
                 (context.pattern(Pattern::Error), false)
             }
         },
-        PatternKind::Regex(text) => match regex::RegexBuilder::new(&text.value).size_limit(1 << 20).build() {
+        PatternKind::Regex(text) => match regex::RegexBuilder::new(&text.value).size_limit(SIZE_LIMIT).build() {
             Ok(_) => (context.pattern(Pattern::Regex(text.value.as_str().into())), false),
             Err(reason) => {
                 context.report(error::bad_regex(&text.value, &reason.to_string(), text.span.at(site.source)));

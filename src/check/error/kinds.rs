@@ -270,6 +270,12 @@ pub fn not_a_claim(found: Kind, text: &str, site: Site) -> Problem {
     }
 }
 
+pub fn too_many_uses(site: Site, chain: usize, count: usize) -> Problem {
+    Problem::new(Code("E0310"), format!("the recipe uses more than {count} recipes, or more than {chain} in a chain"))
+        .at(site, "goes beyond the limit")
+        .help("`use` a recipe once, and take all names from there")
+}
+
 pub fn too_large(site: Site, depth: u32, count: usize) -> Problem {
     Problem::new(
         Code("E0310"),
