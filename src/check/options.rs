@@ -17,6 +17,7 @@ use crate::tensor::Dtype;
 use crate::tensor::Header;
 use crate::text::Site;
 use crate::text::SourceId;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The options of a `model` statement.
@@ -29,13 +30,25 @@ pub struct ModelOptions {
 }
 
 impl ModelOptions {
-    /// The header with its names stripped and prefixed.
-    pub fn renamed(&self, mut header: Header) -> Header {
+    /// The header with its names stripped and prefixed; an `Err` is a name that comes out twice, or that no file can
+    /// hold, with what it was before.
+    pub fn renamed(&self, mut header: Header) -> Result<Header, (String, Vec<String>)> {
+        if self.strip_prefix.is_empty() && self.add_prefix.is_empty() {
+            return Ok(header);
+        }
+        let mut seen: HashMap<String, String> = HashMap::with_capacity(header.entries.len());
         for entry in &mut header.entries {
             let bare = entry.name.strip_prefix(self.strip_prefix.as_str()).unwrap_or(&entry.name);
-            entry.name = format!("{}{bare}", self.add_prefix);
+            let new = format!("{}{bare}", self.add_prefix);
+            let old = std::mem::replace(&mut entry.name, new.clone());
+            let is_no_name = new.is_empty() || new == "__metadata__";
+            if let Some(first) = seen.insert(new.clone(), old.clone()) {
+                return Err((new, vec![first, old]));
+            } else if is_no_name {
+                return Err((new, vec![old]));
+            }
         }
-        header
+        Ok(header)
     }
 }
 

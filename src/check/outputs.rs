@@ -205,7 +205,7 @@ fn output(
 fn renames_fit(context: &mut Context, space: &Space) -> bool {
     for clash in &space.clashes {
         if context.told_renames.insert(clash.rename) {
-            context.report(error::clash(clash, context));
+            context.report(error::clash(&clash.new, &clash.old, context.site_of(clash.rename)));
         }
     }
     for &id in &space.idle_renames {

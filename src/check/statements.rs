@@ -287,7 +287,13 @@ fn open_model(
     let full = base.join(&written);
     let header = context.world.checkpoint(&full);
     let header = match header {
-        Ok(header) => options.renamed(header),
+        Ok(header) => match options.renamed(header) {
+            Ok(header) => header,
+            Err((new, old)) => {
+                context.report(error::clash(&new, &old, site));
+                return None;
+            }
+        },
         Err(problem) => {
             context.report(problem.at(site, "this checkpoint cannot be used"));
             return None;

@@ -9,7 +9,6 @@ use crate::check::error::listed;
 use crate::check::error::number_fault;
 use crate::check::error::rewrite::where_parts;
 use crate::check::eval::FaultKind;
-use crate::check::space::Clash;
 use crate::check::space::Space;
 use crate::diag::Code;
 use crate::diag::Problem;
@@ -384,21 +383,20 @@ pub fn dead_arm(arm: &Arm, fits: usize, earlier: &[Arm], context: &Context) -> P
     problem.help("remove it, or write `maybe` before it if it may be empty").edit(at_start(site), "maybe ")
 }
 
-/// A `rename` that gives tensors a name that cannot be.
-pub fn clash(clash: &Clash, context: &Context) -> Problem {
-    let site = context.site_of(clash.rename);
-    let problem = match clash.old.as_slice() {
-        [one, two, ..] => {
-            Problem::new(Code("E0438"), format!("`{one}` and `{two}` are both renamed to `{}`", clash.new))
-                .at(site, "gives two tensors one name")
-        }
-        old => {
-            let old = old.first().map_or("", |old| &**old);
-            Problem::new(Code("E0438"), format!("`{old}` is renamed to `{}`, which no file can hold", clash.new))
+/// A `rename` or a prefix that gives tensors a name that cannot be.
+pub fn clash<S: std::fmt::Display>(new: &str, old: &[S], site: Site) -> Problem {
+    let problem = match old {
+        [one, two, ..] => Problem::new(Code("E0438"), format!("`{one}` and `{two}` are both renamed to `{new}`"))
+            .at(site, "gives two tensors one name"),
+        _ => {
+            let old = old.first().map(S::to_string).unwrap_or_default();
+            Problem::new(Code("E0438"), format!("`{old}` is renamed to `{new}`, which no file can hold"))
                 .at(site, "gives a tensor no name of its own")
         }
     };
-    problem.help("keep apart what differs: each `*` of the old name is `$1`, `$2` … in the new one")
+    problem.help(
+        "keep apart what differs: in `rename` by `$1` for each `*` of the old name, in `strip_prefix` by a shorter one",
+    )
 }
 
 /// A `rename` whose old name fits no tensor.
