@@ -229,7 +229,8 @@ fn expand(context: &mut Context, scope: &Scope, module: ModuleId, item: usize, c
         key.push(id);
         locals.insert(param.name.text.clone(), id);
     }
-    if let Some(&done) = context.expansions.get(&(module, item, key.clone())) {
+    let key = (module, item, key, scope.claim);
+    if let Some(&done) = context.expansions.get(&key) {
         return done;
     }
     let inner = Scope { module, locals: Rc::new(locals), in_fn: true, claim: scope.claim };
@@ -241,7 +242,7 @@ fn expand(context: &mut Context, scope: &Scope, module: ModuleId, item: usize, c
     let id = resolve::expr(context, &inner, body);
     context.expanding.pop();
     context.std_call = outer_call;
-    context.expansions.insert((module, item, key), id);
+    context.expansions.insert(key, id);
     id
 }
 
@@ -369,12 +370,23 @@ fn rename(context: &mut Context, scope: &Scope, call: &ast::Call, site: Site, na
     if context.kind_of(ids[0]) == Kind::Error {
         return context.error_expr(site);
     }
-    if let Err(reason) = super::space::rename_regex(from) {
-        context.report(error::bad_glob(from, &reason, context.site_of(ids[1])));
+    let (from, to) = (from.clone(), to.clone());
+    let groups = match super::space::rename_regex(&from) {
+        Ok(regex) => regex.captures_len() - 1,
+        Err(reason) => {
+            context.report(error::bad_glob(&from, &reason, context.site_of(ids[1])));
+            return context.error_expr(site);
+        }
+    };
+    if let Err(reason) = super::space::rename_target(&to, groups) {
+        context.report(error::bad_new_name(&to, &reason, context.site_of(ids[2])));
         return context.error_expr(site);
     }
-    let (from, to) = (from.clone(), to.clone());
-    context.expr(ExprKind::Rename { value: ids[0], from, to }, Kind::Combination, site)
+    let made = context.expr(ExprKind::Rename { value: ids[0], from, to }, Kind::Combination, site);
+    if scope.in_fn {
+        context.may_be_idle.insert(made);
+    }
+    made
 }
 
 /// `ties(a { weight = 0.6 }, b, base = c, normalize = true)`
@@ -508,7 +520,7 @@ fn input_options(
 ) -> Option<Vec<ExprId>> {
     let names: Vec<&str> = method.input_options.iter().map(|spec| spec.name).collect();
     let mut given: Vec<Option<&ast::Expr>> = vec![None; names.len()];
-    let mut right = true;
+    let mut right = options::once(context, site.source, arg.options.as_ref());
     for option in arg.options.iter().flat_map(|block| &block.options) {
         let option_site = option.name.span.at(site.source);
         match (names.iter().position(|name| *name == option.name.text), &option.value) {

@@ -19,11 +19,3 @@ pub fn of(context: &mut Context, id: ExprId) -> Option<Value> {
         }
     }
 }
-
-/// A number that must not depend on the tensor.
-pub fn number(context: &mut Context, id: ExprId) -> Option<f64> {
-    match of(context, id)? {
-        Value::Number(number) => Some(number),
-        _ => None,
-    }
-}

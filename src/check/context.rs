@@ -39,6 +39,10 @@ pub struct Settings {
 /// Index into [`Context::modules`]: one loaded recipe with its parameters bound.
 pub type ModuleId = usize;
 
+/// What decides an expansion of a function: module, item, arguments, and the claim that it stands in (its metrics are
+/// about the tensors of that claim).
+pub type Expansion = (ModuleId, usize, Vec<ExprId>, Option<Option<PatternId>>);
+
 /// What a name in the value namespace stands for.
 #[derive(Clone, Debug)]
 pub enum Def {
@@ -47,6 +51,11 @@ pub enum Def {
     Let {
         item: usize,
         state: LetState,
+    },
+    /// A recipe that has not been loaded, or whose block is being read.
+    Use {
+        item: usize,
+        is_active: bool,
     },
     Module(ModuleId),
     /// Its problem has been reported.
@@ -95,7 +104,11 @@ pub struct Context<'a> {
     /// Functions being expanded, innermost last: module and item.
     pub expanding: Vec<(ModuleId, usize)>,
     /// Expansions done: the same function on the same arguments is the same value.
-    pub expansions: HashMap<(ModuleId, usize, Vec<ExprId>), ExprId>,
+    pub expansions: HashMap<Expansion, ExprId>,
+    /// What may take no tensor: it stands in a function, or its pattern has bounds from a parameter.
+    pub may_be_idle: HashSet<ExprId>,
+    /// Calls of `rename` whose problem has been reported: several outputs may ask for one.
+    pub told_renames: HashSet<ExprId>,
     /// The recipe is beyond the limits, which has been reported.
     pub is_exhausted: bool,
     /// Expressions being resolved inside one another.
@@ -138,6 +151,8 @@ impl<'a> Context<'a> {
             params: vec![],
             expanding: vec![],
             expansions: HashMap::new(),
+            may_be_idle: HashSet::new(),
+            told_renames: HashSet::new(),
             naming: vec![],
             loading: vec![],
             std: None,

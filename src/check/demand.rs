@@ -129,8 +129,8 @@ pub fn made(
             return None;
         }
     };
-    if !form.total.is_finite() {
-        let kind = FaultKind::Number("a share that is not finite");
+    if !is_in_range(&form, &evaluator.calls) {
+        let kind = FaultKind::Number("a share beyond the range of f32");
         complaints.add(Complaint::Fault(Fault { expr: root, kind }), tensor);
         return None;
     }
@@ -213,6 +213,18 @@ pub fn made(
     let shape = first.shape.clone();
     let form = Form::atom(atom(&leaves[0]), 1.0);
     Some(Made { name, traits, shape, dtype: first.dtype, form, bits_only: !floats, equal })
+}
+
+/// Whether all shares stay finite when they are rounded to f32, those of calls' inputs too.
+fn is_in_range(form: &Form, calls: &[CallInstance]) -> bool {
+    let fits = |(atom, share): &(Atom, f64)| {
+        let inner = match atom {
+            Atom::Call(call) => calls[*call as usize].inputs.iter().all(|inner| is_in_range(inner, calls)),
+            Atom::Tensor { .. } | Atom::Absent(_) => true,
+        };
+        (*share as f32).is_finite() && inner
+    };
+    form.total.is_finite() && form.terms.iter().all(fits)
 }
 
 fn is_f8(dtype: Dtype) -> bool {

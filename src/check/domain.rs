@@ -7,14 +7,33 @@ use crate::hir::ExprId;
 use crate::hir::ExprKind;
 use crate::hir::Kind;
 use crate::hir::Pattern;
+use crate::text::Site;
 use fixedbitset::FixedBitSet;
 use std::collections::HashMap;
 
 /// What arms took, over all uses.  Arms of a `match` that nobody asks have no entry.
 #[derive(Default)]
 pub struct Taken {
-    /// Match and arm: tensors that the pattern fits where the match is asked, and those left to it by earlier arms.
-    pub arms: HashMap<(ExprId, usize), (usize, usize)>,
+    /// By place: a recipe that is used twice has its arms once.
+    pub arms: HashMap<Site, Arm>,
+    /// By place, what is restricted by `where`.
+    pub wheres: HashMap<Site, Restricted>,
+}
+
+/// An arm over all its uses.
+pub struct Arm {
+    /// The first `match` that it was met in, and its number there.
+    pub first: (ExprId, usize),
+    /// Tensors that the pattern fits where the match is asked.
+    pub fits: usize,
+    /// Those left to it by earlier arms.
+    pub takes: usize,
+}
+
+/// A `where` over all its uses.
+pub struct Restricted {
+    pub first: ExprId,
+    pub fits: bool,
 }
 
 impl Taken {
@@ -29,6 +48,7 @@ impl Taken {
             let expr = &exprs[id.0 as usize];
             let parts: Vec<(ExprId, FixedBitSet)> = match &expr.kind {
                 ExprKind::Match(arms) => {
+                    let asked = domain.clone();
                     let mut left = domain;
                     let mut parts = vec![];
                     for (index, arm) in arms.iter().enumerate() {
@@ -36,20 +56,24 @@ impl Taken {
                         let mut fits = left.count_ones(..);
                         if let Some(pattern) = arm.pattern {
                             let mask = space.mask(pattern, patterns);
-                            fits = mask.count_ones(..);
+                            fits = mask.intersection_count(&asked);
                             own.intersect_with(mask);
                         }
                         left.difference_with(&own);
-                        let entry = self.arms.entry((id, index)).or_default();
-                        entry.0 += fits;
-                        entry.1 += own.count_ones(..);
+                        let new = Arm { first: (id, index), fits: 0, takes: 0 };
+                        let entry = self.arms.entry(arm.site).or_insert(new);
+                        entry.fits += fits;
+                        entry.takes += own.count_ones(..);
                         parts.push((arm.value, own));
                     }
                     parts
                 }
                 ExprKind::Where(inner, pattern) => {
                     let mut own = domain;
-                    own.intersect_with(space.mask(*pattern, patterns));
+                    let mask = space.mask(*pattern, patterns);
+                    own.intersect_with(mask);
+                    let new = Restricted { first: id, fits: false };
+                    self.wheres.entry(expr.site).or_insert(new).fits |= !mask.is_clear();
                     vec![(*inner, own)]
                 }
                 ExprKind::Complete(value, from) => {

@@ -426,6 +426,9 @@ impl<'a> Evaluator<'a> {
             own.push(self.options(method.input_options, &input.options, tensor)?);
         }
         let on = CallOn { inputs: own, options: self.options(method.options, options, tensor)? };
+        if let Some(input) = (method.alone)(&on) {
+            return self.role(inputs[input].value, method.wants, tensor).map(Value::Form);
+        }
         match &method.lower {
             Lower::Shares(shares) => {
                 let shares = shares(&on).map_err(|reason| Fault { expr: id, kind: FaultKind::Refused(reason) })?;

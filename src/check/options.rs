@@ -16,6 +16,8 @@ use crate::syntax::ast;
 use crate::tensor::Dtype;
 use crate::tensor::Header;
 use crate::text::Site;
+use crate::text::SourceId;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The options of a `model` statement.
@@ -28,13 +30,25 @@ pub struct ModelOptions {
 }
 
 impl ModelOptions {
-    /// The header with its names stripped and prefixed.
-    pub fn renamed(&self, mut header: Header) -> Header {
+    /// The header with its names stripped and prefixed; an `Err` is a name that comes out twice, or that no file can
+    /// hold, with what it was before.
+    pub fn renamed(&self, mut header: Header) -> Result<Header, (String, Vec<String>)> {
+        if self.strip_prefix.is_empty() && self.add_prefix.is_empty() {
+            return Ok(header);
+        }
+        let mut seen: HashMap<String, String> = HashMap::with_capacity(header.entries.len());
         for entry in &mut header.entries {
             let bare = entry.name.strip_prefix(self.strip_prefix.as_str()).unwrap_or(&entry.name);
-            entry.name = format!("{}{bare}", self.add_prefix);
+            let new = format!("{}{bare}", self.add_prefix);
+            let old = std::mem::replace(&mut entry.name, new.clone());
+            let is_no_name = new.is_empty() || new == "__metadata__";
+            if let Some(first) = seen.insert(new.clone(), old.clone()) {
+                return Err((new, vec![first, old]));
+            } else if is_no_name {
+                return Err((new, vec![old]));
+            }
         }
-        header
+        Ok(header)
     }
 }
 
@@ -43,7 +57,7 @@ pub struct OutputOptions {
     /// An expression of words, asked per tensor.
     pub dtype: Option<ExprId>,
     pub layout: Option<(String, Site)>,
-    pub shard_size: Option<u64>,
+    pub shard_size: Option<(u64, Site)>,
     pub metadata: Vec<(String, String)>,
     pub overflow: Overflow,
 }
@@ -55,7 +69,8 @@ const OUTPUT_OPTIONS: &[&str] =
 
 pub fn model(context: &mut Context, module: ModuleId, block: Option<&ast::Block>) -> Option<ModelOptions> {
     let mut out = ModelOptions::default();
-    let mut right = true;
+    let source = context.modules[module].source;
+    let mut right = once(context, source, block);
     let scope = Scope::bare(module);
     for option in block.iter().flat_map(|block| &block.options) {
         let site = option.name.span.at(context.modules[module].source);
@@ -86,7 +101,8 @@ pub fn model(context: &mut Context, module: ModuleId, block: Option<&ast::Block>
 pub fn output(context: &mut Context, module: ModuleId, block: Option<&ast::Block>) -> Option<OutputOptions> {
     let mut out =
         OutputOptions { dtype: None, layout: None, shard_size: None, metadata: vec![], overflow: Overflow::Error };
-    let mut right = true;
+    let source = context.modules[module].source;
+    let mut right = once(context, source, block);
     let scope = Scope::bare(module);
     for option in block.iter().flat_map(|block| &block.options) {
         let site = option.name.span.at(context.modules[module].source);
@@ -114,7 +130,9 @@ pub fn output(context: &mut Context, module: ModuleId, block: Option<&ast::Block
                 }
                 _ => Some(()),
             }),
-            "shard_size" => shard_size(context, &scope, value, value_site).map(|size| out.shard_size = Some(size)),
+            "shard_size" => {
+                shard_size(context, &scope, value, value_site).map(|size| out.shard_size = Some((size, site)))
+            }
             "overflow" => word(context, &scope, value, &["error", "inf", "saturate"], "`overflow`").map(|word| {
                 out.overflow = match word {
                     "inf" => Overflow::Inf,
@@ -131,6 +149,20 @@ pub fn output(context: &mut Context, module: ModuleId, block: Option<&ast::Block
         right &= done.is_some();
     }
     right.then_some(out)
+}
+
+/// Reports options that a block gives twice.
+pub fn once(context: &mut Context, source: SourceId, block: Option<&ast::Block>) -> bool {
+    let Some(block) = block else { return true };
+    let mut right = true;
+    for (at, option) in block.options.iter().enumerate() {
+        if let Some(first) = block.options[..at].iter().find(|other| other.name.text == option.name.text) {
+            let (site, first) = (option.span.at(source), first.span.at(source));
+            context.report(error::option_twice(&option.name.text, site, first));
+            right = false;
+        }
+    }
+    right
 }
 
 /// The value of an option that is no block, its name checked.
@@ -159,6 +191,9 @@ fn metadata(context: &mut Context, scope: &Scope, option: &ast::Opt, site: Site)
         context.report(error::metadata_not_block(site));
         return None;
     };
+    if !once(context, site.source, Some(block)) {
+        return None;
+    }
     let mut out = vec![];
     for entry in &block.options {
         let entry_site = entry.name.span.at(site.source);
@@ -273,6 +308,15 @@ fn word_or_text(context: &mut Context, scope: &Scope, tree: &ast::Expr, option: 
     {
         return Some(name.text.clone());
     }
+    // `nvidia-pytorch` without quotes reads as a subtraction.
+    if matches!(tree.kind, ast::ExprKind::Binary(ast::BinaryOp::Sub, ..)) {
+        let site = tree.span.at(context.modules[scope.module].source);
+        let text = context.text_at(site);
+        if text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
+            context.report(error::unquoted(option, &text, site));
+            return None;
+        }
+    }
     let id = resolve::expr(context, scope, tree);
     let id = resolve::wants(context, id, Kind::Text, &format!("`{option}`"));
     text(context, id).map(|text| text.to_string())
@@ -357,8 +401,14 @@ fn holds(bounds: &Value, value: &Literal) -> bool {
 
 /// Whether a list holds numbers, each with a numeric key if `keyed`, at least one; reports what does not fit.
 pub fn is_number_list(context: &mut Context, id: ExprId, keyed: bool, callee: &str) -> bool {
-    let ExprKind::List(items) = context.exprs[id.0 as usize].kind.clone() else {
-        return context.kind_of(id) == Kind::List;
+    let items = match context.exprs[id.0 as usize].kind.clone() {
+        ExprKind::List(items) => items,
+        // Every list that could be chosen must fit: the choice may differ per tensor.
+        ExprKind::If(_, yes, no) => {
+            return is_number_list(context, yes, keyed, callee) && is_number_list(context, no, keyed, callee);
+        }
+        ExprKind::Match(arms) => return arms.iter().all(|arm| is_number_list(context, arm.value, keyed, callee)),
+        _ => return context.kind_of(id) == Kind::List,
     };
     let site = context.site_of(id);
     if items.is_empty() {

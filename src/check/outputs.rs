@@ -9,9 +9,11 @@ use super::demand::Wanted;
 use super::domain::Taken;
 use super::error;
 use super::eval::Evaluator;
+use super::eval::Value;
 use super::options;
 use super::options::OutputOptions;
 use super::space::Space;
+use super::template;
 use crate::arch;
 use crate::arch::Stored;
 use crate::hir;
@@ -27,6 +29,7 @@ use crate::hir::Output;
 use crate::hir::PatternId;
 use crate::text::Site;
 use fixedbitset::FixedBitSet;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -101,8 +104,19 @@ fn is_completed(context: &Context, input: InputId) -> bool {
 fn chosen(context: &mut Context, settings: &Settings) -> Vec<Statement> {
     let mut statements = std::mem::take(&mut context.outputs);
     for (at, statement) in statements.iter().enumerate() {
-        if let Some(first) = statements[..at].iter().find(|other| other.written == statement.written) {
-            context.report(error::same_path(&statement.written, statement.site, first.site));
+        let path = template::plain(Path::new(&statement.written));
+        for other in &statements[..at] {
+            let before = template::plain(Path::new(&other.written));
+            if before == path {
+                context.report(error::same_path(&statement.written, statement.site, other.site));
+                break;
+            }
+            let inside = [(statement, other), (other, statement)];
+            let nested = [path.starts_with(&before), before.starts_with(&path)];
+            if let Some(((inner, outer), _)) = inside.into_iter().zip(nested).find(|pair| pair.1) {
+                context.report(error::path_inside((&inner.written, inner.site), (&outer.written, outer.site)));
+                break;
+            }
         }
     }
     if !settings.only.is_empty() {
@@ -139,8 +153,14 @@ fn output(
     if context.kind_of(value) != Kind::Combination {
         return None;
     }
+    if !is_writable(context, statement, settings) {
+        return None;
+    }
     let roots: Vec<ExprId> = std::iter::once(value).chain(statement.options.dtype).collect();
     let mut space = Space::new(&roots, &context.exprs, &context.inputs, &context.patterns);
+    if !renames_fit(context, &space) {
+        return None;
+    }
     let keys = space.keys(value).clone();
     if keys.is_clear() {
         context.report(error::empty_output(context.site_of(value)));
@@ -179,6 +199,54 @@ fn output(
         context.report(error::no_network(&name, &sizes, context.site_of(value)));
     }
     place(context, statement, settings, &space, calls, tensors)
+}
+
+/// Whether every `rename` gives every tensor a name of its own; each is told once.
+fn renames_fit(context: &mut Context, space: &Space) -> bool {
+    for clash in &space.clashes {
+        if context.told_renames.insert(clash.rename) {
+            context.report(error::clash(&clash.new, &clash.old, context.site_of(clash.rename)));
+        }
+    }
+    for &id in &space.idle_renames {
+        if !context.may_be_idle.contains(&id) && context.told_renames.insert(id) {
+            context.report(error::idle_rename(id, context));
+        }
+    }
+    space.clashes.is_empty()
+}
+
+/// Endings of files that other tools make: whoever writes one does not mean a directory.
+const OTHER_FORMATS: &[&str] =
+    &["bin", "ckpt", "gguf", "h5", "msgpack", "npy", "npz", "onnx", "pb", "pickle", "pkl", "pt", "pth", "safetensor"];
+
+/// Whether the path says something that can be written; reports when it does not.
+fn is_writable(context: &mut Context, statement: &Statement, settings: &Settings) -> bool {
+    let path = settings.output.as_deref().unwrap_or(Path::new(&statement.written));
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    let site = statement.site;
+    if let Some(ending) = ending.filter(|ending| OTHER_FORMATS.contains(&ending.as_str())) {
+        let own = settings.output.is_none().then(|| context.text_at(site));
+        context.report(error::other_format(&path.display().to_string(), &ending, own.as_deref(), site));
+        return false;
+    }
+    if path.file_name().is_some_and(|name| name.eq_ignore_ascii_case(".safetensors")) {
+        context.report(error::no_name(&statement.written, site));
+        return false;
+    }
+    if let Some((_, option)) = statement.options.shard_size
+        && !is_directory(path)
+    {
+        let own = settings.output.is_none().then(|| context.text_at(site));
+        context.report(error::one_shard(&path.display().to_string(), own.as_deref(), option, site));
+        return false;
+    }
+    true
+}
+
+/// A path that does not end in `.safetensors` is a directory.
+fn is_directory(path: &Path) -> bool {
+    path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("safetensors"))
 }
 
 fn network(tensors: &[Made]) -> Vec<(String, Vec<(String, u64)>)> {
@@ -225,7 +293,7 @@ fn place(
     }
     let base = &context.modules[statement.module].base;
     let path: PathBuf = settings.output.clone().unwrap_or_else(|| base.join(&statement.written));
-    let directory = path.extension().is_none_or(|ending| ending != "safetensors");
+    let directory = is_directory(&path);
     Some(Output {
         written: statement.written.clone(),
         path,
@@ -234,7 +302,7 @@ fn place(
         value: statement.value,
         layout,
         family,
-        shard_size: statement.options.shard_size,
+        shard_size: statement.options.shard_size.map(|size| size.0),
         metadata: statement.options.metadata.clone(),
         overflow: statement.options.overflow,
         tensors,
@@ -267,10 +335,22 @@ fn claims(context: &mut Context, evaluated: &mut Evaluated, taken: &mut Taken) {
                     evaluated.measured.push(measured);
                 }
             }
-            _ if expr.of == Kind::Weight => {
-                // A bound of a claim: one number for all, folded so that nobody evaluates it again.
-                if let Some(number) = super::constant::number(context, id) {
-                    context.exprs[id.0 as usize].kind = ExprKind::Number(number);
+            // Bounds and conditions of a claim are the same for all tensors: folded, so that nobody evaluates them again.
+            _ if matches!(expr.of, Kind::Weight | Kind::Bool) => {
+                let folded = match super::constant::of(context, id) {
+                    Some(Value::Number(number)) => ExprKind::Number(number),
+                    Some(Value::Bool(truth)) => ExprKind::Bool(truth),
+                    _ => continue,
+                };
+                context.exprs[id.0 as usize].kind = folded;
+            }
+            ExprKind::If(condition, yes, no) => {
+                if let Some(Value::Bool(truth)) = super::constant::of(context, *condition) {
+                    let chosen = if truth { *yes } else { *no };
+                    context.exprs[id.0 as usize].kind = context.exprs[chosen.0 as usize].kind.clone();
+                    // It is another value now, and is looked at as that.
+                    seen.set(id.0 as usize, false);
+                    wanted.push(id);
                 }
             }
             kind => wanted.extend(super::context::children(kind)),
@@ -289,6 +369,9 @@ fn measure(
     within: Option<PatternId>,
 ) -> Option<Measured> {
     let mut space = Space::new(args, &context.exprs, &context.inputs, &context.patterns);
+    if !renames_fit(context, &space) {
+        return None;
+    }
     let mut keys = FixedBitSet::new();
     args.iter().for_each(|&arg| keys.union_with(space.keys(arg)));
     if let Some(within) = within {
@@ -342,13 +425,22 @@ fn as_written(lists: &mut [Vec<Made>], args: &[ExprId], outputs: &[Output], metr
 }
 
 fn dead_arms(context: &mut Context, taken: &Taken) {
-    let mut dead: Vec<(&(ExprId, usize), &(usize, usize))> = taken.arms.iter().filter(|arm| arm.1.1 == 0).collect();
+    let dead = taken.arms.values().filter(|arm| arm.takes == 0);
+    let mut dead: Vec<((ExprId, usize), usize)> = dead.map(|arm| (arm.first, arm.fits)).collect();
     dead.sort();
-    for (&(id, index), &(fits, _)) in dead {
+    for ((id, index), fits) in dead {
         let ExprKind::Match(arms) = context.exprs[id.0 as usize].kind.clone() else { continue };
         if !arms[index].may_be_dead {
             let problem = error::dead_arm(&arms[index], fits, &arms[..index], context);
             context.report(problem);
         }
+    }
+    let idle = taken.wheres.values().filter(|one| !one.fits && !context.may_be_idle.contains(&one.first));
+    let mut idle: Vec<ExprId> = idle.map(|one| one.first).collect();
+    idle.sort();
+    for id in idle {
+        let ExprKind::Where(_, pattern) = context.exprs[id.0 as usize].kind else { continue };
+        let problem = error::idle_where(id, pattern, context);
+        context.report(problem);
     }
 }

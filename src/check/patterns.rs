@@ -6,19 +6,33 @@ use super::error;
 use super::eval::Value;
 use super::resolve;
 use super::resolve::Scope;
+use crate::hir::ExprId;
+use crate::hir::ExprKind;
 use crate::hir::Kind;
 use crate::hir::Pattern;
 use crate::hir::PatternId;
 use crate::syntax::ast;
 use crate::syntax::ast::ItemKind;
 use crate::syntax::ast::PatternKind;
+use crate::tensor::Coord;
+
+/// Largest compiled pattern in bytes: no text of a recipe may exhaust memory.
+const SIZE_LIMIT: usize = 1 << 20;
+
+/// The regular expression of a glob, if it is not too large to be used.
+fn small(regex: String) -> Result<String, String> {
+    match regex::RegexBuilder::new(&regex).size_limit(SIZE_LIMIT).build() {
+        Ok(_) => Ok(regex),
+        Err(_) => Err("its choices are too many".into()),
+    }
+}
 
 /// Resolves a pattern; the flag tells that its bounds hang on a parameter, so that it may fit nothing.
 pub fn pattern(context: &mut Context, scope: &Scope, tree: &ast::Pattern) -> (PatternId, bool) {
     let site = tree.span.at(context.modules[scope.module].source);
     match &tree.kind {
         PatternKind::Name(path) => named(context, scope, path),
-        PatternKind::Glob(text) => match glob_regex(&text.value) {
+        PatternKind::Glob(text) => match glob_regex(&text.value).and_then(small) {
             Ok(regex) => {
                 (context.pattern(Pattern::Glob { text: text.value.as_str().into(), regex: regex.into() }), false)
             }
@@ -27,7 +41,7 @@ pub fn pattern(context: &mut Context, scope: &Scope, tree: &ast::Pattern) -> (Pa
                 (context.pattern(Pattern::Error), false)
             }
         },
-        PatternKind::Regex(text) => match regex::RegexBuilder::new(&text.value).size_limit(1 << 20).build() {
+        PatternKind::Regex(text) => match regex::RegexBuilder::new(&text.value).size_limit(SIZE_LIMIT).build() {
             Ok(_) => (context.pattern(Pattern::Regex(text.value.as_str().into())), false),
             Err(reason) => {
                 context.report(error::bad_regex(&text.value, &reason.to_string(), text.span.at(site.source)));
@@ -37,7 +51,7 @@ pub fn pattern(context: &mut Context, scope: &Scope, tree: &ast::Pattern) -> (Pa
         PatternKind::Coord { coord, value, .. } => {
             let from_param = mentions_name(value);
             let id = resolve::expr(context, scope, value);
-            match ranges(context, id) {
+            match ranges(context, id, *coord, from_param) {
                 Some(ranges) => (context.pattern(Pattern::Coord(*coord, ranges)), from_param),
                 None => (context.pattern(Pattern::Error), true),
             }
@@ -68,7 +82,11 @@ fn named(context: &mut Context, scope: &Scope, path: &[ast::Name]) -> (PatternId
     let site = name.span.at(source);
     match context.modules[module].patterns.get(&name.text).copied() {
         // A pattern may narrow the word it is called after: inside itself the name is the word.
-        Some(item) if !context.naming.contains(&(module, item)) => {
+        Some(item) if context.naming.last() != Some(&(module, item)) => {
+            if context.naming.contains(&(module, item)) {
+                context.report(error::pattern_cycle(&name.text, site));
+                return (context.pattern(Pattern::Error), true);
+            }
             let file = context.modules[module].file.clone();
             let ItemKind::Pattern { pattern: tree, .. } = &file.items[item].kind else {
                 unreachable!("the item is a pattern")
@@ -113,34 +131,55 @@ fn mentions_name(tree: &ast::Expr) -> bool {
 }
 
 /// A number, a range or a list of them, as ranges with both ends.
-fn ranges(context: &mut Context, id: crate::hir::ExprId) -> Option<Vec<(f64, f64)>> {
+fn ranges(context: &mut Context, id: ExprId, coord: Coord, from_param: bool) -> Option<Vec<(f64, f64)>> {
     match context.kind_of(id) {
         Kind::Error => return None,
-        Kind::Weight | Kind::Range | Kind::List => {}
+        Kind::Weight | Kind::Range => {}
+        Kind::List => return list(context, id, coord, from_param),
         found => {
             let text = context.text_at(context.site_of(id));
             context.report(error::wrong_kind("a coordinate's bound", &text, found, Kind::Range, context.site_of(id)));
             return None;
         }
     }
-    let value = constant::of(context, id)?;
-    let mut out = vec![];
-    collect(&value, &mut out);
-    if out.is_empty() || out.iter().any(|(low, high)| low > high) {
+    let range = match constant::of(context, id)? {
+        Value::Number(number) => (number, number),
+        Value::Range(low, high) => (low, high),
+        _ => return None,
+    };
+    // Turned by a parameter, a range holds nothing; turned in the text, it is a slip.
+    if range.0 > range.1 && !from_param {
         let text = context.text_at(context.site_of(id));
-        context.report(error::empty_range(&text, out.first().copied(), context.site_of(id)));
+        context.report(error::empty_range(&text, Some(range), context.site_of(id)));
         return None;
     }
-    Some(out)
+    Some(vec![range])
 }
 
-fn collect(value: &Value, out: &mut Vec<(f64, f64)>) {
-    match value {
-        Value::Number(number) => out.push((*number, *number)),
-        Value::Range(low, high) => out.push((*low, *high)),
-        Value::List(items) => items.iter().for_each(|(_, item)| collect(item, out)),
-        _ => {}
+/// The ranges of a list's items, which have no keys.
+fn list(context: &mut Context, id: ExprId, coord: Coord, from_param: bool) -> Option<Vec<(f64, f64)>> {
+    let site = context.site_of(id);
+    let ExprKind::List(items) = context.exprs[id.0 as usize].kind.clone() else {
+        let text = context.text_at(site);
+        context.report(error::wrong_kind("a coordinate's bound", &text, Kind::List, Kind::Range, site));
+        return None;
+    };
+    if items.is_empty() {
+        let text = context.text_at(site);
+        context.report(error::empty_range(&text, None, site));
+        return None;
     }
+    let sites: Vec<_> =
+        items.iter().map(|(key, item)| (key.map(|key| context.site_of(key)), context.site_of(*item))).collect();
+    if let Some(problem) = error::list_keys(coord.text(), false, &sites) {
+        context.report(problem);
+        return None;
+    }
+    let mut out = vec![];
+    for (_, item) in items {
+        out.extend(ranges(context, item, coord, from_param)?);
+    }
+    Some(out)
 }
 
 /// A glob as an anchored regular expression: `*` within a segment, `**` any number of segments including none,

@@ -6,6 +6,7 @@ use super::context::Def;
 use super::context::LetState;
 use super::context::ModuleId;
 use super::error;
+use super::imports;
 use super::patterns;
 use super::statements;
 use crate::hir::Arm;
@@ -92,13 +93,17 @@ fn unnested(context: &mut Context, scope: &Scope, tree: &ast::Expr, site: Site) 
         }
         ast::ExprKind::Where(inner, pattern) => {
             let id = expr(context, scope, inner);
-            let (within, _) = patterns::pattern(context, scope, pattern);
+            let (within, from_param) = patterns::pattern(context, scope, pattern);
             let of = context.kind_of(id);
             if !matches!(of, Kind::Weight | Kind::Combination | Kind::Error) {
                 context.report(error::where_on(of, context.site_of(id), site));
                 return context.error_expr(site);
             }
-            context.expr(ExprKind::Where(id, within), of, site)
+            let made = context.expr(ExprKind::Where(id, within), of, site);
+            if from_param || scope.in_fn {
+                context.may_be_idle.insert(made);
+            }
+            made
         }
         ast::ExprKind::Error => context.error_expr(site),
     }
@@ -153,6 +158,9 @@ pub fn walk<'n>(context: &mut Context, module: ModuleId, path: &'n [ast::Name]) 
             at = statements::std_module(context);
             continue;
         }
+        if let Some(&(Def::Use { item, is_active }, _)) = context.modules[at].values.get(&step.text) {
+            imports::module_of(context, at, item, is_active, site);
+        }
         match context.modules[at].values.get(&step.text) {
             Some((Def::Module(inner), _)) => at = *inner,
             Some((Def::Broken, _)) => return None,
@@ -184,6 +192,10 @@ pub fn value_named(context: &mut Context, module: ModuleId, name: &str, site: Si
             let problem = error::module_as_value(name, context, inner, site);
             context.report(problem);
             context.error_expr(site)
+        }
+        Def::Use { item, is_active } => {
+            imports::module_of(context, module, item, is_active, site);
+            value_named(context, module, name, site)
         }
         Def::Param(id, _) => id,
         Def::Let { state: LetState::Done(id), .. } => id,
@@ -319,6 +331,11 @@ fn matching(context: &mut Context, scope: &Scope, arms: &[ast::Arm], site: Site)
         let kind = context.kind_of(value);
         match of {
             _ if kind == Kind::Error => broken = true,
+            _ if matches!(kind, Kind::Measure | Kind::Verdict) => {
+                // What is measured is one number for all tensors, so that no arm could be chosen by tensor.
+                wants(context, value, Kind::Weight, "an arm of `match`");
+                broken = true;
+            }
             None => of = Some((kind, context.site_of(value))),
             Some((first, first_site)) if first != kind => {
                 context.report(error::arms_differ(first, first_site, kind, context.site_of(value)));

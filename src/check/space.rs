@@ -25,9 +25,21 @@ pub struct Space {
     keys: HashMap<ExprId, FixedBitSet>,
     /// Per `rename`: new tensor to old tensor.
     renames: HashMap<ExprId, HashMap<usize, usize>>,
+    /// Two tensors that a `rename` gives one name, or a name that no file can hold.
+    pub clashes: Vec<Clash>,
+    /// Calls of `rename` that fit no tensor.
+    pub idle_renames: Vec<ExprId>,
     masks: Vec<Option<FixedBitSet>>,
     /// Nodes below the roots, ascending (children first).
     pub reachable: Vec<ExprId>,
+}
+
+/// Tensors that `rename` gives a name that cannot be.
+pub struct Clash {
+    pub rename: ExprId,
+    pub new: Arc<str>,
+    /// Their names before; one when the name itself is wrong.
+    pub old: Vec<Arc<str>>,
 }
 
 impl Space {
@@ -40,6 +52,8 @@ impl Space {
             inputs: order,
             keys: HashMap::new(),
             renames: HashMap::new(),
+            clashes: vec![],
+            idle_renames: vec![],
             masks: vec![],
             reachable,
         };
@@ -105,12 +119,27 @@ impl Space {
             ExprKind::Rename { value, from, to } => {
                 let olds: Vec<usize> = self.keys[value].ones().collect();
                 let mut map = HashMap::new();
+                let regex = rename_regex(from).expect("it was tried when the call was read");
+                let mut is_idle = true;
                 for old in olds {
-                    let new = renamed(&self.names[old], from, to);
+                    let new: Arc<str> = match renamed(&regex, &self.names[old], to) {
+                        Some(new) => {
+                            is_idle = false;
+                            new.into()
+                        }
+                        None => self.names[old].clone(),
+                    };
                     let traits = self.traits[old].clone();
-                    let index = self.add(&Arc::from(new), &traits);
-                    map.insert(index, old);
+                    let index = self.add(&new, &traits);
+                    let before = map.insert(index, old);
+                    if before.is_some() || new.is_empty() || &*new == "__metadata__" {
+                        let old = before.into_iter().chain([old]).map(|old| self.names[old].clone()).collect();
+                        self.clashes.push(Clash { rename: id, new, old });
+                    }
                     set.grow_and_insert(index);
+                }
+                if is_idle {
+                    self.idle_renames.push(id);
                 }
                 self.renames.insert(id, map);
                 self.masks.clear();
@@ -209,6 +238,7 @@ pub fn rename_regex(from: &str) -> Result<regex::Regex, String> {
     while let Some(at) = rest.find(['*', '$']) {
         out.push_str(&regex::escape(&rest[..at]));
         let tail = &rest[at..];
+        group += 1;
         if let Some(after) = tail.strip_prefix("**") {
             out.push_str("(.*)");
             rest = after;
@@ -216,8 +246,7 @@ pub fn rename_regex(from: &str) -> Result<regex::Regex, String> {
             out.push_str("([^.]*)");
             rest = after;
         } else {
-            // `$1` in the old name means: any text here, called $1 in the new one.
-            group += 1;
+            // `$1` in the old name means: any text here, called $1 in the new one.  Stars count too.
             let after = tail
                 .strip_prefix(&format!("${group}"))
                 .ok_or(format!("its groups are not `$1`, `$2`, … in order: expected `${group}`"))?;
@@ -230,18 +259,47 @@ pub fn rename_regex(from: &str) -> Result<regex::Regex, String> {
     regex::Regex::new(&out).map_err(|error| error.to_string())
 }
 
-fn renamed(name: &str, from: &str, to: &str) -> String {
-    let regex = rename_regex(from).expect("it was tried when the call was read");
-    match regex.captures(name) {
-        Some(groups) => {
-            let mut out = to.to_string();
-            for group in (1..groups.len()).rev() {
-                out = out.replace(&format!("${group}"), &groups[group]);
-            }
-            out
+/// The new name of a tensor that the old name fits.
+fn renamed(regex: &regex::Regex, name: &str, to: &str) -> Option<String> {
+    let groups = regex.captures(name)?;
+    let mut out = String::new();
+    let mut rest = to;
+    while let Some(at) = rest.find('$') {
+        out.push_str(&rest[..at]);
+        let (group, digits) = group_at(&rest[at..]);
+        match group.and_then(|group| groups.get(group)) {
+            Some(group) => out.push_str(group.as_str()),
+            None => out.push_str(&rest[at..at + 1 + digits]),
         }
-        None => name.to_string(),
+        rest = &rest[at + 1 + digits..];
     }
+    out.push_str(rest);
+    Some(out)
+}
+
+/// The number behind a `$`, and how many digits it has.
+fn group_at(text: &str) -> (Option<usize>, usize) {
+    let digits = text[1..].bytes().take_while(u8::is_ascii_digit).count();
+    (text[1..=digits].parse().ok(), digits)
+}
+
+/// What is wrong with the new name of a `rename`, given how many groups its old name has.
+pub fn rename_target(to: &str, groups: usize) -> Result<(), String> {
+    if to.is_empty() {
+        return Err("it is empty".into());
+    }
+    for (at, _) in to.match_indices('$') {
+        let (number, digits) = group_at(&to[at..]);
+        if number.is_none_or(|number| number == 0 || number > groups) {
+            let wrong = &to[at..=at + digits];
+            return Err(match groups {
+                0 => format!("it has `{wrong}`, but the old name has no `*` and no `$1`"),
+                1 => format!("it has `{wrong}`, but the old name has one group, `$1`"),
+                groups => format!("it has `{wrong}`, but the old name has the groups `$1` to `${groups}`"),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Whether a word means something for the given inputs, or for their families.

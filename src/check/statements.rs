@@ -7,19 +7,19 @@ use super::context::Module;
 use super::context::ModuleId;
 use super::context::Settings;
 use super::error;
+use super::imports;
 use super::options;
 use super::outputs::Statement;
+use super::params;
 use super::resolve;
 use super::resolve::Scope;
 use super::template;
 use crate::arch;
 use crate::hir::ExprId;
-use crate::hir::ExprKind;
 use crate::hir::Input;
 use crate::hir::InputId;
 use crate::hir::Kind;
 use crate::hir::Literal;
-use crate::hir::Param;
 use crate::syntax;
 use crate::syntax::ast;
 use crate::syntax::ast::ItemKind;
@@ -63,10 +63,17 @@ pub fn std_module(context: &mut Context) -> ModuleId {
 }
 
 /// Values for parameters: from the command line, or from the block of a `use` (with its place).
-type Sets = BTreeMap<String, (Literal, Option<Site>)>;
+pub type Sets = BTreeMap<String, (Literal, Option<Site>)>;
 
 /// First pass: parses, and defines every name.
-fn load(context: &mut Context, source: SourceId, base: &Path, prefix: String, sets: &Sets, is_root: bool) -> ModuleId {
+pub fn load(
+    context: &mut Context,
+    source: SourceId,
+    base: &Path,
+    prefix: String,
+    sets: &Sets,
+    is_root: bool,
+) -> ModuleId {
     let parsed = syntax::parse(context.sources.get(source));
     context.problems.extend(parsed.problems);
     let file = Rc::new(parsed.file);
@@ -85,17 +92,25 @@ fn load(context: &mut Context, source: SourceId, base: &Path, prefix: String, se
         expanded: vec![false; file.items.len()],
     });
     claim_names(context, module);
-    // Parameters first: paths and imports may use them.
-    for (index, item) in file.items.iter().enumerate() {
-        if let ItemKind::Param { name, default, within } = &item.kind {
-            param(context, module, name, default, within.as_ref(), sets);
+    // Parameters first: paths and imports may use them.  What is allowed may itself hang on parameters, whatever the
+    // order of the text.
+    for item in &file.items {
+        if let ItemKind::Param { name, default, .. } = &item.kind {
+            params::define(context, module, name, default, sets);
         }
-        define_later(context, module, index, item);
     }
     for item in &file.items {
+        if let ItemKind::Param { name, default, within: Some(within) } = &item.kind {
+            params::allowed(context, module, name, default, within, sets);
+        }
+    }
+    for (index, item) in file.items.iter().enumerate() {
+        define_later(context, module, index, item);
+    }
+    for (index, item) in file.items.iter().enumerate() {
         match &item.kind {
             ItemKind::Model { name, path, options } => model(context, module, name, path, options.as_ref()),
-            ItemKind::Use { path, name, options } => import(context, module, path, name, options.as_ref()),
+            ItemKind::Use { .. } => imports::used(context, module, index),
             ItemKind::Lora { name, .. } => unsupported(context, module, name, "lora"),
             ItemKind::Channels { name, .. } => unsupported(context, module, name, "channels"),
             _ => {}
@@ -188,10 +203,14 @@ fn define_later(context: &mut Context, module: ModuleId, index: usize, item: &as
             let def = Def::Let { item: index, state: LetState::Waiting };
             return define(context, module, name, def);
         }
+        ItemKind::Use { name, .. } => return define(context, module, name, Def::Use { item: index, is_active: false }),
         ItemKind::Fn { name, .. } | ItemKind::Pattern { name, .. } => name,
         _ => return,
     };
     let is_fn = matches!(item.kind, ItemKind::Fn { .. });
+    if let ItemKind::Fn { params, .. } = &item.kind {
+        parameters_differ(context, source, params);
+    }
     let own = &mut context.modules[module];
     let table = if is_fn { &mut own.callables } else { &mut own.patterns };
     if let Some(before) = table.insert(name.text.clone(), index) {
@@ -201,6 +220,17 @@ fn define_later(context: &mut Context, module: ModuleId, index: usize, item: &as
             !own.callables.contains_key(candidate) && !own.patterns.contains_key(candidate)
         });
         context.report(error::defined_twice(&name.text, name.span.at(source), first, &other));
+    }
+}
+
+fn parameters_differ(context: &mut Context, source: SourceId, params: &[ast::FnParam]) {
+    for (at, param) in params.iter().enumerate() {
+        let name = &param.name;
+        if let Some(first) = params[..at].iter().find(|other| other.name.text == name.text) {
+            let other = free_name(&name.text, |candidate| params.iter().all(|param| param.name.text != candidate));
+            let (site, first) = (name.span.at(source), first.name.span.at(source));
+            context.report(error::defined_twice(&name.text, site, first, &other));
+        }
     }
 }
 
@@ -216,7 +246,7 @@ fn free_name(name: &str, is_free: impl Fn(&str) -> bool) -> String {
 }
 
 /// Puts a name into the value namespace; a second definition of it has been reported.
-fn define(context: &mut Context, module: ModuleId, name: &ast::Name, def: Def) {
+pub fn define(context: &mut Context, module: ModuleId, name: &ast::Name, def: Def) {
     let own = &mut context.modules[module];
     let site = name.span.at(own.source);
     if own.owners.get(&name.text).is_none_or(|owner| *owner == site) {
@@ -228,61 +258,6 @@ fn unsupported(context: &mut Context, module: ModuleId, name: &ast::Name, what: 
     let site = name.span.at(context.modules[module].source);
     context.report(error::not_yet(what, site));
     define(context, module, name, Def::Broken);
-}
-
-/// `param NAME = DEFAULT in RANGE-OR-LIST`
-fn param(
-    context: &mut Context,
-    module: ModuleId,
-    name: &ast::Name,
-    default: &ast::Expr,
-    within: Option<&ast::Expr>,
-    sets: &Sets,
-) {
-    let source = context.modules[module].source;
-    let site = name.span.at(source);
-    let scope = Scope::bare(module);
-    let default_id = resolve::expr(context, &scope, default);
-    let Some(default_value) = options::literal(context, default_id) else {
-        return define(context, module, name, Def::Broken);
-    };
-    let mut value = default_value.clone();
-    let mut value_site = None;
-    if let Some((set, set_site)) = sets.get(&name.text) {
-        if std::mem::discriminant(set) != std::mem::discriminant(&default_value) {
-            context.report(error::param_kind(&name.text, set, &default_value, *set_site, site));
-        } else {
-            value = set.clone();
-            value_site = Some(*set_site);
-        }
-    }
-    if let Some(within) = within {
-        let within_id = resolve::expr(context, &scope, within);
-        if !options::allows(context, within_id, &default_value) {
-            context.report(error::default_outside(
-                &name.text,
-                &default_value,
-                default.span.at(source),
-                within.span.at(source),
-                context,
-            ));
-        } else if let Some(set_site) = value_site
-            && !options::allows(context, within_id, &value)
-        {
-            let allowed = context.text_at(within.span.at(source));
-            context.report(error::set_outside(&name.text, &value, &allowed, set_site, within.span.at(source)));
-            value = default_value.clone();
-        }
-    }
-    let (kind, of) = match &value {
-        Literal::Number(number) => (ExprKind::Number(*number), Kind::Weight),
-        Literal::Bool(truth) => (ExprKind::Bool(*truth), Kind::Bool),
-        Literal::Text(text) => (ExprKind::Text(text.clone()), Kind::Text),
-    };
-    let id = context.expr(kind, of, site);
-    let full = format!("{}{}", context.modules[module].prefix, name.text);
-    context.params.push(Param { name: full.into(), value: value.clone(), default: default_value, site });
-    define(context, module, name, Def::Param(id, value));
 }
 
 /// `model NAME = "PATH" { … }`: reads the header and finds the layout.
@@ -312,7 +287,13 @@ fn open_model(
     let full = base.join(&written);
     let header = context.world.checkpoint(&full);
     let header = match header {
-        Ok(header) => options.renamed(header),
+        Ok(header) => match options.renamed(header) {
+            Ok(header) => header,
+            Err((new, old)) => {
+                context.report(error::clash(&new, &old, site));
+                return None;
+            }
+        },
         Err(problem) => {
             context.report(problem.at(site, "this checkpoint cannot be used"));
             return None;
@@ -378,59 +359,6 @@ fn load_architecture(context: &mut Context, text: &str, path: &str, site: Site) 
     }
 }
 
-/// `use "PATH" as NAME { … }`
-fn import(context: &mut Context, module: ModuleId, path: &ast::Text, name: &ast::Name, block: Option<&ast::Block>) {
-    let def = load_import(context, module, path, name, block).map_or(Def::Broken, Def::Module);
-    define(context, module, name, def);
-}
-
-fn load_import(
-    context: &mut Context,
-    module: ModuleId,
-    path: &ast::Text,
-    name: &ast::Name,
-    block: Option<&ast::Block>,
-) -> Option<ModuleId> {
-    let own = &context.modules[module];
-    let (source, full, prefix) = (own.source, own.base.join(&path.value), format!("{}{}.", own.prefix, name.text));
-    let site = path.span.at(source);
-    if context.loading.contains(&full)
-        || (context.loading.is_empty() && context.sources.get(source).name.as_ref() == path.value)
-    {
-        context.report(error::use_cycle(&path.value, site, &context.loading));
-        return None;
-    }
-    if context.loading.len() >= 64 {
-        context.exhausted(site);
-        return None;
-    }
-    let mut sets = Sets::new();
-    for option in block.iter().flat_map(|block| &block.options) {
-        let ast::OptValue::Expr(value) = &option.value else {
-            context.report(error::block_as_value(&option.name.text, option.span.at(source)));
-            continue;
-        };
-        let id = resolve::expr(context, &Scope::bare(module), value);
-        if let Some(literal) = options::literal(context, id) {
-            sets.insert(option.name.text.clone(), (literal, Some(option.name.span.at(source))));
-        }
-    }
-    let text = match context.world.recipe(&full) {
-        Ok(text) => text,
-        Err(problem) => {
-            context.report(problem.at(site, "this recipe cannot be used"));
-            return None;
-        }
-    };
-    let shown = path.value.clone();
-    let id = context.sources.add(shown, text).id;
-    let base = full.parent().unwrap_or(Path::new("")).to_path_buf();
-    context.loading.push(full);
-    let loaded = load(context, id, &base, prefix, &sets, false);
-    context.loading.pop();
-    Some(loaded)
-}
-
 /// Second pass, for the root alone: outputs and claims are evaluated, lets and functions are at least resolved.
 fn statement(context: &mut Context, module: ModuleId, index: usize) {
     let file = context.modules[module].file.clone();
@@ -466,7 +394,7 @@ fn assert(context: &mut Context, scope: &Scope, claim: &ast::Expr) {
     scope.claim = Some(within);
     let id: ExprId = resolve::expr(context, &scope, inner);
     match context.kind_of(id) {
-        Kind::Verdict => {
+        Kind::Verdict | Kind::Bool => {
             let text = context.text_at(site);
             context.claims.push((id, site, text));
         }

@@ -7,6 +7,9 @@ use super::error;
 use crate::hir::Literal;
 use crate::syntax::ast;
 use crate::text::Site;
+use std::path::Component;
+use std::path::Path;
+use std::path::PathBuf;
 
 /// Fills the parameters of a module into a path.  `{{` and `}}` are braces; a filled-in string may hold no separator
 /// and no leading dot, so that a parameter cannot leave the folder that the recipe names.
@@ -38,11 +41,25 @@ pub fn fill(context: &mut Context, module: ModuleId, path: &ast::Text) -> Option
     Some(out)
 }
 
+/// A path without `.` and with `a/..` resolved, as far as the text tells: for comparing, not for opening.
+pub fn plain(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        let goes_up = matches!(part, Component::ParentDir);
+        match part {
+            Component::CurDir => {}
+            _ if goes_up && matches!(out.components().next_back(), Some(Component::Normal(_))) => drop(out.pop()),
+            part => out.push(part),
+        }
+    }
+    out
+}
+
 fn value(context: &mut Context, module: ModuleId, name: &str, site: Site) -> Option<String> {
     match context.modules[module].values.get(name) {
         Some((Def::Param(_, Literal::Text(text)), _)) => {
             let text = text.to_string();
-            if text.contains(['/', '\\', '\0']) || text.starts_with('.') {
+            if text.contains(|c: char| matches!(c, '/' | '\\') || c.is_control()) || text.starts_with('.') {
                 context.report(error::unsafe_fill(name, &text, site));
                 return None;
             }

@@ -40,6 +40,7 @@ pub static METHOD: Method = Method {
         help: "divide by the sum of the weights",
     }],
     lower: Lower::Shares(shares),
+    alone: |_| None,
     source: include_str!("linear.rs"),
 };
 

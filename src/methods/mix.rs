@@ -40,6 +40,7 @@ pub static METHOD: Method = Method {
         },
     ],
     lower: Lower::Shares(shares),
+    alone: |_| None,
     source: include_str!("mix.rs"),
 };
 

@@ -99,6 +99,8 @@ pub struct Method {
     /// Options of the call.
     pub options: &'static [OptionSpec],
     pub lower: Lower,
+    /// The input whose bits are the result under these options, if there is one: the others are not asked (law 2).
+    pub alone: fn(&CallOn) -> Option<usize>,
     /// The file's own module text (`include_str!` of itself): fixed headings, shown by `blend methods NAME`.
     pub source: &'static str,
 }

@@ -27,5 +27,6 @@ pub static METHOD: Method = Method {
     input_options: &[],
     options: &[],
     lower: Lower::Keys,
+    alone: |_| None,
     source: include_str!("rename.rs"),
 };

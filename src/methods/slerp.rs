@@ -51,15 +51,24 @@ pub static METHOD: Method = Method {
         help: "0 gives the first model, 1 the second",
     }],
     lower: Lower::Tiles(lower),
+    alone,
     source: include_str!("slerp.rs"),
 };
+
+/// As for shares: a t that is 0 or 1 up to the rounding of decimals moves bits.
+fn alone(on: &CallOn) -> Option<usize> {
+    match on.options.first() {
+        Some(OptionValue::Number(t)) if t.abs() <= SNAP => Some(0),
+        Some(OptionValue::Number(t)) if (t - 1.0).abs() <= SNAP => Some(1),
+        _ => None,
+    }
+}
 
 fn lower(b: &mut Builder, inputs: &[NodeId], on: &CallOn) -> NodeId {
     let t = if let Some(OptionValue::Number(t)) = on.options.first() { *t } else { 0.0 };
     let (x, y) = (inputs[0], inputs[1]);
-    // As for shares: what is 0 or 1 up to the rounding of decimals moves bits.
-    if t.abs() <= SNAP || (t - 1.0).abs() <= SNAP {
-        return if t < 0.5 { x } else { y };
+    if let Some(input) = alone(on) {
+        return inputs[input];
     }
     let product = b.dot(x, y);
     let (norm_x, norm_y) = (norm(b, x), norm(b, y));

@@ -200,7 +200,12 @@ fn compare(recipe: &Recipe, op: Operator, left: ExprId, right: ExprId, of: &dyn 
             lines.push(of(side).text());
         }
     }
-    lines.push(format!("{} of {}", if holds { "a margin" } else { "it misses by a margin" }, (a - b).abs()));
+    // From the number to the bound, or to the nearer end of the range.
+    let margin = match range_of(recipe, right, of) {
+        Some((low, high)) => f64::min((a - low).abs(), (a - high).abs()),
+        None => (a - b).abs(),
+    };
+    lines.push(format!("{} of {margin}", if holds { "a margin" } else { "it misses by a margin" }));
     Judged { holds, lines }
 }
 

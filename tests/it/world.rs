@@ -68,6 +68,7 @@ impl FakeWorld {
             .text("counted2.safetensors", "bn.weight f32 [8]\nbn.num_batches_tracked i64 []\nids i64 [5]")
             .text("eight.safetensors", "a.weight f8_e4m3 [8,8]\nb.weight f32 [4]")
             .text("eight2.safetensors", "a.weight f8_e4m3 [8,8]\nb.weight f32 [4]")
+            .text("doubled.safetensors", "decoder.weight f32 [8,8]\nvae.decoder.weight f32 [8,8]")
             .text("vae.safetensors", "decoder.weight f32 [8,8]")
             .text("unet.safetensors", "model.weight f32 [8,8]\nvae.decoder.weight f32 [8,8]")
             .text("models/faces.safetensors", "w f32 [3]")

@@ -173,7 +173,7 @@ pub fn number_too_large(site: Site) -> Problem {
     Problem::new(Code("E0305"), "the number is too large")
         .at(site, "beyond 1.8e308")
         .help("write a smaller number")
-        .edit(site, "1e300")
+        .edit(site, "1e30")
 }
 
 pub fn empty_range(text: &str, range: Option<(f64, f64)>, site: Site) -> Problem {
@@ -268,6 +268,12 @@ pub fn not_a_claim(found: Kind, text: &str, site: Site) -> Problem {
         }
         _ => problem.help("claim `finite(a)`, `same(a, b)`, or a comparison of `distance(a, b)` or `cosine(a, b)`"),
     }
+}
+
+pub fn too_many_uses(site: Site, chain: usize, count: usize) -> Problem {
+    Problem::new(Code("E0310"), format!("the recipe uses more than {count} recipes, or more than {chain} in a chain"))
+        .at(site, "goes beyond the limit")
+        .help("`use` a recipe once, and take all names from there")
 }
 
 pub fn too_large(site: Site, depth: u32, count: usize) -> Problem {

@@ -2,11 +2,15 @@
 
 mod kinds;
 mod names;
+mod params;
+mod paths;
 mod rewrite;
 mod tensors;
 
 pub use kinds::*;
 pub use names::*;
+pub use params::*;
+pub use paths::*;
 pub use tensors::*;
 
 /// `a`, `b` and `c`; long lists end in a count.

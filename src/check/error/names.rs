@@ -1,4 +1,4 @@
-//! E02: names, arguments, options, paths.
+//! E02: names, arguments, options.
 
 use crate::check::context::Context;
 use crate::check::context::Def;
@@ -8,7 +8,6 @@ use crate::check::error::listed;
 use crate::diag::Code;
 use crate::diag::Problem;
 use crate::diag::suggest::nearest;
-use crate::hir::Literal;
 use crate::syntax::ast;
 use crate::tensor::Coord;
 use crate::text::Site;
@@ -16,7 +15,7 @@ use crate::text::SourceId;
 use crate::text::Span;
 
 /// Suggests a replacement at a place: as help and as edit.
-fn instead(problem: Problem, site: Site, name: &str) -> Problem {
+pub(super) fn instead(problem: Problem, site: Site, name: &str) -> Problem {
     problem.help(format!("write `{name}`")).edit(site, name)
 }
 
@@ -141,6 +140,12 @@ pub fn let_cycle(name: &str, context: &Context, module: ModuleId, site: Site) ->
     }
 }
 
+pub fn pattern_cycle(name: &str, site: Site) -> Problem {
+    Problem::new(Code("E0204"), format!("the pattern `{name}` depends on itself"))
+        .at(site, "needs the pattern that is being defined")
+        .help("write out what is meant, in words and coordinates")
+}
+
 pub fn use_cycle(path: &str, site: Site, loading: &[std::path::PathBuf]) -> Problem {
     let chain: Vec<String> = loading.iter().map(|path| path.display().to_string()).collect();
     let problem = Problem::new(Code("E0204"), format!("`{path}` is used by a recipe that it uses"))
@@ -156,64 +161,26 @@ pub fn recursion(name: &str, site: Site, definition: Site) -> Problem {
         .help("write out what it needs: recipes always end, so functions are never recursive")
 }
 
-pub fn unknown_param(name: &str, known: &[String], site: Option<Site>, is_root: bool) -> Problem {
-    let place = if is_root { "this recipe" } else { "the recipe that is used" };
-    let problem = Problem::new(Code("E0206"), format!("{place} has no parameter `{name}`"));
-    let near = nearest(name, known.iter().map(String::as_str));
-    match (site, near) {
-        (Some(site), Some(near)) => instead(problem.at(site, "no parameter is called this"), site, near),
-        (Some(site), None) => problem
-            .at(site, "no parameter is called this")
-            .help(format!("set one of its parameters: {}", listed(known))),
-        (None, Some(near)) => problem.help(format!("type `--set {near}=…`")),
-        (None, None) if known.is_empty() => {
-            problem.help(format!("add `param {name} = 1` to the recipe, or leave `--set` away"))
-        }
-        (None, None) => problem.help(format!("set one of its parameters: {}", listed(known))),
-    }
+pub fn use_needs_itself(name: &str, site: Site) -> Problem {
+    Problem::new(Code("E0204"), format!("what `{name}` is used with depends on itself"))
+        .at(site, "needs the recipe that is being used")
+        .help("set the parameter to a literal such as `16`")
 }
 
-fn literal_kind(literal: &Literal) -> &'static str {
-    match literal {
-        Literal::Number(_) => "a number",
-        Literal::Bool(_) => "true or false",
-        Literal::Text(_) => "a string",
-    }
+/// A word with a `-` in it, which does not stand bare.
+pub fn unquoted(option: &str, text: &str, site: Site) -> Problem {
+    Problem::new(Code("E0302"), format!("`{option}` needs a string, but `{text}` is a subtraction"))
+        .at(site, "a word with `-` needs quotes")
+        .help(format!("write `\"{text}\"`"))
+        .edit(site, format!("\"{text}\""))
 }
 
-pub fn param_kind(name: &str, found: &Literal, default: &Literal, at: Option<Site>, definition: Site) -> Problem {
-    let message =
-        format!("the parameter `{name}` is {}, but `{found}` is {}", literal_kind(default), literal_kind(found));
-    let problem = Problem::new(Code("E0207"), message);
-    let problem = match at {
-        Some(site) => problem.at(site, "set to a value of another kind").because(definition, "defined"),
-        None => problem.at(definition, format!("defined with the default `{default}`")),
-    };
-    problem.help(format!("give {}, for example `{default}`", literal_kind(default)))
-}
-
-pub fn default_outside(name: &str, default: &Literal, site: Site, within: Site, context: &Context) -> Problem {
-    let allowed = context.text_at(within);
-    let problem = Problem::new(Code("E0207"), format!("the default of `{name}`, `{default}`, is not in `{allowed}`"))
-        .at(site, "not allowed by its own `in`")
-        .because(within, "what is allowed");
-    // The nearest end of a range, or the first item of a list.
-    let inner = allowed.trim_start_matches('[');
-    let first: String =
-        inner.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '"' || *c == '-' || *c == '_').collect();
-    if first.is_empty() {
-        return problem.help("give a default that its `in` holds");
-    }
-    problem.help(format!("write `{first}`, which is allowed")).edit(site, first)
-}
-
-pub fn set_outside(name: &str, value: &Literal, allowed: &str, at: Option<Site>, within: Site) -> Problem {
-    let problem = Problem::new(Code("E0207"), format!("`{name}` is set to `{value}`, which is not in `{allowed}`"));
-    let problem = match at {
-        Some(site) => problem.at(site, "outside").because(within, "what is allowed"),
-        None => problem.at(within, "what is allowed"),
-    };
-    problem.help(format!("set `{name}` to a value in `{allowed}`"))
+/// One option of a block twice.
+pub fn option_twice(name: &str, site: Site, first: Site) -> Problem {
+    Problem::new(Code("E0210"), format!("the option `{name}` is given twice"))
+        .at(site, "given again")
+        .because(first, "given first")
+        .help("remove one of them")
 }
 
 pub fn unknown_argument(callee: &str, name: &str, params: &[&str], site: Site) -> Problem {
@@ -398,77 +365,19 @@ pub fn bad_glob(glob: &str, reason: &str, site: Site) -> Problem {
         .help("write `*` for one part of a name, `**` for any number of parts, `{a,b}` for a choice")
 }
 
+/// The new name of a `rename`.
+pub fn bad_new_name(name: &str, reason: &str, site: Site) -> Problem {
+    Problem::new(Code("E0213"), format!("the new name `{name}` cannot be used: {reason}"))
+        .at(site, "cannot be used")
+        .help("write a name in which `$1` is what the first `*` or `$1` of the old name stands for")
+}
+
 pub fn bad_regex(text: &str, reason: &str, site: Site) -> Problem {
     let line = reason.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("").trim().trim_start_matches("error: ");
     Problem::new(Code("E0213"), format!("the regular expression `{text}` cannot be read: {line}"))
         .at(site, "cannot be read")
         .help(format!("escape what is meant literally: `'{}'`", regex::escape(text)))
         .edit(site, format!("'{}'", regex::escape(text)))
-}
-
-pub fn lone_brace(path: &str, brace: &str, raw: bool, site: Site) -> Problem {
-    let doubled = path.replace(brace, &brace.repeat(2));
-    let quote = if raw { '\'' } else { '"' };
-    Problem::new(Code("E0214"), format!("the path holds a lone `{brace}`"))
-        .at(site, "`{name}` fills in a parameter")
-        .help(format!("write `{}` for a brace", brace.repeat(2)))
-        .edit(site, format!("{quote}{doubled}{quote}"))
-}
-
-pub fn empty_path(site: Site) -> Problem {
-    Problem::new(Code("E0214"), "the path is empty")
-        .at(site, "names no file")
-        .help("write `\"out/merged.safetensors\"`")
-        .edit(site, "\"out/merged.safetensors\"")
-}
-
-pub fn unsafe_fill(name: &str, value: &str, site: Site) -> Problem {
-    Problem::new(Code("E0214"), format!("the parameter `{name}` is `{value}`, which may not stand in a path"))
-        .at(site, "filled in here")
-        .help("use a value without separators and without a leading dot")
-}
-
-pub fn unknown_in_path(name: &str, context: &Context, module: ModuleId, site: Site) -> Problem {
-    let params = context.modules[module].param_names();
-    let problem = Problem::new(Code("E0214"), format!("the path names `{name}`, which is no parameter"))
-        .at(site, "only parameters are filled in");
-    let text = context.text_at(site);
-    match nearest(name, params.iter().map(String::as_str)) {
-        Some(near) => {
-            let path = text.replace(&format!("{{{name}}}"), &format!("{{{near}}}"));
-            problem.help(format!("write `{{{near}}}`")).edit(site, path)
-        }
-        None => {
-            let path = text.replace(&format!("{{{name}}}"), &format!("{{{{{name}}}}}"));
-            problem
-                .help(format!("define it, `param {name} = 1`, or write `{{{{{name}}}}}` for braces"))
-                .edit(site, path)
-        }
-    }
-}
-
-pub fn same_path(path: &str, site: Site, first: Site) -> Problem {
-    let (stem, ending) =
-        path.rsplit_once('.').map_or((path, String::new()), |(stem, ending)| (stem, format!(".{ending}")));
-    let other = format!("\"{stem}-2{ending}\"");
-    Problem::new(Code("E0215"), format!("two outputs are written to `{path}`"))
-        .at(site, "written again")
-        .because(first, "first written")
-        .help(format!("give it a path of its own: `{other}`"))
-        .edit(site, other)
-}
-
-pub fn only_fits_nothing(glob: &str, paths: &[&str]) -> Problem {
-    Problem::new(Code("E0216"), format!("`--only {glob}` fits no output"))
-        .help(format!("name one of the outputs: {}", listed(paths)))
-}
-
-pub fn output_needs_one(paths: &[&str]) -> Problem {
-    Problem::new(Code("E0216"), format!("`--output` needs a recipe with one output, but this one has {}", paths.len()))
-        .help(match paths.first() {
-            Some(path) => format!("choose one: `--only {path}`"),
-            None => "add `output \"out/merged.safetensors\" = …` to the recipe".into(),
-        })
 }
 
 pub fn unknown_choice(role: &str, word: &str, words: &[&str], site: Site) -> Problem {

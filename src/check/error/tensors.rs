@@ -7,6 +7,7 @@ use crate::check::demand::Group;
 use crate::check::error::counted;
 use crate::check::error::listed;
 use crate::check::error::number_fault;
+use crate::check::error::rewrite::where_parts;
 use crate::check::eval::FaultKind;
 use crate::check::space::Space;
 use crate::diag::Code;
@@ -17,6 +18,7 @@ use crate::hir::ExprKind;
 use crate::hir::InputId;
 use crate::hir::Kind;
 use crate::hir::Pattern;
+use crate::hir::PatternId;
 use crate::tensor::Coord;
 use crate::tensor::shape_text;
 use crate::text::Site;
@@ -355,7 +357,6 @@ fn by_resolution(group: &Group, space: &Space) -> Option<String> {
 /// An arm that takes no tensor in any use.
 pub fn dead_arm(arm: &Arm, fits: usize, earlier: &[Arm], context: &Context) -> Problem {
     let site = arm.site;
-    let head = context.text_at(site);
     let problem = if fits > 0 {
         let problem = Problem::new(Code("E0402"), "no tensor is left for this arm: earlier arms take all that it fits")
             .at(site, format!("fits {}, all taken before", counted(fits, "tensor")));
@@ -366,7 +367,6 @@ pub fn dead_arm(arm: &Arm, fits: usize, earlier: &[Arm], context: &Context) -> P
     } else {
         Problem::new(Code("E0402"), "this arm takes no tensor").at(site, "fits nothing where it is asked")
     };
-    let _ = head;
     let problem = match arm.pattern.map(|pattern| &context.patterns[pattern.0 as usize]) {
         Some(Pattern::Glob { text, regex }) => match canonical_of(text, regex, context) {
             Some(names) => {
@@ -381,6 +381,51 @@ pub fn dead_arm(arm: &Arm, fits: usize, earlier: &[Arm], context: &Context) -> P
         _ => problem,
     };
     problem.help("remove it, or write `maybe` before it if it may be empty").edit(at_start(site), "maybe ")
+}
+
+/// A `rename` or a prefix that gives tensors a name that cannot be.
+pub fn clash<S: std::fmt::Display>(new: &str, old: &[S], site: Site) -> Problem {
+    let problem = match old {
+        [one, two, ..] => Problem::new(Code("E0438"), format!("`{one}` and `{two}` are both renamed to `{new}`"))
+            .at(site, "gives two tensors one name"),
+        _ => {
+            let old = old.first().map(S::to_string).unwrap_or_default();
+            Problem::new(Code("E0438"), format!("`{old}` is renamed to `{new}`, which no file can hold"))
+                .at(site, "gives a tensor no name of its own")
+        }
+    };
+    problem.help(
+        "keep apart what differs: in `rename` by `$1` for each `*` of the old name, in `strip_prefix` by a shorter one",
+    )
+}
+
+/// A `rename` whose old name fits no tensor.
+pub fn idle_rename(id: ExprId, context: &Context) -> Problem {
+    Problem::new(Code("E0402"), "this `rename` takes no tensor")
+        .at(context.site_of(id), "its old name fits nothing")
+        .help("correct the old name, or remove the call: `blend inspect FILE` lists the names of a model")
+}
+
+/// A `where` whose pattern fits no tensor of what the recipe makes.
+pub fn idle_where(id: ExprId, pattern: PatternId, context: &Context) -> Problem {
+    let site = context.site_of(id);
+    let text = context.text_at(site);
+    let problem = Problem::new(Code("E0402"), "this `where` takes no tensor").at(site, "its pattern fits nothing");
+    let problem = match &context.patterns[pattern.0 as usize] {
+        Pattern::Glob { text, regex } => match canonical_of(text, regex, context) {
+            Some(names) => problem
+                .note(format!("`{text}` fits names in the file; patterns see canonical names: {}", listed(&names))),
+            None => problem,
+        },
+        _ => problem,
+    };
+    match where_parts(&text) {
+        Some((value, pattern)) if context.kind_of(id) == Kind::Weight => {
+            let arms = format!("(match {{ maybe {pattern} => {value} else => 0 }})");
+            problem.help(format!("correct the pattern, or write `{arms}` if it may be empty")).edit(site, arms)
+        }
+        _ => problem.help("correct the pattern: `blend inspect FILE` lists the words and names of a model"),
+    }
 }
 
 /// Canonical names of tensors whose names in the file fit a glob.

@@ -6,8 +6,10 @@ use blend::check::Settings;
 use blend::diag::render::Format;
 use blend::diag::render::render;
 use blend::hir::Atom;
+use blend::hir::ExprKind;
 use blend::hir::Form;
 use blend::hir::Literal;
+use blend::hir::Metric;
 use blend::hir::Recipe;
 use std::time::Instant;
 
@@ -271,6 +273,68 @@ fn used_recipes() {
 }
 
 #[test]
+fn statements_stand_in_any_order() {
+    let out = "output \"o.safetensors\" = mix(a, b, w)\n";
+    check(&format!("{TWO}param w = 0.5 in 0..most\n{out}param most = 1\n"), &[(CONST, "0.5 a + 0.5 b")]);
+    check(
+        &format!(
+            "{TWO}use \"curves.blend\" as late {{ edge = e }}\nlet e = early.edge / 2\nlet w = late.coarse\n{out}use \"curves.blend\" as early {{ edge = 32 }}\n"
+        ),
+        &[(CONV16, "b"), (CONV32, "a")],
+    );
+}
+
+/// An arm that one use of a recipe leaves empty is not dead when another takes it.
+#[test]
+fn arms_of_used_recipes_are_counted_once() {
+    check(
+        &format!(
+            "{TWO}use \"curves.blend\" as x\nuse \"curves.blend\" as y\noutput \"o.safetensors\" = mix(a, b, x.coarse where mapping)\noutput \"p.safetensors\" = mix(a, b, y.coarse where not mapping)\n"
+        ),
+        &[(W_AVG, "a")],
+    );
+}
+
+/// A recipe terminates, however often recipes use recipes.
+#[test]
+fn uses_that_double_are_told() {
+    let mut case = Case::new("blend 1\nuse \"u0.blend\" as x\n");
+    for at in 0..40 {
+        let next = at + 1;
+        let text = format!("blend 1\nuse \"u{next}.blend\" as x\nuse \"u{next}.blend\" as y\nlet w = 1\n");
+        case.recipes.insert(format!("u{at}.blend"), text);
+    }
+    case.recipes.insert("u40.blend".into(), "blend 1\nlet w = 1\n".into());
+    let codes: Vec<&str> = case.run().problems.iter().map(|problem| problem.code.0).collect();
+    assert_eq!(codes, ["E0310"]);
+}
+
+#[test]
+fn a_range_that_a_parameter_turns_is_empty() {
+    let text = |edge: u32| {
+        format!(
+            "{TWO}param edge = {edge}\noutput \"o.safetensors\" = mix(a, b, match {{ resolution 16..edge => 1  else => 0 }})\n"
+        )
+    };
+    check(&text(8), &[(CONV8, "a"), (CONV16, "a")]);
+    check(&text(32), &[(CONV8, "a"), (CONV16, "b")]);
+}
+
+#[test]
+fn methods_ask_what_counts() {
+    let sizes = "blend 1\nmodel small = \"small.safetensors\"\nmodel big = \"big.safetensors\"\n";
+    let high = "synthesis.b512.conv1.weight";
+    check(
+        &format!("{sizes}output \"o.safetensors\" = slerp(big, small, 0.5 where resolution ..64)\n"),
+        &[(CONST, "slerp(big, small)"), (high, "big"), (W_AVG, "big")],
+    );
+    check(
+        &format!("{sizes}output \"o.safetensors\" = slerp(small, big, match {{ resolution ..64 => 0  else => 1 }})\n"),
+        &[(CONST, "small"), (high, "big")],
+    );
+}
+
+#[test]
 fn the_library() {
     check(
         &format!("{TWO}output \"o.safetensors\" = layer_swap(a, b)\n"),
@@ -340,7 +404,7 @@ fn key_sets() {
 #[test]
 fn types_and_options() {
     let text = format!(
-        "{TWO}output \"o.safetensors\" = a {{\n  dtype = match {{ mapping => f32  else => f16 }},\n  shard_size = \"5GB\",\n  overflow = saturate,\n  layout = \"rosinality\",\n  metadata = {{ author = \"me\", \"x.y\" = 2 }},\n}}\n"
+        "{TWO}output \"o\" = a {{\n  dtype = match {{ mapping => f32  else => f16 }},\n  shard_size = \"5GB\",\n  overflow = saturate,\n  layout = \"rosinality\",\n  metadata = {{ author = \"me\", \"x.y\" = 2 }},\n}}\n"
     );
     let recipe = recipe(&text, &Settings::default());
     let output = &recipe.outputs[0];
@@ -384,6 +448,28 @@ fn claims() {
     assert_eq!(recipe.measured[1].args[0].len(), 1 + 3 + 5 * 7 + 3 * 4);
     // Judged as written.
     assert!(recipe.measured[1].args.iter().flatten().all(|made| made.dtype.name() == "f16"));
+}
+
+/// A function in two claims measures what each is about; conditions are settled before the build.
+#[test]
+fn claims_of_functions_and_choices() {
+    let text = format!(
+        "{TWO}param strict = true\nlet x = a\nlet y = b\nfn alike(p, q) = same(p, q)\nassert alike(x, y) where mapping\nassert alike(x, y) where resolution 64\nassert if(strict, finite(x), same(x, y))\nassert distance(x, y) in if(strict, 0..1, 0..2)\nassert strict or finite(y)\nassert 1 in [1, 2] and strict == true\n"
+    );
+    let recipe = recipe(&text, &Settings::default());
+    assert_eq!(recipe.claims.len(), 6);
+    let about: Vec<(&str, usize, &str)> = recipe
+        .measured
+        .iter()
+        .map(|measured| (measured.metric.name(), measured.args[0].len(), &*measured.args[0][0].name))
+        .collect();
+    // 4 layers of the mapping network and w_avg; b64 has a filter, 2 convolutions of 7 tensors and a torgb of 4.
+    let of = |name: &str| about.iter().filter(|row| row.0 == name).map(|row| row.1).collect::<Vec<_>>();
+    assert_eq!(of("same"), [9, 1 + 2 * 7 + 4]);
+    assert_eq!((of("finite").len(), of("distance").len()), (2, 1));
+    let kind = |at: usize| recipe.expr(recipe.claims[at].expr).kind.clone();
+    assert!(matches!(kind(2), ExprKind::Metric { metric: Metric::Finite, .. }));
+    assert!(matches!(kind(5), ExprKind::Bool(true)));
 }
 
 #[test]
