@@ -74,10 +74,7 @@ pub fn exit_of(problems: &Problems) -> Exit {
     let errors: Vec<&Problem> = problems.iter().filter(|problem| problem.severity() == Severity::Error).collect();
     if errors.is_empty() {
         Exit::Good
-    } else if errors
-        .iter()
-        .any(|problem| problem.code.0.starts_with("E060") || problem.code.0 == "E0610")
-    {
+    } else if errors.iter().any(|problem| problem.code.0.starts_with("E060") || problem.code.0 == "E0610") {
         Exit::MachineFailed
     } else if errors.iter().all(|problem| problem.code.0 == "E0620") {
         Exit::ClaimFailed
