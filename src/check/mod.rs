@@ -10,6 +10,7 @@ mod error;
 mod eval;
 mod functions;
 mod imports;
+mod method_calls;
 mod options;
 mod outputs;
 mod params;

@@ -400,7 +400,7 @@ pub fn indented(source: &Source, indent: Span, word: Span) -> Problem {
 pub fn trailing(source: &Source, rest: Tokens) -> Problem {
     let span = rest.here();
     let before = &source.text[..rest.before as usize];
-    let start = before.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |at| at + 1);
+    let start = before.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == '_').len();
     let last = Span { start: start as u32, end: rest.before };
     if let Some(problem) = rest.kind().and_then(|kind| misspelt_coordinate(source, last, kind)) {
         return problem;

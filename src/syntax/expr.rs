@@ -293,7 +293,10 @@ fn word_expr(i: Tokens) -> P<Expr> {
     if let Some(coord) = Coord::from_text(word) {
         return Ok((i.skip(1), node(ExprKind::Coord(coord), span)));
     }
-    let may_begin = !is_reserved(word) || word == "std" || (word == "if" && i.touches(Kind::LParen));
+    // `if (…)` is read as the call that it means to be, and told.
+    let is_if =
+        word == "if" && (i.touches(Kind::LParen) || (i.skip(1).kind() == Some(Kind::LParen) && is_callish(i.skip(1))));
+    let may_begin = !is_reserved(word) || word == "std" || is_if;
     if !may_begin {
         return fail(i, "a value");
     }
