@@ -29,6 +29,8 @@ import tempfile
 import threading
 import time
 
+# No left-overs beside the scripts.
+sys.dont_write_bytecode = True
 import models
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
