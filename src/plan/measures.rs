@@ -19,14 +19,16 @@ use crate::tile::Load;
 use crate::tile::NodeId;
 use crate::tile::Program;
 use crate::tile::Unary;
+use std::collections::HashMap;
 
 /// The programs of all claims, in the order of claims and names.
 pub fn all(maker: &Maker, outputs: &[Output]) -> Vec<Measure> {
+    let places: Vec<Places> = outputs.iter().enumerate().map(|(at, output)| places(maker.recipe, output, at)).collect();
     let mut measures = vec![];
     for &id in &maker.graph.measures {
         let op = maker.graph.op(id);
         let OpKind::Measure { measured, metric, dtypes } = &op.kind else { continue };
-        if let Some(program) = program(maker, outputs, id, *measured, *metric, dtypes) {
+        if let Some(program) = program(maker, outputs, &places, id, *measured, *metric, dtypes) {
             measures.push(Measure { measured: *measured, canonical: op.name.clone(), program });
         }
     }
@@ -36,6 +38,7 @@ pub fn all(maker: &Maker, outputs: &[Output]) -> Vec<Measure> {
 fn program(
     maker: &Maker,
     outputs: &[Output],
+    places: &[Places],
     id: OpId,
     measured: usize,
     metric: Metric,
@@ -66,7 +69,7 @@ fn program(
     let mut builder = Builder::new(shape);
     let mut sides = vec![];
     for (at, (&input, &dtype)) in op.inputs.iter().zip(dtypes).enumerate() {
-        let written = as_written(maker, outputs, measured, at, &op.name);
+        let written = as_written(maker, outputs, places, measured, at, &op.name);
         let node = match written {
             Some(load) => builder.load(load),
             None => maker.node(&mut builder, input, &[]),
@@ -95,19 +98,37 @@ fn program(
     Some(builder.measure(wanted))
 }
 
-/// The tensor as an output has written it (law 7), if the argument is what that output writes.
-fn as_written(maker: &Maker, outputs: &[Output], measured: usize, at: usize, name: &str) -> Option<Load> {
+/// Where an output has each canonical tensor: index among its planned tensors, and among its evaluated ones.
+type Places<'p> = HashMap<&'p str, (usize, usize)>;
+
+fn places<'p>(recipe: &'p Recipe, output: &'p Output, at: usize) -> Places<'p> {
+    let planned: HashMap<&str, usize> =
+        output.tensors.iter().enumerate().map(|(at, tensor)| (&*tensor.canonical, at)).collect();
+    let made = recipe.outputs[at].tensors.iter().enumerate();
+    made.filter_map(|(at, made)| Some((&*made.name, (*planned.get(&*made.name)?, at)))).collect()
+}
+
+/// The tensor as an output has written it (law 7), if the argument is what that output writes; the first output where
+/// several write one value.
+fn as_written(
+    maker: &Maker,
+    outputs: &[Output],
+    places: &[Places],
+    measured: usize,
+    at: usize,
+    name: &str,
+) -> Option<Load> {
     let recipe = maker.recipe;
     let ExprKind::Metric { args, .. } = &recipe.expr(recipe.measured[measured].expr).kind else { return None };
     let which = recipe.outputs.iter().position(|output| output.value == args[at])?;
-    let tensor = outputs[which].tensors.iter().find(|tensor| &*tensor.canonical == name)?;
-    let made = recipe.outputs[which].tensors.iter().find(|made| *made.name == *name)?;
+    let (planned, made) = *places[which].get(name)?;
+    let tensor = &outputs[which].tensors[planned];
     // Where the file holds other values or another order, the value is computed again.
     tensor.plain.then(|| Load {
         file: outputs[which].parts[tensor.part].file,
         offset: tensor.offset,
         dtype: tensor.dtype,
-        view: View::contiguous(&made.shape),
+        view: View::contiguous(&recipe.outputs[which].tensors[made].shape),
         affine: Affine::IDENTITY,
     })
 }

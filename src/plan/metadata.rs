@@ -7,14 +7,17 @@ use crate::hir::Recipe;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// Pairs in their order: `format` first (loaders ask for it), facts that all inputs share, what blend knows, what the
-/// recipe adds.
+/// Pairs in their order: `format` first (loaders ask for it), facts that all inputs share, their terms, what blend
+/// knows, what the recipe adds.
 pub fn of(recipe: &Recipe, output: &Output, facts: &Facts) -> Vec<(String, String)> {
     let mut out: Vec<(String, String)> = vec![("format".into(), "pt".into())];
     for (name, text) in shared(recipe) {
-        if name != "format" && !name.starts_with("blend.") {
+        if name != "format" && name != "license" && !name.starts_with("blend.") {
             out.push((name, text));
         }
+    }
+    if let Some(terms) = licenses(recipe) {
+        out.push(("license".into(), terms));
     }
     out.push(("blend.version".into(), facts.version.clone()));
     for (at, (name, text)) in recipe.sources.iter().enumerate() {
@@ -66,4 +69,15 @@ fn shared(recipe: &Recipe) -> BTreeMap<String, String> {
         out.retain(|name, text| other.get(name) == Some(text));
     }
     out
+}
+
+/// The terms of all inputs, which go with what is made of them; each once, with the model's name where they differ.
+fn licenses(recipe: &Recipe) -> Option<String> {
+    let of = |at: usize| recipe.inputs[at].header.metadata.get("license").map(|text| (&recipe.inputs[at].name, text));
+    let terms: Vec<_> = (0..recipe.inputs.len()).filter_map(of).collect();
+    let (_, first) = terms.first()?;
+    if terms.len() == recipe.inputs.len() && terms.iter().all(|(_, text)| text == first) {
+        return Some(first.to_string());
+    }
+    Some(terms.iter().map(|(name, text)| format!("{name}: {text}")).collect::<Vec<_>>().join("\n"))
 }
