@@ -29,7 +29,7 @@ use std::path::Path;
 const LONGEST: u64 = 32 << 20;
 
 /// What a checkpoint's description may take in memory, so that reading it stays under 64 MiB.
-pub const BUDGET: u64 = 36 << 20;
+pub const BUDGET: u64 = 24 << 20;
 
 /// Shards of a model at most: opening them all stays quick.
 pub const SHARDS: usize = 1024;
