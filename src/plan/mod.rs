@@ -168,11 +168,6 @@ pub fn schedule(recipe: &Recipe, graph: &Graph, facts: &Facts) -> Plan {
 }
 
 impl Plan {
-    /// Bytes that the build writes.
-    pub fn written_bytes(&self) -> u64 {
-        self.outputs.iter().map(Output::bytes).sum()
-    }
-
     /// Bytes that are moved or computed, as progress counts them.
     pub fn work_bytes(&self) -> u64 {
         self.outputs.iter().flat_map(|output| &output.tensors).map(|tensor| tensor.len).sum()

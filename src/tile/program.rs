@@ -156,19 +156,4 @@ impl Program {
         }
         (0..self.nodes.len()).filter(|&at| need[at]).map(|at| NodeId(at as u32)).collect()
     }
-
-    /// One line per operation, for people.
-    pub fn describe(&self) -> String {
-        let mut out = String::new();
-        for (at, node) in self.nodes.iter().enumerate() {
-            let text = match node {
-                Node::Load(load) => {
-                    format!("load {} of file {}", self.loads[*load as usize].dtype, self.loads[*load as usize].file)
-                }
-                other => format!("{other:?}"),
-            };
-            out.push_str(&format!("%{at} = {text}\n"));
-        }
-        out
-    }
 }
