@@ -31,8 +31,8 @@ impl World for Disk {
         store::read_text(path, TEXT_LIMIT)
     }
 
-    fn checkpoint(&self, path: &Path) -> Result<Header, Problem> {
-        store::open(path)
+    fn checkpoint(&self, path: &Path, key: Option<&str>) -> Result<Header, Problem> {
+        store::open(path, key)
     }
 }
 

@@ -11,6 +11,7 @@ use super::data::Family;
 use super::data::Layout;
 use super::fix;
 use super::fix::Fix;
+use super::fix::ViewOp;
 use super::generic;
 use super::near;
 use super::template::Binding;
@@ -131,6 +132,7 @@ pub struct Found {
     pub name: Arc<str>,
     pub entry: usize,
     view: View,
+    ops: Arc<[ViewOp]>,
     affine: Affine,
     /// Its rule, with the variables of its name.
     pub rule: Option<(usize, Binding)>,
@@ -151,9 +153,10 @@ fn through(header: &Header, names: &Names, layout: &Layout, family: &Family) -> 
                 let Some(name) = name.fill(&binding) else { continue };
                 let rule = family.rule_of(&name);
                 none = false;
-                let (view, affine) = seen(entry, &key.fixes)?;
+                let (view, ops, affine) = seen(entry, &key.fixes)?;
                 let stored = binding.clone();
-                found.push(Found { name: name.into(), entry: at, view, affine, rule, stored, primary: which == 0 });
+                let name = name.into();
+                found.push(Found { name, entry: at, view, ops, affine, rule, stored, primary: which == 0 });
             }
         }
         if none {
@@ -161,9 +164,9 @@ fn through(header: &Header, names: &Names, layout: &Layout, family: &Family) -> 
             if rule.is_none() {
                 unknown.push(at);
             }
-            let (view, affine) = seen(entry, &[])?;
+            let (view, ops, affine) = seen(entry, &[])?;
             let name = entry.name.as_str().into();
-            found.push(Found { name, entry: at, view, affine, rule, stored: Binding::new(), primary: true });
+            found.push(Found { name, entry: at, view, ops, affine, rule, stored: Binding::new(), primary: true });
         }
     }
     let found = distinct(found, header)?;
@@ -183,6 +186,7 @@ fn through(header: &Header, names: &Names, layout: &Layout, family: &Family) -> 
                 dtype: entry.dtype,
                 entry: found.entry,
                 view: found.view,
+                ops: found.ops,
                 affine: found.affine,
                 traits: Arc::new(traits),
                 numbers,
@@ -205,14 +209,14 @@ fn through(header: &Header, names: &Names, layout: &Layout, family: &Family) -> 
 }
 
 /// An entry under its fixes.
-fn seen(entry: &Entry, fixes: &[Fix]) -> Result<(View, Affine), Problem> {
-    let mut view = View::contiguous(&entry.shape);
-    for fix in fixes {
-        if let Fix::View(op) = fix {
-            view = op.apply(view).map_err(|reason| wrong_shape(entry, &reason))?;
-        }
+fn seen(entry: &Entry, fixes: &[Fix]) -> Result<(View, Arc<[ViewOp]>, Affine), Problem> {
+    let mut view = entry.view();
+    let ops: Arc<[ViewOp]> =
+        fixes.iter().filter_map(|fix| if let Fix::View(op) = fix { Some(op.clone()) } else { None }).collect();
+    for op in ops.iter() {
+        view = op.apply(view).map_err(|reason| wrong_shape(entry, &reason))?;
     }
-    Ok((view, fix::affine(fixes)))
+    Ok((view, ops, fix::affine(fixes)))
 }
 
 fn wrong_shape(entry: &Entry, reason: &str) -> Problem {

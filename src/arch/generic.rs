@@ -9,7 +9,6 @@ use crate::tensor::Affine;
 use crate::tensor::Coord;
 use crate::tensor::Dtype;
 use crate::tensor::Header;
-use crate::tensor::View;
 use std::sync::Arc;
 
 /// Id of the layout (and family) that fits everything.
@@ -33,7 +32,8 @@ pub fn canon(header: &Header) -> Canon {
             dtype: entry.dtype,
             shape: entry.shape.clone(),
             entry: at,
-            view: View::contiguous(&entry.shape),
+            view: entry.view(),
+            ops: Arc::default(),
             affine: Affine::IDENTITY,
             traits: Arc::new(traits(&entry.name, entry.dtype, layers)),
             numbers: Binding::new(),

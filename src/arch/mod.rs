@@ -123,7 +123,10 @@ pub struct CanonTensor {
     pub shape: Shape,
     /// Index into the header's entries.
     pub entry: usize,
+    /// From the canonical order to that of the file's elements.
     pub view: View,
+    /// What makes the canonical order of the layout's row-major one, in order.
+    pub ops: Arc<[ViewOp]>,
     pub affine: Affine,
     pub traits: Arc<Traits>,
     /// Numbers that only the stored name holds, such as the size in `L3_52_512`: needed to write that name again.

@@ -38,8 +38,9 @@ pub trait World {
     fn recipe(&self, path: &Path) -> Result<String, Problem>;
     /// The text of an architecture file.
     fn architecture(&self, path: &Path) -> Result<String, Problem>;
-    /// The header of a checkpoint, whatever it is made of; no weights are read.
-    fn checkpoint(&self, path: &Path) -> Result<Header, Problem>;
+    /// The header of a checkpoint, whatever it is made of; no weights are read.  `key`: the dictionary in it that is
+    /// meant, where a file holds several.
+    fn checkpoint(&self, path: &Path, key: Option<&str>) -> Result<Header, Problem>;
 }
 
 /// The result of a check: the recipe when there is no error, and all problems found.

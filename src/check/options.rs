@@ -25,6 +25,7 @@ use std::sync::Arc;
 pub struct ModelOptions {
     pub layout: Option<(String, Site)>,
     pub arch: Option<(String, Site)>,
+    pub key: Option<(String, Site)>,
     add_prefix: String,
     strip_prefix: String,
 }
@@ -79,11 +80,6 @@ pub fn model(context: &mut Context, module: ModuleId, block: Option<&ast::Block>
             continue;
         };
         let value_site = value.span.at(site.source);
-        if option.name.text == "key" {
-            context.report(error::not_yet("key", site));
-            right = false;
-            continue;
-        }
         let Some(text) = word_or_text(context, &scope, value, &option.name.text) else {
             right = false;
             continue;
@@ -91,6 +87,7 @@ pub fn model(context: &mut Context, module: ModuleId, block: Option<&ast::Block>
         match option.name.text.as_str() {
             "layout" => out.layout = Some((text, value_site)),
             "arch" => out.arch = Some((text, value_site)),
+            "key" => out.key = Some((text, value_site)),
             "add_prefix" => out.add_prefix = text,
             _ => out.strip_prefix = text,
         }

@@ -285,7 +285,8 @@ fn open_model(
     let options = options::model(context, module, block)?;
     let written = template::fill(context, module, path)?;
     let full = base.join(&written);
-    let header = context.world.checkpoint(&full);
+    let key = options.key.as_ref().map(|(key, _)| key.as_str());
+    let header = context.world.checkpoint(&full, key);
     let header = match header {
         Ok(header) => match options.renamed(header) {
             Ok(header) => header,

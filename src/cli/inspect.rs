@@ -55,7 +55,7 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
 }
 
 fn text(args: &Args, ui: &Ui) -> Result<String, Problem> {
-    let header = store::open(&args.model)?;
+    let header = store::open(&args.model, None)?;
     if args.recipe {
         return header.metadata.get("blend.recipe").cloned().ok_or_else(|| {
             Problem::new(Code("E0219"), format!("`{}` has no recipe inside", args.model.display()))

@@ -66,7 +66,7 @@ fn text(args: &Args) -> Result<String, Problem> {
     let names = names(&args.models);
     let mut models: Vec<Model> = vec![];
     for (path, name) in args.models.iter().zip(names) {
-        let header = store::open(path)?;
+        let header = store::open(path, None)?;
         let canon = arch::detect(&header, None, None)?;
         models.push(Model { name, path: relative(path, args.output.as_deref()), canon });
     }

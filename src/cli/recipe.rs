@@ -128,7 +128,7 @@ fn text(args: &RecipeArgs) -> Result<(String, String, PathBuf), Problem> {
 
 /// A checkpoint in the place of a recipe deserves a better word than "not UTF-8".
 fn no_recipe(path: &Path, problem: Problem) -> Problem {
-    if problem.code != Code("E0514") || store::open(path).is_err() {
+    if problem.code != Code("E0514") || store::open(path, None).is_err() {
         return problem;
     }
     let path = path.display();

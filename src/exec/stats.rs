@@ -5,7 +5,6 @@ use crate::diag::Problem;
 use crate::store::Inputs;
 use crate::tensor::Affine;
 use crate::tensor::Header;
-use crate::tensor::View;
 use crate::tensor::elems;
 use crate::tile::Builder;
 use crate::tile::Load;
@@ -30,7 +29,7 @@ pub fn of(header: &Header) -> Result<Vec<Stats>, Problem> {
     let mut out = vec![];
     for entry in header.entries.iter().filter(|entry| entry.dtype.is_float()) {
         let mut builder = Builder::new(entry.shape.clone());
-        let view = View::contiguous(&entry.shape);
+        let view = entry.view();
         let load = Load { file: entry.file, offset: entry.offset, dtype: entry.dtype, view, affine: Affine::IDENTITY };
         let x = builder.load(load);
         let odd = builder.unary(Unary::NonFinite, x);

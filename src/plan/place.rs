@@ -7,7 +7,6 @@ use super::Tensor;
 use super::metadata;
 use super::work::Maker;
 use super::work::Target;
-use super::work::to_stored_order;
 use crate::arch::Stored;
 use crate::arch::ViewOp;
 use crate::graph::OpId;
@@ -133,7 +132,8 @@ fn stored(maker: &Maker, layout: &str, made: &Made) -> Option<(String, Shape, Ta
     if let Some((input, tensor)) = example {
         let entry = &input.header.entries[tensor.entry];
         let affine = inverse(tensor.affine);
-        let target = Target { ops: to_stored_order(&tensor.view), affine };
+        let ops = tensor.ops.iter().rev().map(ViewOp::inverse).collect();
+        let target = Target { ops, affine };
         return Some((entry.name.clone(), entry.shape.clone(), target));
     }
     match hir::stored(&maker.recipe.inputs, &maker.recipe.calls, layout, made) {

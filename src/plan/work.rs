@@ -48,21 +48,6 @@ impl Target {
     }
 }
 
-/// The operations that turn a canonical view into row-major stored order, up to axes of size 1.
-pub fn to_stored_order(view: &View) -> Vec<ViewOp> {
-    if view.is_contiguous() {
-        return vec![];
-    }
-    let mut order: Vec<usize> = (0..view.shape.len()).collect();
-    // Axes of size 1 stride nowhere; among the others the longest stride is the outermost axis.
-    order.sort_by_key(|&axis| {
-        std::cmp::Reverse(if view.shape[axis] <= 1 { 0 } else { view.strides[axis].unsigned_abs() })
-    });
-    let flips = order.iter().enumerate().filter(|(_, axis)| view.strides[**axis] < 0 && view.shape[**axis] > 1);
-    let flips: Vec<ViewOp> = flips.map(|(at, _)| ViewOp::Flip(at)).collect();
-    std::iter::once(ViewOp::Permute(order)).chain(flips).collect()
-}
-
 impl<'r> Maker<'r> {
     pub fn tensor(&self, input: InputId, name: &Arc<str>) -> (&'r Input, &'r CanonTensor) {
         let input = self.recipe.input(input);

@@ -86,7 +86,7 @@ fn is_signed(directory: &Path, name: &str) -> bool {
         index::read(&path, &mut header::Budget::new())
             .is_ok_and(|index| index.metadata_keys.iter().any(|k| by_blend(k)))
     } else if name.ends_with(".safetensors") {
-        super::open(&path).is_ok_and(|header| header.metadata.keys().any(|key| by_blend(key)))
+        super::open(&path, None).is_ok_and(|header| header.metadata.keys().any(|key| by_blend(key)))
     } else {
         name == MARKER
     }

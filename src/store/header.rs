@@ -6,13 +6,13 @@
 use super::error;
 use super::error::Flaw;
 use super::error::flawed;
+use super::format::Opened;
 use super::json::Json;
 use super::json::Stop;
 use super::json::quoted;
 use super::sheet::Sheet;
 use super::shown;
 use super::sniff;
-use super::sys;
 use crate::diag::Problem;
 use crate::tensor::Entry;
 use crate::tensor::FileInfo;
@@ -86,26 +86,13 @@ impl Refusal {
     }
 }
 
-/// Reads the header of a file and adds file, tensors and metadata to `header`.
-pub fn read(path: &Path, header: &mut Header, budget: &mut Budget) -> Result<(), Problem> {
-    let mut file = sys::open_at_once(path).map_err(|error| error::not_opened(path, &error))?;
-    let metadata = file.metadata().map_err(|error| error::read(path, &error))?;
-    if metadata.is_dir() {
-        let message = format!("`{}` is a directory, a safetensors file was expected", shown::path(path));
-        return Err(Problem::new(error::CLOSED, message).help("write the path of a file in it"));
-    }
-    if !metadata.is_file() {
-        return Err(error::not_regular(path, sys::special_kind(&metadata)));
-    }
-    let size = metadata.len();
-    let mut head = vec![0; sniff::HEAD];
-    let count = sys::read_full(&file, 0, &mut head).map_err(|error| error::read(path, &error))?;
-    head.truncate(count);
+/// Reads the header of a safetensors file and adds file, tensors and metadata to `header`.
+pub fn read(opened: Opened, header: &mut Header, budget: &mut Budget) -> Result<(), Problem> {
+    let Opened { path, mut file, size, head } = opened;
     let length = frame(path, &head, size)?;
-
     file.seek(SeekFrom::Start(8)).map_err(|error| error::read(path, &error))?;
     let number = header.files.len();
-    header.files.push(FileInfo { path: path.to_path_buf(), size });
+    header.files.push(FileInfo { path: path.to_path_buf(), size, memory: None });
     let start = header.entries.len();
     let mut sheet = Sheet { json: Json::new((&file).take(length), 8), header, budget, number };
     sheet.read().map_err(|refusal| refusal.of_file(path))?;

@@ -47,6 +47,8 @@ pub(super) struct Input {
     pub path: PathBuf,
     pub file: File,
     pub stamp: Stamp,
+    /// It holds what lay in memory and stands under no path.
+    nameless: bool,
     map: Option<Map>,
 }
 
@@ -71,6 +73,9 @@ impl Inputs {
 
     pub(super) fn open_with(files: &[FileInfo], mapped: bool) -> Result<Inputs, Problem> {
         let open = |info: &FileInfo| {
+            if let Some(bytes) = &info.memory {
+                return nameless(info, bytes, mapped);
+            }
             let file = sys::open_at_once(&info.path).map_err(|error| error::not_opened(&info.path, &error))?;
             let metadata = file.metadata().map_err(|error| error::read(&info.path, &error))?;
             if !metadata.is_file() {
@@ -82,7 +87,7 @@ impl Inputs {
                 return Err(error::changed(&info.path, &how));
             }
             let map = if mapped { Map::new(&file, stamp.size) } else { None };
-            Ok(Input { path: info.path.clone(), file, stamp, map })
+            Ok(Input { path: info.path.clone(), file, stamp, nameless: false, map })
         };
         Ok(Inputs { files: files.iter().map(open).collect::<Result<_, _>>()?, touched: AtomicU64::new(0) })
     }
@@ -90,7 +95,7 @@ impl Inputs {
     /// Size, time of change and identity of every file are as they were at the start, under its path too, and no page
     /// was missing.  Errors: E0604.
     pub fn verify(&self) -> Result<(), Problem> {
-        for input in &self.files {
+        for input in self.files.iter().filter(|input| !input.nameless) {
             let now = input.file.metadata().map_err(|error| error::read(&input.path, &error))?;
             if input.map.as_ref().is_some_and(|map| map.guard.lost()) || now.len() < input.stamp.size {
                 return Err(error::changed(&input.path, "shrank while it was read"));
@@ -149,6 +154,19 @@ impl Inputs {
         self.touched.store(0, Ordering::Relaxed);
         self.files.iter().filter_map(|input| input.map.as_ref()).for_each(Map::drop_pages);
     }
+}
+
+/// A file that holds values from memory, so that they are mapped, copied and read as all others.  Errors: E0602.
+fn nameless(info: &FileInfo, bytes: &[u8], mapped: bool) -> Result<Input, Problem> {
+    let write = || {
+        let file = tempfile::tempfile()?;
+        sys::write_full(&file, 0, bytes)?;
+        let stamp = Stamp::of(&file.metadata()?);
+        Ok((file, stamp))
+    };
+    let (file, stamp) = write().map_err(|error| error::write(&std::env::temp_dir(), "written to", &error))?;
+    let map = if mapped { Map::new(&file, stamp.size) } else { None };
+    Ok(Input { path: info.path.clone(), file, stamp, nameless: true, map })
 }
 
 impl Fetch for Inputs {

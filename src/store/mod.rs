@@ -10,6 +10,7 @@
 mod copy;
 mod error;
 mod foreign;
+mod format;
 mod header;
 mod index;
 mod inputs;

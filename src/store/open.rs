@@ -1,6 +1,7 @@
 //! A checkpoint, whatever it is made of: a file, a directory with an index, shards without one.
 
 use super::error;
+use super::format;
 use super::header;
 use super::header::Budget;
 use super::index;
@@ -17,12 +18,12 @@ const ENTRIES: usize = 65_536;
 /// What the name of an index ends in.
 const INDEX: &str = ".safetensors.index.json";
 
-/// Reads the headers of a checkpoint, never its weights: a safetensors file; an index of shards; a directory with an
-/// index, with one safetensors file, or with shards whose tensors have different names.  Takes less than 100 ms and
-/// 64 MiB for whatever input.
+/// Reads the headers of a checkpoint, never its weights: a file of any format; an index of shards; a directory with an
+/// index, with one safetensors file, or with shards whose tensors have different names.  `key` names the dictionary of
+/// a pickle that is meant.  Takes less than 100 ms and 64 MiB for whatever input.
 ///
-/// Problems have no labels.  Errors: E0501 to E0513, E0601.
-pub fn open(path: &Path) -> Result<Header, Problem> {
+/// Problems have no labels.  Errors: E0501 to E0513, E0517 to E0525, E0601.
+pub fn open(path: &Path, key: Option<&str>) -> Result<Header, Problem> {
     let metadata = std::fs::metadata(path).map_err(|error| error::not_opened(path, &error))?;
     let mut budget = Budget::new();
     if metadata.is_dir() {
@@ -33,7 +34,7 @@ pub fn open(path: &Path) -> Result<Header, Problem> {
         return open_index(directory, path, &mut budget);
     }
     let mut header = Header::default();
-    header::read(path, &mut header, &mut budget)?;
+    format::read(path, key, &mut header, &mut budget)?;
     Ok(header)
 }
 
@@ -73,7 +74,7 @@ fn open_directory(path: &Path, budget: &mut Budget) -> Result<Header, Problem> {
     }
     let mut header = Header::default();
     for name in shards {
-        header::read(&contained(path, name)?, &mut header, budget)?;
+        format::read(&contained(path, name)?, None, &mut header, budget)?;
     }
     Ok(header)
 }
@@ -110,7 +111,7 @@ fn open_index(directory: &Path, path: &Path, budget: &mut Budget) -> Result<Head
                 .note(format!("the index is `{}`", shown::path(path)))
                 .help(error::AGAIN));
         }
-        header::read(&file, &mut header, budget)?;
+        format::read(&file, None, &mut header, budget)?;
     }
     index::check(path, &index, &header, budget)?;
     for (key, value) in index.metadata {

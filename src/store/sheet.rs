@@ -13,6 +13,7 @@ use super::shown;
 use crate::tensor::Dtype;
 use crate::tensor::Entry;
 use crate::tensor::Header;
+use crate::tensor::Lies;
 use crate::tensor::Shape;
 use std::collections::HashSet;
 use std::io::Read;
@@ -137,7 +138,7 @@ impl<R: Read> Sheet<'_, R> {
         if !self.budget.charge(std::mem::size_of::<Entry>() + name.len() + spilled + 34) {
             return Err(too_large(offset));
         }
-        self.header.entries.push(Entry { name, dtype, shape, file: self.number, offset: begin, len });
+        self.header.entries.push(Entry { name, dtype, shape, file: self.number, offset: begin, len, lies: Lies::Rows });
         Ok(())
     }
 

@@ -22,6 +22,7 @@ use blend::tensor::Dtype;
 use blend::tensor::Entry;
 use blend::tensor::FileInfo;
 use blend::tensor::Header;
+use blend::tensor::Lies;
 use blend::tensor::Shape;
 use blend::text::Sources;
 use std::collections::BTreeSet;
@@ -39,10 +40,14 @@ pub fn header(text: &str) -> Header {
         let shape: Shape = sizes.map(|size| size.parse::<u64>().expect("sizes are numbers")).collect();
         let dtype = Dtype::from_safetensors(dtype).expect("the type exists");
         let len = dtype.bytes() * shape.iter().product::<u64>();
-        entries.push(Entry { name: name.into(), dtype, shape, file: 0, offset, len });
+        entries.push(Entry { name: name.into(), dtype, shape, file: 0, offset, len, lies: Lies::Rows });
         offset += len;
     }
-    Header { files: vec![FileInfo { path: "sample.safetensors".into(), size: offset }], entries, ..Header::default() }
+    Header {
+        files: vec![FileInfo { path: "sample.safetensors".into(), size: offset, memory: None }],
+        entries,
+        ..Header::default()
+    }
 }
 
 /// A sample of `tests/data/headers`.
@@ -469,7 +474,7 @@ impl World for Files {
         self.texts.get(&name).cloned().ok_or_else(|| Problem::new(Code("E0501"), format!("there is no file `{name}`")))
     }
 
-    fn checkpoint(&self, path: &Path) -> Result<Header, Problem> {
+    fn checkpoint(&self, path: &Path, _: Option<&str>) -> Result<Header, Problem> {
         let name = path.to_string_lossy().to_string();
         self.headers
             .get(&name)

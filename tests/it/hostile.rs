@@ -47,7 +47,7 @@ fn said(problem: &Problem, directory: &Path) -> String {
 #[track_caller]
 fn refused(path: &Path) -> Problem {
     let start = Instant::now();
-    let problem = match store::open(path) {
+    let problem = match store::open(path, None) {
         Ok(_) => panic!("{} was accepted", path.display()),
         Err(problem) => problem,
     };
@@ -90,7 +90,7 @@ fn accepted(bytes: &[u8]) -> Header {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("a.safetensors");
     std::fs::write(&path, bytes).unwrap();
-    let header = store::open(&path).unwrap_or_else(|problem| panic!("{}", said(&problem, directory.path())));
+    let header = store::open(&path, None).unwrap_or_else(|problem| panic!("{}", said(&problem, directory.path())));
     same_as_crate(bytes, &header);
     header
 }
@@ -376,16 +376,16 @@ fn directories_are_read() {
         std::fs::write(directory.path().join(name), bytes).unwrap();
     }
     let names = |header: &Header| header.entries.iter().map(|entry| entry.name.clone()).collect::<Vec<_>>();
-    let whole = store::open(directory.path()).unwrap();
+    let whole = store::open(directory.path(), None).unwrap();
     assert_eq!(names(&whole), ["a", "b"]);
     assert_eq!(whole.files.len(), 2);
-    assert_eq!(store::open(&directory.path().join("model.safetensors.index.json")).unwrap(), whole);
+    assert_eq!(store::open(&directory.path().join("model.safetensors.index.json"), None).unwrap(), whole);
     std::fs::remove_file(directory.path().join("model.safetensors.index.json")).unwrap();
-    assert_eq!(store::open(directory.path()).unwrap(), whole);
+    assert_eq!(store::open(directory.path(), None).unwrap(), whole);
     std::fs::remove_file(directory.path().join("1.safetensors")).unwrap();
-    let single = store::open(directory.path()).unwrap();
+    let single = store::open(directory.path(), None).unwrap();
     assert_eq!(names(&single), ["b"]);
-    assert_eq!(single, store::open(&directory.path().join("2.safetensors")).unwrap());
+    assert_eq!(single, store::open(&directory.path().join("2.safetensors"), None).unwrap());
 }
 
 #[cfg(unix)]
@@ -405,10 +405,10 @@ fn links_and_special_files() {
     std::fs::create_dir(at("models--a--b/blobs")).unwrap();
     std::fs::write(at("models--a--b/blobs/4567"), file("{}", 0)).unwrap();
     symlink("../../blobs/4567", at("models--a--b/snapshots/0123/model.safetensors")).unwrap();
-    assert!(store::open(&at("models--a--b/snapshots/0123")).is_ok());
+    assert!(store::open(&at("models--a--b/snapshots/0123"), None).is_ok());
     // The user may name a link.
     symlink("private.safetensors", at("link.safetensors")).unwrap();
-    assert!(store::open(&at("link.safetensors")).is_ok());
+    assert!(store::open(&at("link.safetensors"), None).is_ok());
     // Nothing waits or reads for ever.
     assert!(std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
     for special in [at("pipe"), "/dev/zero".into(), "/dev/null".into()] {
@@ -551,7 +551,7 @@ proptest! {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("a.safetensors");
         std::fs::write(&path, &bytes).unwrap();
-        match store::open(&path) {
+        match store::open(&path, None) {
             Ok(header) => same_as_crate(&bytes, &header),
             Err(problem) => prop_assert!(problem.help.is_some() && problem.code.0.starts_with("E05")),
         }

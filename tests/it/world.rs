@@ -11,6 +11,7 @@ use blend::tensor::Dtype;
 use blend::tensor::Entry;
 use blend::tensor::FileInfo;
 use blend::tensor::Header;
+use blend::tensor::Lies;
 use blend::tensor::Shape;
 use blend::text::Sources;
 use std::collections::HashMap;
@@ -188,7 +189,7 @@ impl World for FakeWorld {
         self.architectures.get(path).cloned().ok_or_else(|| missing(path))
     }
 
-    fn checkpoint(&self, path: &Path) -> Result<Header, Problem> {
+    fn checkpoint(&self, path: &Path, _: Option<&str>) -> Result<Header, Problem> {
         self.checkpoints.get(path).cloned().ok_or_else(|| missing(path))
     }
 }
@@ -213,10 +214,14 @@ pub fn header(path: &str, mut tensors: Vec<Tensor>) -> Header {
         .map(|(name, dtype, sizes)| {
             let len = sizes.iter().product::<u64>() * dtype.bytes();
             offset += len;
-            Entry { name, dtype, shape: Shape::from_vec(sizes), file: 0, offset: offset - len, len }
+            Entry { name, dtype, shape: Shape::from_vec(sizes), file: 0, offset: offset - len, len, lies: Lies::Rows }
         })
         .collect();
-    Header { files: vec![FileInfo { path: path.into(), size: offset }], entries, metadata: Default::default() }
+    Header {
+        files: vec![FileInfo { path: path.into(), size: offset, memory: None }],
+        entries,
+        metadata: Default::default(),
+    }
 }
 
 fn f32s(list: Vec<(String, Vec<u64>)>) -> Vec<Tensor> {

@@ -22,7 +22,7 @@ fn noise(len: usize) -> Vec<u8> {
 }
 
 fn info(path: &Path) -> FileInfo {
-    FileInfo { path: path.into(), size: std::fs::metadata(path).unwrap().len() }
+    FileInfo { path: path.into(), size: std::fs::metadata(path).unwrap().len(), memory: None }
 }
 
 #[test]

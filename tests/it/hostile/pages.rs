@@ -25,7 +25,7 @@ fn said_of(name: &str, bytes: &[u8], asked: &dyn Fn(&Path) -> Result<(), Problem
 /// The example of each page is what is really said; `UPDATE=1` writes it there.
 #[test]
 fn pages_show_what_is_said() {
-    let open = |name: &'static str| move |directory: &Path| store::open(&directory.join(name)).map(|_| ());
+    let open = |name: &'static str| move |directory: &Path| store::open(&directory.join(name), None).map(|_| ());
     let a = || open("a.safetensors");
     let file_of = |members: &[String], data| file(&header(members), data);
     let stage = |name: &'static str, kind, input: &'static str| {
@@ -41,7 +41,7 @@ fn pages_show_what_is_said() {
     let long = framed(34_000_000, &[b"{".to_vec(), vec![b' '; 100]].concat(), 0);
     let examples = [
         ("E0501", said_of("faces.safetensors", b"", &open("face.safetensors"))),
-        ("E0502", said_of("a", b"", &|_: &Path| store::open(Path::new("/dev/zero")).map(|_| ()))),
+        ("E0502", said_of("a", b"", &|_: &Path| store::open(Path::new("/dev/zero"), None).map(|_| ()))),
         ("E0503", said_of("a.safetensors", b"PK\x03\x04\0\0archive/data.pkl", &a())),
         ("E0504", said_of("a.safetensors", &file_of(&hole[..1], 5), &a())),
         ("E0505", said_of("a.safetensors", &framed(u64::MAX, b"\x01\x02\x03", 9), &a())),
