@@ -11,6 +11,7 @@ pub mod graph;
 pub mod hir;
 pub mod methods;
 pub mod plan;
+pub mod render;
 pub mod store;
 pub mod syntax;
 pub mod tensor;

@@ -125,6 +125,17 @@ static RUN: &[Row] = rows![
     "E0620" "a claim that does not hold",
 ];
 
+/// E07: drawing.
+static RENDER: &[Row] = rows![
+    "E0701" "a model that cannot be drawn",
+    "E0702" "a generator with missing tensors",
+    "E0703" "a tensor that does not fit its generator",
+    "E0704" "a picture that is too large",
+    "E0705" "a latent or class that the generator does not take",
+    "E0706" "a picture to start from, or none, that the network does not take",
+    "E0707" "a picture that cannot be written",
+];
+
 /// W: warnings.
 static WARNINGS: &[Row] = rows![
     "W0401" "counters that are taken from one model",
@@ -134,7 +145,7 @@ static WARNINGS: &[Row] = rows![
 
 /// Every row, in the order of the codes.
 pub fn all() -> impl Iterator<Item = &'static Row> {
-    [SYNTAX, NAMES, KINDS, TENSORS, FILES, RUN, WARNINGS].into_iter().flatten()
+    [SYNTAX, NAMES, KINDS, TENSORS, FILES, RUN, RENDER, WARNINGS].into_iter().flatten()
 }
 
 /// The row of a code.

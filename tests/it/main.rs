@@ -10,6 +10,7 @@ mod hostile;
 mod laws;
 mod presets;
 mod recipes;
+mod render;
 mod run;
 mod tidy;
 mod ui;

@@ -20,13 +20,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("plan", &["text", "tensor", "arch", "tile", "methods", "hir", "graph"]),
     ("store", &["diag", "tensor", "tile"]),
     ("exec", &["text", "diag", "tensor", "tile", "hir", "plan", "store"]),
+    ("render", &["diag", "tensor", "arch", "tile", "store"]),
 ];
 
 /// Foreign crates that only some modules may name.
 const FOREIGN: &[(&str, &[&str])] = &[
     ("nom", &["syntax"]),
     ("petgraph", &["graph", "plan"]),
-    ("rayon", &["exec"]),
+    ("rayon", &["exec", "render"]),
+    ("png", &["render"]),
     ("memmap2", &["store"]),
     ("miette", &["diag"]),
     ("clap", &["cli"]),

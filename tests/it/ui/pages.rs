@@ -26,9 +26,9 @@ pub fn codes_in(folders: &[&str]) -> BTreeSet<&'static str> {
     out
 }
 
-/// Codes that recipes show; those of files and of the run have their own suites.
+/// Codes that recipes show; those of files, of the run and of drawing have their own suites.
 fn is_ours(code: &str) -> bool {
-    !code.starts_with("E05") && !code.starts_with("E06")
+    !["E05", "E06", "E07"].iter().any(|group| code.starts_with(group))
 }
 
 /// Codes that no recipe alone can show.
