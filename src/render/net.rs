@@ -345,6 +345,37 @@ impl Net {
 }
 
 impl Op {
+    /// The tensors that the operation itself reads (those of its style are the host's).
+    pub fn tensors(&self) -> Vec<&Name> {
+        let mut names: Vec<&Name> = vec![];
+        let mut filters: Vec<&Filter> = vec![];
+        match &self.kind {
+            Kind::Constant(name) => names.push(name),
+            Kind::Conv(conv) => {
+                names.push(&conv.weight);
+                names.extend(&conv.finish.bias);
+                if let Activation::Prelu(name) = &conv.finish.activation {
+                    names.push(name);
+                }
+                if let Sampling::Up(filter) = &conv.sampling {
+                    filters.push(filter);
+                }
+            }
+            Kind::Upsample(up) => filters.push(&up.filter),
+            Kind::Activate(activate) => {
+                names.push(&activate.bias);
+                filters.extend([&activate.up_filter, &activate.down_filter]);
+            }
+            Kind::Waves | Kind::Nearest { .. } | Kind::Shuffle { .. } | Kind::Unshuffle { .. } => {}
+        }
+        for filter in filters {
+            if let Taps::Stored(name) = &filter.taps {
+                names.push(name);
+            }
+        }
+        names
+    }
+
     /// See [`Net::flops`].
     pub fn flops(&self) -> f64 {
         let Kind::Conv(conv) = &self.kind else { return 0.0 };

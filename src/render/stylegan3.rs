@@ -59,19 +59,18 @@ pub fn describe(shapes: &Shapes) -> Result<Net, Problem> {
     let number = (0..).take_while(|at| builder.has(&format!("synthesis.L{at}.weight"))).count().max(2);
     let w = builder.size("synthesis.input.affine.weight", 1);
     let mapping = builder.mapping(w, number + 1);
-    let (layers, size) = layers(&mut builder, number);
+    let layers = layers(&mut builder, number);
     let channels = builder.size("synthesis.input.weight", 0);
     let mut x = input(&mut builder, channels, w);
     for (at, layer) in layers.iter().enumerate() {
         x = styled(&mut builder, layer, x, (at + 1, w));
     }
     let picture = torgb(&mut builder, &format!("synthesis.L{}", number - 1), x, (number, w));
-    debug_assert!(picture.shape.height == size, "the last two layers are of the size of the picture");
     builder.finish(Some(mapping), None, picture, Range::Signed)
 }
 
-/// All layers but the last, and the size of the picture.
-fn layers(builder: &mut Builder, number: usize) -> (Vec<Layer>, usize) {
+/// All layers but the last.
+fn layers(builder: &mut Builder, number: usize) -> Vec<Layer> {
     let mut layers = vec![];
     let mut rate = RATE;
     for at in 0..number - 1 {
@@ -92,9 +91,10 @@ fn layers(builder: &mut Builder, number: usize) -> (Vec<Layer>, usize) {
         layers.push(Layer { base, up, up_filter, down_filter, size: rate + 2 * MARGIN });
     }
     if let Some(last) = layers.last_mut() {
+        // The last two layers are of the size of the picture.
         last.size = rate;
     }
-    (layers, rate)
+    layers
 }
 
 /// The waves, mixed by a matrix.

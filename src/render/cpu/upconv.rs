@@ -1,0 +1,275 @@
+//! Transposed convolutions of stride 2 with their filter.
+//!
+//! The widened values `u` fall into four planes, by the parity of row and column.  A plane sees the input at some of four
+//! shifts (by 0 or 1 row and column), and a kernel of 3 has one tap per plane and shift: nine in all, so that nothing is
+//! multiplied by an inserted zero.  (One convolution per parity with the filter folded in would be 36.)
+//!
+//! A job takes a band of rows and some channels, keeps the planes of its band in its own memory, and filters them on
+//! the way to the output; neighbouring bands compute one row of planes both.
+
+use super::conv::DEPTH;
+use super::conv::Packed;
+use super::conv::RUN;
+use super::conv::Seen;
+use super::conv::blocks;
+use super::filter::Filter;
+use super::finish::Finish;
+use super::kernel::Kernel;
+use super::pieces;
+use super::pieces::Pool;
+use super::pieces::Scratch;
+use super::pieces::room;
+use super::rows;
+use crate::render::net::Shape;
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// The shifts (rows, columns) in an order in which every plane sees adjacent ones.
+const SHIFTS: [(usize, usize); 4] = [(0, 1), (0, 0), (1, 0), (1, 1)];
+
+/// Row parity, column parity, and the shifts that are seen.
+const PLANES: [(usize, usize, Range<usize>); 4] = [(0, 0, 0..4), (0, 1, 1..3), (1, 0, 0..2), (1, 1, 1..2)];
+
+/// Values of planes that a job keeps.
+const BAND: usize = 5 << 18;
+
+/// Jobs of a layer at least.
+const JOBS: usize = 16;
+
+/// Channels of a job at least: fewer would gather their inputs more often than they use them.
+const FEW: usize = 32;
+
+/// A transposed convolution ready to run.
+pub struct Up {
+    /// Per plane; the depth is (shift, input channel) over the shifts that it sees, in blocks of one shift.
+    planes: [Packed; 4],
+    /// Input channels of the blocks of a shift.
+    channels: Vec<Range<usize>>,
+    inputs: usize,
+    outputs: usize,
+    filter: Filter,
+    /// Zeros before `u`.
+    low: isize,
+}
+
+/// How a layer is cut.
+struct Cut {
+    /// Runs of a row of planes.
+    per_row: usize,
+    /// Input rows of a band.
+    band: usize,
+    /// Panels of rows of weights of a job.
+    panels: usize,
+}
+
+impl Up {
+    /// `weight` is `[outputs, inputs, 3, 3]`, multiplied by `scale`.
+    pub fn new(set: Kernel, weight: &[f32], [outputs, inputs]: [usize; 2], scale: f32, filter: Filter) -> Up {
+        let channels = blocks(inputs, DEPTH);
+        let planes = PLANES.map(|(row, column, seen)| {
+            let offset = |at: usize| at * inputs;
+            let depth: Vec<Range<usize>> = (0..seen.len())
+                .flat_map(|at| channels.iter().map(move |range| offset(at) + range.start..offset(at) + range.end))
+                .collect();
+            Packed::new(set, outputs, depth, |output, k| {
+                let (down, right) = SHIFTS[seen.start + k / inputs];
+                // Shifted by one, a plane of even parity sees the last tap; unshifted, the tap of its own parity.
+                let tap = (row + 2 * down) * 3 + column + 2 * right;
+                weight[(output * inputs + k % inputs) * 9 + tap] * scale
+            })
+        });
+        // (taps + up - 1) / 2 + pad - (kernel - 1), as the reference pads.
+        let low = 1 + filter.length.div_ceil(2) as isize - 2;
+        Up { planes, channels, inputs, outputs, filter, low }
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.planes.iter().map(Packed::bytes).sum()
+    }
+
+    fn cut(&self, from: Shape) -> Cut {
+        let rows = self.planes[0].kernel.rows();
+        let per_row = (from.width + 1).div_ceil(RUN);
+        let all = self.planes[0].panels;
+        let mut panels = all.min(FEW.div_ceil(rows));
+        let row = |panels: usize| 4 * per_row * RUN * panels * rows;
+        // As many rows as fit, then as many channels.
+        let most = (BAND / row(panels)).saturating_sub(2).max(1);
+        let band = from.height.div_ceil(from.height.div_ceil(most));
+        let fits = |panels: usize| (band + 2) * row(panels) <= BAND;
+        let jobs = |panels: usize| from.height.div_ceil(band) * all.div_ceil(panels);
+        while panels < all && fits(2 * panels) && jobs(2 * panels) >= JOBS {
+            panels *= 2;
+        }
+        Cut { per_row, band, panels }
+    }
+
+    /// `x` is `[inputs, height, width]`; `style` scales its channels.
+    pub fn run(&self, x: &[f32], from: Shape, style: Option<&[f32]>, out: &mut [f32], finish: &Finish, pool: &Pool) {
+        let cut = self.cut(from);
+        let rows = self.planes[0].kernel.rows();
+        let bands = from.height.div_ceil(cut.band);
+        let bounds: Vec<usize> = (0..=bands).map(|at| (at * cut.band).min(from.height) * 4 * from.width).collect();
+        let block = cut.panels * rows;
+        let tiles = self.outputs.div_ceil(block);
+        let jobs = pieces::cut(out, 4 * from.pixels(), &bounds, block);
+        jobs.into_par_iter().enumerate().for_each(|(job, piece)| {
+            let (band, tile) = (job / tiles, job % tiles);
+            let band = band * cut.band..((band + 1) * cut.band).min(from.height);
+            let panels = tile * cut.panels..((tile + 1) * cut.panels).min(self.planes[0].panels);
+            pool.with(|scratch| self.job(x, from, style, &cut, band, panels, piece, finish, scratch));
+        });
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn job(
+        &self,
+        x: &[f32],
+        from: Shape,
+        style: Option<&[f32]>,
+        cut: &Cut,
+        band: Range<usize>,
+        panels: Range<usize>,
+        piece: pieces::Piece,
+        finish: &Finish,
+        scratch: &mut Scratch,
+    ) {
+        let set = self.planes[0].kernel;
+        let (rows, columns) = (set.rows(), set.columns());
+        let at_once = columns / RUN;
+        let pitch = cut.per_row * RUN;
+        // Rows of `u` that the band's outputs see, and the rows of planes that hold them.
+        let first = 2 * band.start as isize - self.low;
+        let last = 2 * band.end as isize - 2 - self.low + self.filter.length as isize;
+        let (top, bottom) = (first.max(0) as usize / 2, last.clamp(0, 2 * from.height as isize) as usize / 2);
+        // A first row that the outputs see from its odd half on.
+        let half = first > 0 && first % 2 == 1;
+        let Scratch { patch, panel, sums, rows: buffer, offsets, bases } = scratch;
+        let seen = Seen { top: top as isize - 1, left: -1, high: bottom - top + 2, wide: pitch + 1 };
+        let size = seen.high * seen.wide;
+        let patch = room(patch, self.inputs * size);
+        seen.copy(x, from, style, patch);
+        offsets.clear();
+        offsets.extend((0..self.inputs).map(|channel| channel * size));
+        let runs = (bottom - top + 1) * cut.per_row;
+        let stride = (runs * RUN).next_multiple_of(columns);
+        let plane = panels.len() * rows * stride;
+        let sums = room(sums, 4 * plane);
+        let panel = room(panel, DEPTH * columns);
+        for (shift, (down, right)) in SHIFTS.iter().enumerate() {
+            for (number, range) in self.channels.iter().enumerate() {
+                let panel = &mut panel[..range.len() * columns];
+                for (at, start) in (0..runs).step_by(at_once).enumerate() {
+                    bases.clear();
+                    bases.extend((start..start + at_once).map(|run| {
+                        let run = run.min(runs - 1);
+                        (run / cut.per_row + 1 - down) * seen.wide + run % cut.per_row * RUN + 1 - right
+                    }));
+                    rows::gather(patch, &offsets[range.clone()], bases, panel);
+                    let unseen = half && start + at_once <= cut.per_row;
+                    for ((packed, plane), (row, _, seen)) in
+                        self.planes.iter().zip(sums.chunks_exact_mut(plane)).zip(PLANES)
+                    {
+                        if seen.contains(&shift) && !(unseen && row == 0) {
+                            let block = (shift - seen.start) * self.channels.len() + number;
+                            packed.run(block, panels.clone(), panel, &mut plane[at * columns..], stride);
+                        }
+                    }
+                }
+            }
+        }
+        let planes: [&[f32]; 4] = std::array::from_fn(|at| &sums[at * plane..(at + 1) * plane]);
+        let smooth = Smooth { filter: &self.filter, low: self.low, pitch, top, height: from.height, width: from.width };
+        for (at, out) in piece.into_iter().enumerate() {
+            let planes = planes.map(|plane| &plane[at * stride..(at + 1) * stride]);
+            for (row, out) in (2 * band.start..2 * band.end).zip(out.chunks_exact_mut(2 * from.width)) {
+                let sums = smooth.row(&planes, row, buffer);
+                finish.row(panels.start * rows + at, row * 2 * from.width, sums, out);
+            }
+        }
+    }
+}
+
+/// The filter over the planes of one channel.
+struct Smooth<'f> {
+    filter: &'f Filter,
+    low: isize,
+    /// Values of a row of a plane.
+    pitch: usize,
+    /// The first row that the planes hold.
+    top: usize,
+    /// Of the input.
+    height: usize,
+    width: usize,
+}
+
+impl Smooth<'_> {
+    /// One row of the filtered values.
+    fn row<'b>(&self, planes: &[&[f32]; 4], row: usize, buffer: &'b mut Vec<f32>) -> &'b [f32] {
+        let (taps, wide) = (self.filter.length, 2 * self.width);
+        // Zeros on both sides: as many as taps may reach out.
+        let line = self.pitch + 2 * taps;
+        let (lines, rest) = room(buffer, 2 * line + self.pitch + 2 * wide).split_at_mut(2 * line);
+        let (zeros, rest) = rest.split_at_mut(self.pitch);
+        let (out, turns) = rest.split_at_mut(wide);
+        lines.fill(0.0);
+        zeros.fill(0.0);
+        let source = |tap: usize, column: usize| self.source(planes, row, tap, column).unwrap_or(zeros);
+        let part = |column: usize| column * line + taps..column * line + taps + self.pitch;
+        if self.filter.whole.is_none() {
+            for column in 0..2 {
+                let part = &mut lines[part(column)];
+                if let [a, b, c, d] = self.filter.rows[..] {
+                    rows::sum4([0, 1, 2, 3].map(|tap| source(tap, column)), [a, b, c, d], part);
+                } else {
+                    for (tap, by) in self.filter.rows.iter().enumerate() {
+                        rows::add_scaled(source(tap, column), *by, part);
+                    }
+                }
+            }
+            self.across(&self.filter.columns, lines, out);
+            return out;
+        }
+        out.fill(0.0);
+        for tap in 0..taps {
+            for column in 0..2 {
+                lines[part(column)].copy_from_slice(source(tap, column));
+            }
+            self.across(self.filter.across(tap), lines, turns);
+            rows::add_scaled(turns, 1.0, out);
+        }
+        out
+    }
+
+    /// The row of a plane that a tap of the filter sees; `None`: zeros.
+    fn source<'p>(&self, planes: &[&'p [f32]; 4], row: usize, tap: usize, column: usize) -> Option<&'p [f32]> {
+        let at = row as isize - self.low + tap as isize;
+        if at < 0 || at > 2 * self.height as isize {
+            return None;
+        }
+        let from = (at as usize / 2 - self.top) * self.pitch;
+        Some(&planes[at as usize % 2 * 2 + column][from..from + self.pitch])
+    }
+
+    /// Taps along two padded lines, of even and odd columns, to columns that take turns.
+    fn across(&self, taps: &[f32], lines: &[f32], out: &mut [f32]) {
+        let (even, odd) = lines.split_at(lines.len() / 2);
+        // What a tap sees from the outputs of one parity on.
+        let seen = |parity: isize, tap: usize| {
+            let at = parity - self.low + tap as isize;
+            let line = if at.rem_euclid(2) == 0 { even } else { odd };
+            &line[(self.filter.length as isize + at.div_euclid(2)) as usize..]
+        };
+        if let [a, b, c, d] = *taps {
+            let four = |parity: isize| [0, 1, 2, 3].map(|tap| seen(parity, tap));
+            return rows::turns4(four(0), four(1), [a, b, c, d], out);
+        }
+        out.fill(0.0);
+        for (tap, by) in taps.iter().enumerate() {
+            for parity in 0..2 {
+                let values = out.iter_mut().skip(parity).step_by(2);
+                values.zip(seen(parity as isize, tap)).for_each(|(value, x)| *value += x * by);
+            }
+        }
+    }
+}
