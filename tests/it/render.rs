@@ -1,1 +1,9 @@
-//! The renderer.
+//! The renderer: goldens of independent code, the shipped models, every operation against a naive reading in f64,
+//! problems.
+
+mod avatars;
+mod goldens;
+mod made;
+mod ops;
+mod oracle;
+mod problems;
