@@ -34,6 +34,9 @@ pub type Shapes = BTreeMap<Name, Vec<usize>>;
 /// The most elements that a buffer may have: sizes stay exact in every type that engines count with.
 const MOST: usize = 1 << 31;
 
+/// The largest size of one axis, so that products of a few sizes do not overflow while they are looked at.
+pub const LONGEST: usize = 1 << 20;
+
 /// A description in the making.
 pub struct Builder<'s> {
     family: &'static str,
@@ -77,9 +80,9 @@ impl<'s> Builder<'s> {
                 1
             }
             Some(shape) => match shape.get(axis) {
-                Some(&size) if size > 0 => size,
+                Some(&size) if (1..=LONGEST).contains(&size) => size,
                 _ => {
-                    self.odd.push((name.into(), shape.clone(), format!("a size above 0 on axis {axis}")));
+                    self.odd.push((name.into(), shape.clone(), format!("a size of 1 to {LONGEST} on axis {axis}")));
                     1
                 }
             },

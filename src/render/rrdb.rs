@@ -7,6 +7,7 @@
 //! Inside a dense block every convolution reads all channels so far and writes behind them, in one buffer.
 
 use super::build::Builder;
+use super::build::LONGEST;
 use super::build::Shapes;
 use super::error;
 use super::net::Activation;
@@ -36,6 +37,9 @@ pub fn describe(shapes: &Shapes, height: usize, width: usize) -> Result<Net, Pro
     let Some(prefix) = PREFIXES.iter().find(is_there) else {
         return Err(error::not_drawn(&mut shapes.keys()));
     };
+    if height.max(width) > LONGEST {
+        return Err(error::too_large(Shape::new(1, height, width)));
+    }
     let mut builder = Builder::new("rrdb", shapes);
     let mut maker = Maker { builder: &mut builder, prefix };
     let colours = maker.builder.size(&maker.name("conv_last.weight"), 0);

@@ -62,7 +62,8 @@ pub fn describe(shapes: &Shapes, facts: Facts) -> Result<Net, Problem> {
     } else {
         Architecture::Orig
     };
-    let exponents = (2..60).take_while(|k| has_block(&builder, 1u64 << k));
+    // Sizes double with every block: no picture has more than a million rows.
+    let exponents = (2..=20).take_while(|k| has_block(&builder, 1u64 << k));
     let last = exponents.last().unwrap_or(2);
     let count = 2 * last - 2;
     let mapping = builder.mapping(w, count);
