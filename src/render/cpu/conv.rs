@@ -230,7 +230,7 @@ impl Same {
                     let run = run.min(runs.end - 1);
                     (run / cut.per_row - top) * seen.wide + run % cut.per_row * RUN - left
                 }));
-                rows::gather(patch, &offsets[depth.clone()], bases, panel);
+                rows::gather(patch, &offsets[depth.clone()], bases, columns, panel);
                 self.packed.run(block, panels.clone(), panel, &mut sums[number * columns..], stride);
             }
         }

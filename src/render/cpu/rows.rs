@@ -122,16 +122,17 @@ fn whole<const COLUMNS: usize>(patch: &[f32], offsets: &[usize], base: usize, pa
     }
 }
 
-/// The rows of a panel: for each offset the values of `patch` behind each base, eight at a time.
+/// The rows of a panel: for each offset `columns` values of `patch` behind it, from one base on or in equal parts from
+/// several, which are then of eight values.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2", "x86_64+sse4.2"))]
-pub fn gather(patch: &[f32], offsets: &[usize], bases: &[usize], panel: &mut [f32]) {
+pub fn gather(patch: &[f32], offsets: &[usize], bases: &[usize], columns: usize, panel: &mut [f32]) {
     let adjacent = bases.windows(2).all(|pair| pair[1] == pair[0] + 8);
-    match (adjacent, bases.len()) {
-        (true, 4) => whole::<32>(patch, offsets, bases[0], panel),
-        (true, 2) => whole::<16>(patch, offsets, bases[0], panel),
-        (true, 1) => whole::<8>(patch, offsets, bases[0], panel),
+    match (adjacent, columns) {
+        (true, 32) => whole::<32>(patch, offsets, bases[0], panel),
+        (true, 16) => whole::<16>(patch, offsets, bases[0], panel),
+        (true, 8) => whole::<8>(patch, offsets, bases[0], panel),
         _ => {
-            for (row, offset) in panel.chunks_exact_mut(8 * bases.len()).zip(offsets) {
+            for (row, offset) in panel.chunks_exact_mut(columns).zip(offsets) {
                 for (eight, base) in row.as_chunks_mut::<8>().0.iter_mut().zip(bases) {
                     eight.copy_from_slice(&patch[offset + base..offset + base + 8]);
                 }

@@ -9,7 +9,6 @@
 
 use super::conv::DEPTH;
 use super::conv::Packed;
-use super::conv::RUN;
 use super::conv::Seen;
 use super::conv::blocks;
 use super::filter::Filter;
@@ -33,6 +32,9 @@ const PLANES: [(usize, usize, Range<usize>); 4] = [(0, 0, 0..4), (0, 1, 1..3), (
 /// Values of planes that a job keeps.
 const BAND: usize = 5 << 18;
 
+/// Values of the input that are copied at a time: they fit the second cache.
+const PATCH: usize = 3 << 16;
+
 /// Jobs of a layer at least.
 const JOBS: usize = 16;
 
@@ -54,10 +56,10 @@ pub struct Up {
 
 /// How a layer is cut.
 struct Cut {
-    /// Runs of a row of planes.
-    per_row: usize,
     /// Input rows of a band.
     band: usize,
+    /// Rows of planes that are computed from one copy of the input.
+    rows: usize,
     /// Panels of rows of weights of a job.
     panels: usize,
 }
@@ -89,10 +91,10 @@ impl Up {
 
     fn cut(&self, from: Shape) -> Cut {
         let rows = self.planes[0].kernel.rows();
-        let per_row = (from.width + 1).div_ceil(RUN);
+        let pitch = from.width + 1;
         let all = self.planes[0].panels;
         let mut panels = all.min(FEW.div_ceil(rows));
-        let row = |panels: usize| 4 * per_row * RUN * panels * rows;
+        let row = |panels: usize| 4 * pitch * panels * rows;
         // As many rows as fit, then as many channels.
         let most = (BAND / row(panels)).saturating_sub(2).max(1);
         let band = from.height.div_ceil(from.height.div_ceil(most));
@@ -101,7 +103,7 @@ impl Up {
         while panels < all && fits(2 * panels) && jobs(2 * panels) >= JOBS {
             panels *= 2;
         }
-        Cut { per_row, band, panels }
+        Cut { band, rows: (PATCH / (self.inputs * pitch)).saturating_sub(1).max(1), panels }
     }
 
     /// `x` is `[inputs, height, width]`; `style` scales its channels.
@@ -136,43 +138,45 @@ impl Up {
     ) {
         let set = self.planes[0].kernel;
         let (rows, columns) = (set.rows(), set.columns());
-        let at_once = columns / RUN;
-        let pitch = cut.per_row * RUN;
+        // A row of planes has one position more than the input, and the zero at its end is the zero before the next row:
+        // positions that follow each other see values that follow each other, across rows too.
+        let pitch = from.width + 1;
         // Rows of `u` that the band's outputs see, and the rows of planes that hold them.
         let first = 2 * band.start as isize - self.low;
         let last = 2 * band.end as isize - 2 - self.low + self.filter.length as isize;
         let (top, bottom) = (first.max(0) as usize / 2, last.clamp(0, 2 * from.height as isize) as usize / 2);
         // A first row that the outputs see from its odd half on.
         let half = first > 0 && first % 2 == 1;
-        let Scratch { patch, panel, sums, rows: buffer, offsets, bases } = scratch;
-        let seen = Seen { top: top as isize - 1, left: -1, high: bottom - top + 2, wide: pitch + 1 };
-        let size = seen.high * seen.wide;
-        let patch = room(patch, self.inputs * size);
-        seen.copy(x, from, style, patch);
-        offsets.clear();
-        offsets.extend((0..self.inputs).map(|channel| channel * size));
-        let runs = (bottom - top + 1) * cut.per_row;
-        let stride = (runs * RUN).next_multiple_of(columns);
+        let Scratch { patch, panel, sums, rows: buffer, offsets, .. } = scratch;
+        // The last run of a copy may reach over the end of the planes, or into rows that come after it.
+        let stride = (bottom - top + 1) * pitch + columns;
         let plane = panels.len() * rows * stride;
         let sums = room(sums, 4 * plane);
         let panel = room(panel, DEPTH * columns);
-        for (shift, (down, right)) in SHIFTS.iter().enumerate() {
-            for (number, range) in self.channels.iter().enumerate() {
-                let panel = &mut panel[..range.len() * columns];
-                for (at, start) in (0..runs).step_by(at_once).enumerate() {
-                    bases.clear();
-                    bases.extend((start..start + at_once).map(|run| {
-                        let run = run.min(runs - 1);
-                        (run / cut.per_row + 1 - down) * seen.wide + run % cut.per_row * RUN + 1 - right
-                    }));
-                    rows::gather(patch, &offsets[range.clone()], bases, panel);
-                    let unseen = half && start + at_once <= cut.per_row;
-                    for ((packed, plane), (row, _, seen)) in
-                        self.planes.iter().zip(sums.chunks_exact_mut(plane)).zip(PLANES)
-                    {
-                        if seen.contains(&shift) && !(unseen && row == 0) {
-                            let block = (shift - seen.start) * self.channels.len() + number;
-                            packed.run(block, panels.clone(), panel, &mut plane[at * columns..], stride);
+        for start in (top..=bottom).step_by(cut.rows) {
+            let end = (start + cut.rows).min(bottom + 1);
+            let seen = Seen { top: start as isize - 1, left: -1, high: end - start + 1, wide: pitch };
+            let size = seen.high * pitch;
+            // Behind the last channel there is the zero at its end, and what the last run reads for nobody.
+            let patch = room(patch, self.inputs * size + pitch + columns);
+            seen.copy(x, from, style, patch);
+            patch[self.inputs * size..].fill(0.0);
+            offsets.clear();
+            offsets.extend((0..self.inputs).map(|channel| channel * size));
+            for (shift, (down, right)) in SHIFTS.iter().enumerate() {
+                for (number, range) in self.channels.iter().enumerate() {
+                    let panel = &mut panel[..range.len() * columns];
+                    let block = |sees: &Range<usize>| (shift - sees.start) * self.channels.len() + number;
+                    for at in (0..(end - start) * pitch).step_by(columns) {
+                        let base = at + (1 - down) * pitch + 1 - right;
+                        rows::gather(patch, &offsets[range.clone()], &[base], columns, panel);
+                        let unseen = half && start == top && at + columns <= pitch;
+                        let place = (start - top) * pitch + at;
+                        let planes = self.planes.iter().zip(sums.chunks_exact_mut(plane));
+                        for ((packed, plane), (row, _, sees)) in planes.zip(PLANES) {
+                            if sees.contains(&shift) && !(unseen && row == 0) {
+                                packed.run(block(&sees), panels.clone(), panel, &mut plane[place..], stride);
+                            }
                         }
                     }
                 }

@@ -1,0 +1,198 @@
+//! The renderer layer by layer, beside what a general matrix product reaches on the same cores in the same run.
+//!
+//! `cargo bench --bench render [-- NET…]` with nets of `avatars`, `256`, `1024` (config-f: 32768 / resolution channels, at most
+//! 512).  The machine's rate is that of `matrixmultiply` (square matrices of 768, one per core at the same time), the best of
+//! samples taken before, between and after the layers; times are the best of several pictures.
+
+use blend::arch;
+use blend::render;
+use blend::render::cpu::Cpu;
+use blend::render::cpu::Kernel;
+use blend::render::host::Host;
+use blend::render::host::Noises;
+use blend::render::net::Net;
+use blend::render::stylegan2::Facts;
+use blend::render::weights;
+use blend::render::weights::Array;
+use blend::render::weights::Weights;
+use blend::store;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+/// Side of the yardstick's matrices.
+const SIDE: usize = 768;
+
+/// At least this long is drawn per net.
+const LONG: Duration = Duration::from_secs(6);
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
+    println!("{threads} threads, {} kernel", Kernel::best().name());
+    for name in ["avatars", "256", "1024"] {
+        if wanted.is_empty() || wanted.iter().any(|word| word == name) {
+            net(name, threads);
+        }
+    }
+}
+
+fn net(name: &str, threads: usize) {
+    let weights = match name {
+        "avatars" => shipped(),
+        _ => config_f(name.parse().expect("a resolution")),
+    };
+    let started = Instant::now();
+    let net = Arc::new(render::describe(&weights.shapes(), Facts::default()).expect("a generator"));
+    let host = Host::new(net.clone(), &weights).expect("weights");
+    let mut engine = Cpu::new(net.clone(), &weights).expect("weights");
+    let ready = started.elapsed();
+    drop(weights);
+    let mut best: Vec<Duration> = vec![Duration::MAX; net.ops.len()];
+    let (mut whole, mut small) = (Duration::MAX, Duration::MAX);
+    let mut rate = yardstick(threads);
+    let begun = Instant::now();
+    let mut pictures = 0u32;
+    while begun.elapsed() < LONG || pictures < 3 {
+        let start = Instant::now();
+        let latents = host.seed(pictures, None, 0.7, None).expect("latents").0;
+        let frame = host.frame(&latents, Noises::Stored).expect("a frame");
+        small = small.min(start.elapsed());
+        let mut last = Instant::now();
+        let mut see = |at: usize, _: &render::net::Op, _: &[f32]| {
+            best[at] = best[at].min(last.elapsed());
+            last = Instant::now();
+        };
+        engine.draw_with(&frame, &mut see).expect("a picture");
+        whole = whole.min(start.elapsed());
+        pictures += 1;
+        rate = rate.max(yardstick(threads));
+    }
+    table(name, &net, &best, rate);
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+    println!(
+        "{name}: {:.1} ms a picture ({:.2} GFLOP, {:.1} GFLOP/s, {:.0} % of sgemm at {rate:.1}); latents {:.1} ms, made ready in {:.0} ms",
+        milliseconds(whole),
+        net.flops() / 1e9,
+        net.flops() / 1e9 / whole.as_secs_f64(),
+        100.0 * net.flops() / 1e9 / whole.as_secs_f64() / rate,
+        milliseconds(small),
+        milliseconds(ready),
+    );
+    let peak = peak().map_or("unknown".into(), |bytes| format!("{} MB", bytes >> 20));
+    println!(
+        "{name}: slots {} MB, engine {} MB, peak of the process {peak}\n",
+        net.slots.bytes() >> 20,
+        engine.bytes() >> 20
+    );
+}
+
+fn table(name: &str, net: &Net, best: &[Duration], rate: f64) {
+    println!("\n{name:12} {:>18} {:>9} {:>9} {:>9} {:>9}", "output", "ms", "GFLOP", "GFLOP/s", "of sgemm");
+    for (op, time) in net.ops.iter().zip(best) {
+        let (shape, flops) = (op.out.shape, op.flops() / 1e9);
+        let size = format!("{}x{}x{}", shape.channels, shape.height, shape.width);
+        let seconds = time.as_secs_f64();
+        print!("{:12} {size:>18} {:>9.2}", op.name, seconds * 1e3);
+        if flops > 0.0 {
+            print!(" {flops:>9.3} {:>9.1} {:>8.0}%", flops / seconds, 100.0 * flops / seconds / rate);
+        }
+        println!();
+    }
+}
+
+/// GFLOP/s of all cores together.
+fn yardstick(threads: usize) -> f64 {
+    const TIMES: usize = 4;
+    let one = || {
+        let (a, b) = (vec![0.5f32; SIDE * SIDE], vec![0.25f32; SIDE * SIDE]);
+        let mut c = vec![0f32; SIDE * SIDE];
+        let side = SIDE as isize;
+        for _ in 0..TIMES {
+            // SAFETY: all three matrices are SIDE by SIDE, rows behind each other.
+            #[allow(unsafe_code)]
+            unsafe {
+                matrixmultiply::sgemm(
+                    SIDE,
+                    SIDE,
+                    SIDE,
+                    1.0,
+                    a.as_ptr(),
+                    side,
+                    1,
+                    b.as_ptr(),
+                    side,
+                    1,
+                    0.0,
+                    c.as_mut_ptr(),
+                    side,
+                    1,
+                );
+            }
+        }
+        std::hint::black_box(c);
+    };
+    let start = Instant::now();
+    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(one))));
+    let flops = 2.0 * (SIDE as f64).powi(3) * (TIMES * threads) as f64;
+    flops / 1e9 / start.elapsed().as_secs_f64()
+}
+
+/// Peak memory of the process, where the system tells.
+fn peak() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes << 10)
+}
+
+fn shipped() -> Weights {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes/models/avatars-toon.safetensors");
+    let header = store::open(&path, None).expect("a model");
+    let canon = arch::detect(&header, None, None).expect("a layout");
+    weights::of_checkpoint(&header, &canon, &|_| true).expect("weights")
+}
+
+/// A generator of NVIDIA's config-f with numbers of unit variance.
+fn config_f(resolution: usize) -> Weights {
+    let mut seed = 1u64;
+    let mut weights = Weights::default();
+    let mut add = |name: String, shape: &[usize], scale: f32, shift: f32| {
+        let values: Vec<f32> = (0..shape.iter().product())
+            .map(|_| {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                ((seed >> 40) as f32 / (1 << 23) as f32 - 1.0) * 1.732 * scale + shift
+            })
+            .collect();
+        weights.insert(name, Array::new(shape, values));
+    };
+    for at in 0..8 {
+        add(format!("mapping.fc{at}.weight"), &[512, 512], 100.0, 0.0);
+        add(format!("mapping.fc{at}.bias"), &[512], 0.0, 0.0);
+    }
+    add("mapping.w_avg".into(), &[512], 0.1, 0.0);
+    add("synthesis.b4.const".into(), &[512, 4, 4], 1.0, 0.0);
+    let channels = |r: usize| (32_768 / r).min(512);
+    let mut r = 4;
+    while r <= resolution {
+        let base = format!("synthesis.b{r}");
+        for (layer, inputs) in [("conv0", channels(r / 2)), ("conv1", channels(r))] {
+            if r == 4 && layer == "conv0" {
+                continue;
+            }
+            let outputs = channels(r);
+            add(format!("{base}.{layer}.weight"), &[outputs, inputs, 3, 3], 1.0, 0.0);
+            add(format!("{base}.{layer}.bias"), &[outputs], 0.1, 0.0);
+            add(format!("{base}.{layer}.affine.weight"), &[inputs, 512], 1.0, 0.0);
+            add(format!("{base}.{layer}.affine.bias"), &[inputs], 0.0, 1.0);
+            add(format!("{base}.{layer}.noise_strength"), &[], 0.0, 0.1);
+            add(format!("{base}.{layer}.noise_const"), &[r, r], 1.0, 0.0);
+        }
+        add(format!("{base}.torgb.weight"), &[3, channels(r), 1, 1], 1.0, 0.0);
+        add(format!("{base}.torgb.bias"), &[3], 0.1, 0.0);
+        add(format!("{base}.torgb.affine.weight"), &[channels(r), 512], 1.0, 0.0);
+        add(format!("{base}.torgb.affine.bias"), &[channels(r)], 0.0, 1.0);
+        r *= 2;
+    }
+    weights
+}
