@@ -30,7 +30,7 @@ const SUMS: usize = 1 << 16;
 const PATCH: usize = 1 << 18;
 
 /// Jobs of a layer at least, as long as they have [`FEW`] channels.
-const JOBS: usize = 16;
+const JOBS: usize = 8;
 const FEW: usize = 32;
 
 /// `0..total` in equal blocks of at most `most`.

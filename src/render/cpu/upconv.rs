@@ -35,18 +35,24 @@ const BAND: usize = 5 << 18;
 /// Values of the input that are copied at a time: they fit the second cache.
 const PATCH: usize = 3 << 16;
 
-/// Jobs of a layer at least.
-const JOBS: usize = 16;
-
-/// Channels of a job at least: fewer would gather their inputs more often than they use them.
+/// Jobs of a layer at least, as long as they have this many channels and more: fewer would gather their inputs more often
+/// than they use them.
+const JOBS: usize = 8;
 const FEW: usize = 32;
+
+/// What is gathered into one panel: some shifts of all input channels, or some channels of one shift.
+struct Step {
+    shifts: Range<usize>,
+    channels: Range<usize>,
+    /// Per plane that sees some of it: which block of the plane's weights, and where in the panel that begins.
+    blocks: [Option<(usize, usize)>; 4],
+}
 
 /// A transposed convolution ready to run.
 pub struct Up {
-    /// Per plane; the depth is (shift, input channel) over the shifts that it sees, in blocks of one shift.
+    /// Per plane; the depth is (shift, input channel) over the shifts that it sees, a block for every step.
     planes: [Packed; 4],
-    /// Input channels of the blocks of a shift.
-    channels: Vec<Range<usize>>,
+    steps: Vec<Step>,
     inputs: usize,
     outputs: usize,
     filter: Filter,
@@ -67,14 +73,21 @@ struct Cut {
 impl Up {
     /// `weight` is `[outputs, inputs, 3, 3]`, multiplied by `scale`.
     pub fn new(set: Kernel, weight: &[f32], [outputs, inputs]: [usize; 2], scale: f32, filter: Filter) -> Up {
-        let channels = blocks(inputs, DEPTH);
-        let planes = PLANES.map(|(row, column, seen)| {
-            let offset = |at: usize| at * inputs;
-            let depth: Vec<Range<usize>> = (0..seen.len())
-                .flat_map(|at| channels.iter().map(move |range| offset(at) + range.start..offset(at) + range.end))
-                .collect();
+        let mut steps = steps(inputs);
+        let planes = [0, 1, 2, 3].map(|plane| {
+            let (row, column, sees) = PLANES[plane].clone();
+            let mut depth: Vec<Range<usize>> = vec![];
+            for step in &mut steps {
+                let seen = step.shifts.start.max(sees.start)..step.shifts.end.min(sees.end);
+                if seen.is_empty() {
+                    continue;
+                }
+                let start = depth.last().map_or(0, |last| last.end);
+                step.blocks[plane] = Some((depth.len(), (seen.start - step.shifts.start) * inputs));
+                depth.push(start..start + seen.len() * step.channels.len());
+            }
             Packed::new(set, outputs, depth, |output, k| {
-                let (down, right) = SHIFTS[seen.start + k / inputs];
+                let (down, right) = SHIFTS[sees.start + k / inputs];
                 // Shifted by one, a plane of even parity sees the last tap; unshifted, the tap of its own parity.
                 let tap = (row + 2 * down) * 3 + column + 2 * right;
                 weight[(output * inputs + k % inputs) * 9 + tap] * scale
@@ -82,7 +95,7 @@ impl Up {
         });
         // (taps + up - 1) / 2 + pad - (kernel - 1), as the reference pads.
         let low = 1 + filter.length.div_ceil(2) as isize - 2;
-        Up { planes, channels, inputs, outputs, filter, low }
+        Up { planes, steps, inputs, outputs, filter, low }
     }
 
     pub fn bytes(&self) -> usize {
@@ -163,20 +176,22 @@ impl Up {
             patch[self.inputs * size..].fill(0.0);
             offsets.clear();
             offsets.extend((0..self.inputs).map(|channel| channel * size));
-            for (shift, (down, right)) in SHIFTS.iter().enumerate() {
-                for (number, range) in self.channels.iter().enumerate() {
-                    let panel = &mut panel[..range.len() * columns];
-                    let block = |sees: &Range<usize>| (shift - sees.start) * self.channels.len() + number;
-                    for at in (0..(end - start) * pitch).step_by(columns) {
+            for step in &self.steps {
+                let depth = step.channels.len() * columns;
+                for at in (0..(end - start) * pitch).step_by(columns) {
+                    for (panel, shift) in panel.chunks_exact_mut(depth).zip(step.shifts.clone()) {
+                        let (down, right) = SHIFTS[shift];
                         let base = at + (1 - down) * pitch + 1 - right;
-                        rows::gather(patch, &offsets[range.clone()], &[base], columns, panel);
-                        let unseen = half && start == top && at + columns <= pitch;
-                        let place = (start - top) * pitch + at;
-                        let planes = self.planes.iter().zip(sums.chunks_exact_mut(plane));
-                        for ((packed, plane), (row, _, sees)) in planes.zip(PLANES) {
-                            if sees.contains(&shift) && !(unseen && row == 0) {
-                                packed.run(block(&sees), panels.clone(), panel, &mut plane[place..], stride);
-                            }
+                        rows::gather(patch, &offsets[step.channels.clone()], &[base], columns, panel);
+                    }
+                    let place = (start - top) * pitch + at;
+                    for (plane, (packed, sums)) in self.planes.iter().zip(sums.chunks_exact_mut(plane)).enumerate() {
+                        let (row, column, _) = PLANES[plane];
+                        // Before the first row, and behind the last value of a plane of odd parity.
+                        let unseen = half && row == 0 && place + columns <= pitch
+                            || top * pitch + place > (from.height - row) * pitch + from.width - column;
+                        if let Some((block, begin)) = step.blocks[plane].filter(|_| !unseen) {
+                            packed.run(block, panels.clone(), &panel[begin * columns..], &mut sums[place..], stride);
                         }
                     }
                 }
@@ -192,6 +207,18 @@ impl Up {
             }
         }
     }
+}
+
+/// The steps of a layer, each of at most [`DEPTH`] values per position; which planes see them is not told yet.
+fn steps(inputs: usize) -> Vec<Step> {
+    let step = |shifts: Range<usize>, channels: Range<usize>| Step { shifts, channels, blocks: [None; 4] };
+    let together = (DEPTH / inputs).min(SHIFTS.len());
+    if together > 1 {
+        let starts = (0..SHIFTS.len()).step_by(together);
+        return starts.map(|at| step(at..(at + together).min(SHIFTS.len()), 0..inputs)).collect();
+    }
+    let channels = blocks(inputs, DEPTH);
+    (0..SHIFTS.len()).flat_map(|at| channels.iter().map(move |range| step(at..at + 1, range.clone()))).collect()
 }
 
 /// The filter over the planes of one channel.
@@ -216,7 +243,10 @@ impl Smooth<'_> {
         let (lines, rest) = room(buffer, 2 * line + self.pitch + 2 * wide).split_at_mut(2 * line);
         let (zeros, rest) = rest.split_at_mut(self.pitch);
         let (out, turns) = rest.split_at_mut(wide);
-        lines.fill(0.0);
+        for line in lines.chunks_exact_mut(line) {
+            line[..taps].fill(0.0);
+            line[taps + self.pitch..].fill(0.0);
+        }
         zeros.fill(0.0);
         let source = |tap: usize, column: usize| self.source(planes, row, tap, column).unwrap_or(zeros);
         let part = |column: usize| column * line + taps..column * line + taps + self.pitch;
@@ -226,6 +256,7 @@ impl Smooth<'_> {
                 if let [a, b, c, d] = self.filter.rows[..] {
                     rows::sum4([0, 1, 2, 3].map(|tap| source(tap, column)), [a, b, c, d], part);
                 } else {
+                    part.fill(0.0);
                     for (tap, by) in self.filter.rows.iter().enumerate() {
                         rows::add_scaled(source(tap, column), *by, part);
                     }
