@@ -78,10 +78,10 @@ pub fn describe(shapes: &Shapes, facts: Facts) -> Result<Net, Problem> {
         let before = x;
         if k > 2 {
             // Layers count w from b4.conv1; a block's conv0 shares its w with the ToRGB before it.
-            x = maker.layer(&block, "conv0", x, outputs, 2 * k - 5, true, None);
+            x = maker.layer(&block, "conv0", x, outputs, 2 * k - 5, None);
         }
         let shortcut = (architecture == Architecture::Resnet && k > 2).then(|| maker.shortcut(&block, before, outputs));
-        x = maker.layer(&block, "conv1", x, outputs, 2 * k - 4, false, shortcut);
+        x = maker.layer(&block, "conv1", x, outputs, 2 * k - 4, shortcut);
         if architecture == Architecture::Skip || k == last {
             picture = Some(maker.torgb(&block, x, 2 * k - 3, picture));
         }
@@ -95,18 +95,9 @@ fn has_block(builder: &Builder, r: u64) -> bool {
 }
 
 impl Maker<'_> {
-    /// A 3 × 3 modulated convolution with noise, bias and leaky ReLU.
-    fn layer(
-        &mut self,
-        block: &str,
-        layer: &str,
-        x: Part,
-        outputs: usize,
-        w: usize,
-        up: bool,
-        shortcut: Option<Part>,
-    ) -> Part {
-        let base = format!("{block}.{layer}");
+    /// A 3 × 3 modulated convolution with noise, bias and leaky ReLU; `conv0` widens.
+    fn layer(&mut self, block: &str, layer: &str, x: Part, outputs: usize, w: usize, shortcut: Option<Part>) -> Part {
+        let (base, up) = (format!("{block}.{layer}"), layer == "conv0");
         let like = Like { gain: 1.0, demodulate: Demodulate::Plain, magnitude: false };
         let modulation = self.builder.modulation(&base, [x.shape.channels, outputs], (w, self.w), like);
         let factor = 1 + usize::from(up);

@@ -4,6 +4,7 @@
 use super::filter::Filter;
 use super::filter::thin;
 use super::filter::widen;
+use super::pieces::Input;
 use super::pieces::Pool;
 use super::pieces::Scratch;
 use super::pieces::room;
@@ -30,17 +31,9 @@ pub enum Add<'a> {
     Part(&'a [f32]),
 }
 
-/// [`net::Upsample`]: `x` is `[channels, height, width]`.
-pub fn upsample(
-    x: &[f32],
-    from: Shape,
-    how: &net::Upsample,
-    filter: &Filter,
-    add: Add,
-    out: &mut [f32],
-    to: Shape,
-    pool: &Pool,
-) {
+/// Does [`net::Upsample`] into `out`, of the shape `to`.
+pub fn upsample(x: Input, how: &net::Upsample, filter: &Filter, add: Add, out: &mut [f32], to: Shape, pool: &Pool) {
+    let (x, from) = (x.values, x.shape);
     let (up, low) = (how.up as i64, how.pad.0);
     bands(out, to, |channel, top, band| {
         let plane = &x[channel * from.pixels()..(channel + 1) * from.pixels()];
@@ -83,8 +76,9 @@ pub struct Ready<'a> {
     pub down: &'a Filter,
 }
 
-/// [`net::Activate`]: `x` is `[channels, height, width]`.
-pub fn activate(x: &[f32], from: Shape, how: &net::Activate, ready: &Ready, out: &mut [f32], to: Shape, pool: &Pool) {
+/// Does [`net::Activate`] into `out`, of the shape `to`.
+pub fn activate(x: Input, how: &net::Activate, ready: &Ready, out: &mut [f32], to: Shape, pool: &Pool) {
+    let (x, from) = (x.values, x.shape);
     let low = how.pad.0;
     // Columns of the widened picture: those that the outputs see.
     let wide = (to.width - 1) * how.down + ready.down.length;

@@ -11,6 +11,7 @@
 use super::finish::Finish;
 use super::kernel::Kernel;
 use super::pieces;
+use super::pieces::Input;
 use super::pieces::Pool;
 use super::pieces::Scratch;
 use super::pieces::room;
@@ -122,6 +123,16 @@ struct Cut {
     panels: usize,
 }
 
+/// What a job computes.
+struct Tile<'a> {
+    runs: Range<usize>,
+    /// Panels of rows of weights.
+    panels: Range<usize>,
+    /// Of the output.
+    width: usize,
+    finish: &'a Finish<'a>,
+}
+
 impl Same {
     /// `weight` is `[outputs, inputs, kernel, kernel]`, multiplied by `scale`.
     pub fn new(set: Kernel, weight: &[f32], [outputs, inputs, kernel]: [usize; 3], pad: usize, scale: f32) -> Same {
@@ -156,17 +167,8 @@ impl Same {
         Cut { per_row, runs, panels }
     }
 
-    /// `x` is `[inputs, height, width]`; `style` scales its channels.
-    pub fn run(
-        &self,
-        x: &[f32],
-        from: Shape,
-        style: Option<&[f32]>,
-        out: &mut [f32],
-        to: Shape,
-        finish: &Finish,
-        pool: &Pool,
-    ) {
+    /// Writes `out`, of the shape `to`.
+    pub fn run(&self, input: Input, out: &mut [f32], to: Shape, finish: &Finish, pool: &Pool) {
         let cut = self.cut(to);
         let all = cut.per_row * to.height;
         let pixel = |run: usize| run / cut.per_row * to.width + run % cut.per_row * RUN;
@@ -179,24 +181,13 @@ impl Same {
             let (range, tile) = (job / tiles, job % tiles);
             let panels = tile * cut.panels..((tile + 1) * cut.panels).min(self.packed.panels);
             let runs = starts[range]..starts[range + 1];
-            pool.with(|scratch| self.job(x, from, style, to.width, &cut, runs, panels, piece, finish, scratch));
+            let tile = Tile { runs, panels, width: to.width, finish };
+            pool.with(|scratch| self.job(input, &cut, tile, piece, scratch));
         });
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn job(
-        &self,
-        x: &[f32],
-        from: Shape,
-        style: Option<&[f32]>,
-        width: usize,
-        cut: &Cut,
-        runs: Range<usize>,
-        panels: Range<usize>,
-        piece: pieces::Piece,
-        finish: &Finish,
-        scratch: &mut Scratch,
-    ) {
+    fn job(&self, input: Input, cut: &Cut, tile: Tile, piece: pieces::Piece, scratch: &mut Scratch) {
+        let Tile { runs, panels, width, finish } = tile;
         let set = self.packed.kernel;
         let (rows, columns) = (set.rows(), set.columns());
         let at_once = columns / RUN;
@@ -212,7 +203,7 @@ impl Same {
             wide: wide + self.kernel - 1,
         };
         let patch = room(patch, self.inputs * seen.high * seen.wide);
-        seen.copy(x, from, style, patch);
+        seen.copy(input, patch);
         offsets.clear();
         for tap in 0..self.kernel * self.kernel {
             let inside = tap / self.kernel * seen.wide + tap % self.kernel;
@@ -266,13 +257,14 @@ pub struct Seen {
 
 impl Seen {
     /// The window of every channel, scaled, with zeros outside the input.
-    pub fn copy(&self, x: &[f32], from: Shape, style: Option<&[f32]>, patch: &mut [f32]) {
+    pub fn copy(&self, input: Input, patch: &mut [f32]) {
+        let from = input.shape;
         let start = self.left.clamp(0, from.width as isize);
         let end = (self.left + self.wide as isize).clamp(0, from.width as isize);
         let (before, inside) = ((start - self.left) as usize, (end - start) as usize);
-        let planes = x.chunks_exact(from.pixels()).zip(patch.chunks_exact_mut(self.high * self.wide));
+        let planes = input.values.chunks_exact(from.pixels()).zip(patch.chunks_exact_mut(self.high * self.wide));
         for (channel, (plane, window)) in planes.enumerate() {
-            let by = style.map_or(1.0, |style| style[channel]);
+            let by = input.style.map_or(1.0, |style| style[channel]);
             for (row, at) in window.chunks_exact_mut(self.wide).zip(self.top..) {
                 if at < 0 || at >= from.height as isize || inside == 0 {
                     row.fill(0.0);

@@ -32,6 +32,7 @@ use super::weights::Weights;
 use crate::diag::Problem;
 use filter::Filter;
 use finish::Finish;
+use pieces::Input;
 use pieces::Pool;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -163,6 +164,10 @@ struct View<'v> {
 }
 
 impl View<'_> {
+    fn input(&self, part: Part) -> Input<'_> {
+        Input { values: self.part(part), shape: part.shape, style: None }
+    }
+
     fn part(&self, part: Part) -> &[f32] {
         let (start, len) = (part.first * part.shape.pixels(), part.shape.elems());
         if part.buffer != self.own.buffer {
@@ -186,11 +191,11 @@ fn run(op: &Op, ready: &Ready, frame: &Frame, net: &Net, view: &View, out: &mut 
         }
         (Kind::Conv(conv), Ready::Same(own, end)) => {
             let (style, finish) = ends(conv, end, frame, view, to);
-            own.run(view.part(conv.x), conv.x.shape, style, out, to, &finish, pool);
+            own.run(Input { style, ..view.input(conv.x) }, out, to, &finish, pool);
         }
         (Kind::Conv(conv), Ready::Up(own, end)) => {
             let (style, finish) = ends(conv, end, frame, view, to);
-            own.run(view.part(conv.x), conv.x.shape, style, out, &finish, pool);
+            own.run(Input { style, ..view.input(conv.x) }, out, &finish, pool);
         }
         (Kind::Upsample(how), Ready::Upsample(filter)) => {
             let add = match how.add {
@@ -198,11 +203,11 @@ fn run(op: &Op, ready: &Ready, frame: &Frame, net: &Net, view: &View, out: &mut 
                 Some(part) if part == view.own => activate::Add::Output,
                 Some(part) => activate::Add::Part(view.part(part)),
             };
-            activate::upsample(view.part(how.x), how.x.shape, how, filter, add, out, to, pool);
+            activate::upsample(view.input(how.x), how, filter, add, out, to, pool);
         }
         (Kind::Activate(how), Ready::Activate { bias, up, down }) => {
             let ready = activate::Ready { bias, up, down };
-            activate::activate(view.part(how.x), how.x.shape, how, &ready, out, to, pool);
+            activate::activate(view.input(how.x), how, &ready, out, to, pool);
         }
         (Kind::Nearest { x, factor }, _) => {
             moved(view.part(*x), x.shape, out, to, |c, y, x| (c, y / factor, x / factor))

@@ -1,5 +1,6 @@
 //! Cutting an output into pieces that workers write at the same time, and the memory that they work in.
 
+use crate::render::net::Shape;
 use std::sync::Mutex;
 
 /// One job's rows: its channels in order, of each the same range of pixels.
@@ -20,6 +21,14 @@ pub fn cut<'o>(out: &'o mut [f32], pixels: usize, bounds: &[usize], block: usize
         }
     }
     jobs
+}
+
+/// What a layer reads: `[channels, height, width]`, and a factor per channel.
+#[derive(Clone, Copy)]
+pub struct Input<'a> {
+    pub values: &'a [f32],
+    pub shape: Shape,
+    pub style: Option<&'a [f32]>,
 }
 
 /// What a job works in; its contents are whatever the last job left.

@@ -15,6 +15,7 @@ use super::filter::Filter;
 use super::finish::Finish;
 use super::kernel::Kernel;
 use super::pieces;
+use super::pieces::Input;
 use super::pieces::Pool;
 use super::pieces::Scratch;
 use super::pieces::room;
@@ -70,6 +71,17 @@ struct Cut {
     panels: usize,
 }
 
+/// What a job computes.
+struct Tile<'a> {
+    /// Input rows.
+    band: Range<usize>,
+    /// Panels of rows of weights.
+    panels: Range<usize>,
+    /// Rows of planes per copy of the input.
+    rows: usize,
+    finish: &'a Finish<'a>,
+}
+
 impl Up {
     /// `weight` is `[outputs, inputs, 3, 3]`, multiplied by `scale`.
     pub fn new(set: Kernel, weight: &[f32], [outputs, inputs]: [usize; 2], scale: f32, filter: Filter) -> Up {
@@ -119,8 +131,9 @@ impl Up {
         Cut { band, rows: (PATCH / (self.inputs * pitch)).saturating_sub(1).max(1), panels }
     }
 
-    /// `x` is `[inputs, height, width]`; `style` scales its channels.
-    pub fn run(&self, x: &[f32], from: Shape, style: Option<&[f32]>, out: &mut [f32], finish: &Finish, pool: &Pool) {
+    /// Writes `out`, twice as high and wide as the input.
+    pub fn run(&self, input: Input, out: &mut [f32], finish: &Finish, pool: &Pool) {
+        let from = input.shape;
         let cut = self.cut(from);
         let rows = self.planes[0].kernel.rows();
         let bands = from.height.div_ceil(cut.band);
@@ -132,23 +145,14 @@ impl Up {
             let (band, tile) = (job / tiles, job % tiles);
             let band = band * cut.band..((band + 1) * cut.band).min(from.height);
             let panels = tile * cut.panels..((tile + 1) * cut.panels).min(self.planes[0].panels);
-            pool.with(|scratch| self.job(x, from, style, &cut, band, panels, piece, finish, scratch));
+            let tile = Tile { band, panels, rows: cut.rows, finish };
+            pool.with(|scratch| self.job(input, tile, piece, scratch));
         });
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn job(
-        &self,
-        x: &[f32],
-        from: Shape,
-        style: Option<&[f32]>,
-        cut: &Cut,
-        band: Range<usize>,
-        panels: Range<usize>,
-        piece: pieces::Piece,
-        finish: &Finish,
-        scratch: &mut Scratch,
-    ) {
+    fn job(&self, input: Input, tile: Tile, piece: pieces::Piece, scratch: &mut Scratch) {
+        let Tile { band, panels, finish, .. } = tile;
+        let from = input.shape;
         let set = self.planes[0].kernel;
         let (rows, columns) = (set.rows(), set.columns());
         // A row of planes has one position more than the input, and the zero at its end is the zero before the next row:
@@ -166,13 +170,13 @@ impl Up {
         let plane = panels.len() * rows * stride;
         let sums = room(sums, 4 * plane);
         let panel = room(panel, DEPTH * columns);
-        for start in (top..=bottom).step_by(cut.rows) {
-            let end = (start + cut.rows).min(bottom + 1);
+        for start in (top..=bottom).step_by(tile.rows) {
+            let end = (start + tile.rows).min(bottom + 1);
             let seen = Seen { top: start as isize - 1, left: -1, high: end - start + 1, wide: pitch };
             let size = seen.high * pitch;
             // Behind the last channel there is the zero at its end, and what the last run reads for nobody.
             let patch = room(patch, self.inputs * size + pitch + columns);
-            seen.copy(x, from, style, patch);
+            seen.copy(input, patch);
             patch[self.inputs * size..].fill(0.0);
             offsets.clear();
             offsets.extend((0..self.inputs).map(|channel| channel * size));
@@ -243,13 +247,15 @@ impl Smooth<'_> {
         let (lines, rest) = room(buffer, 2 * line + self.pitch + 2 * wide).split_at_mut(2 * line);
         let (zeros, rest) = rest.split_at_mut(self.pitch);
         let (out, turns) = rest.split_at_mut(wide);
-        for line in lines.chunks_exact_mut(line) {
+        // Odd columns are one less than even ones.
+        let count = |column: usize| self.pitch - column;
+        for (column, line) in lines.chunks_exact_mut(line).enumerate() {
             line[..taps].fill(0.0);
-            line[taps + self.pitch..].fill(0.0);
+            line[taps + count(column)..].fill(0.0);
         }
         zeros.fill(0.0);
         let source = |tap: usize, column: usize| self.source(planes, row, tap, column).unwrap_or(zeros);
-        let part = |column: usize| column * line + taps..column * line + taps + self.pitch;
+        let part = |column: usize| column * line + taps..column * line + taps + count(column);
         if self.filter.whole.is_none() {
             for column in 0..2 {
                 let part = &mut lines[part(column)];
@@ -268,7 +274,7 @@ impl Smooth<'_> {
         out.fill(0.0);
         for tap in 0..taps {
             for column in 0..2 {
-                lines[part(column)].copy_from_slice(source(tap, column));
+                lines[part(column)].copy_from_slice(&source(tap, column)[..count(column)]);
             }
             self.across(self.filter.across(tap), lines, turns);
             rows::add_scaled(turns, 1.0, out);
