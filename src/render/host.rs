@@ -72,6 +72,8 @@ pub struct Host {
     weights: Weights,
     /// Per modulation that is demodulated: `Σ W[o, i, a, b]²` over the kernel, `[out, in]`.
     squares: Vec<Vec<f32>>,
+    /// The w that truncation draws towards.
+    average: Option<Arc<[f32]>>,
 }
 
 impl Host {
@@ -88,7 +90,9 @@ impl Host {
         let small = weights.iter().filter(|entry| is_small(entry.0));
         let small: Weights = small.map(|(name, array)| (name.clone(), array.clone())).collect();
         let squares = net.modulations.par_iter().map(|modulation| squares(modulation, weights)).collect();
-        Ok(Host { net, weights: small, squares })
+        let name = net.mapping.as_ref().and_then(|mapping| mapping.average.as_ref());
+        let average = name.and_then(|name| small.get(name)).map(|array| array.data.clone());
+        Ok(Host { net, weights: small, squares, average })
     }
 
     fn values(&self, name: &str) -> &[f32] {
@@ -144,15 +148,34 @@ impl Host {
             return Err(error::latent("w", odd.len(), &mapping.w.to_string()));
         }
         if psi != 1.0 {
-            let mean = self.values(mapping.average.as_ref().ok_or_else(error::no_average)?);
+            let mean = self.average.as_ref().ok_or_else(error::no_average)?;
             for vector in vectors.iter_mut().take(cutoff.unwrap_or(mapping.count)) {
-                for (value, mean) in vector.iter_mut().zip(mean) {
+                for (value, mean) in vector.iter_mut().zip(&**mean) {
                     let mean = f64::from(*mean);
                     *value = mean + (*value - mean) * psi;
                 }
             }
         }
         Ok(Latents { vectors })
+    }
+
+    /// The w that truncation draws towards; `None` where the model does not keep one.
+    pub fn average(&self) -> Option<&[f32]> {
+        self.average.as_deref()
+    }
+
+    /// Sets the w that truncation draws towards, for models that do not keep one: the mean of what `draws` latents, from
+    /// the generator with seed 0, are mapped to (without a class).  Training scripts take 4096 or more.  Errors: E0705.
+    pub fn draw_average(&mut self, draws: usize) -> Result<(), Problem> {
+        let mut state = RandomState::new(0);
+        let latents: Vec<Vec<f64>> = (0..draws.max(1)).map(|_| state.normals(self.z_size())).collect();
+        let mapped: Vec<Vec<f64>> = latents.par_iter().map(|z| self.map(z, None)).collect::<Result<_, _>>()?;
+        let mut sums = vec![0.0; mapped[0].len()];
+        for w in &mapped {
+            sums.iter_mut().zip(w).for_each(|(sum, value)| *sum += value);
+        }
+        self.average = Some(sums.iter().map(|sum| (sum / mapped.len() as f64) as f32).collect());
+        Ok(())
     }
 
     /// What a seed draws: z from NumPy's generator, mapped and truncated; the generator goes on with the noise.

@@ -1,8 +1,11 @@
 //! The renderer layer by layer, beside what a general matrix product reaches on the same cores in the same run.
 //!
-//! `cargo bench --bench render [-- NET…]` with nets of `avatars`, `256`, `1024` (config-f: 32768 / resolution channels, at most
-//! 512).  The machine's rate is that of `matrixmultiply` (square matrices of 768, one per core at the same time), the best of
-//! samples taken before, between and after the layers; times are the best of several pictures.
+//! `cargo bench --bench render [-- NET…]` with nets of `avatars`, `256`, `1024` (config-f: 32768 / resolution channels, at
+//! most 512).  The yardstick is `matrixmultiply` (square matrices of 768, one per core at the same time), the best of samples
+//! taken between the pictures; layers are the best of all pictures.
+//!
+//! Two ratios: of the time on the clock, which needs a machine without other work, and of the time on the cores (Linux), which
+//! does not; the second leaves out waiting for each other.
 
 use blend::arch;
 use blend::render;
@@ -18,6 +21,7 @@ use blend::render::weights::Weights;
 use blend::store;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::Barrier;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -49,7 +53,7 @@ fn net(name: &str, threads: usize) {
     let mut engine = Cpu::new(net.clone(), &weights).expect("weights");
     let ready = started.elapsed();
     drop(weights);
-    let mut best: Vec<Duration> = vec![Duration::MAX; net.ops.len()];
+    let mut best: Vec<Spent> = vec![Spent::MOST; net.ops.len()];
     let (mut whole, mut small) = (Duration::MAX, Duration::MAX);
     let mut rate = yardstick(threads);
     let begun = Instant::now();
@@ -59,24 +63,25 @@ fn net(name: &str, threads: usize) {
         let latents = host.seed(pictures, None, 0.7, None).expect("latents").0;
         let frame = host.frame(&latents, Noises::Stored).expect("a frame");
         small = small.min(start.elapsed());
-        let mut last = Instant::now();
+        let mut last = Clock::now();
         let mut see = |at: usize, _: &render::net::Op, _: &[f32]| {
-            best[at] = best[at].min(last.elapsed());
-            last = Instant::now();
+            best[at] = best[at].least(last.spent());
+            last = Clock::now();
         };
         engine.draw_with(&frame, &mut see).expect("a picture");
         whole = whole.min(start.elapsed());
         pictures += 1;
-        rate = rate.max(yardstick(threads));
+        rate = rate.most(yardstick(threads));
     }
-    table(name, &net, &best, rate);
+    table(name, &net, &best, rate, threads);
     let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
     println!(
-        "{name}: {:.1} ms a picture ({:.2} GFLOP, {:.1} GFLOP/s, {:.0} % of sgemm at {rate:.1}); latents {:.1} ms, made ready in {:.0} ms",
+        "{name}: {:.1} ms a picture ({:.2} GFLOP, {:.1} GFLOP/s, {:.0} % of sgemm at {:.1}); latents {:.1} ms, made ready in {:.0} ms",
         milliseconds(whole),
         net.flops() / 1e9,
         net.flops() / 1e9 / whole.as_secs_f64(),
-        100.0 * net.flops() / 1e9 / whole.as_secs_f64() / rate,
+        100.0 * net.flops() / 1e9 / whole.as_secs_f64() / rate.clock,
+        rate.clock,
         milliseconds(small),
         milliseconds(ready),
     );
@@ -88,28 +93,92 @@ fn net(name: &str, threads: usize) {
     );
 }
 
-fn table(name: &str, net: &Net, best: &[Duration], rate: f64) {
-    println!("\n{name:12} {:>18} {:>9} {:>9} {:>9} {:>9}", "output", "ms", "GFLOP", "GFLOP/s", "of sgemm");
-    for (op, time) in net.ops.iter().zip(best) {
+/// Seconds on the clock, and on all cores together.
+#[derive(Clone, Copy)]
+struct Spent {
+    clock: f64,
+    cores: f64,
+}
+
+impl Spent {
+    const MOST: Spent = Spent { clock: f64::MAX, cores: f64::MAX };
+
+    fn least(self, other: Spent) -> Spent {
+        Spent { clock: self.clock.min(other.clock), cores: self.cores.min(other.cores) }
+    }
+}
+
+struct Clock {
+    clock: Instant,
+    cores: f64,
+}
+
+impl Clock {
+    fn now() -> Clock {
+        Clock { clock: Instant::now(), cores: on_cores("/proc/self/task") }
+    }
+
+    fn spent(&self) -> Spent {
+        Spent { clock: self.clock.elapsed().as_secs_f64(), cores: on_cores("/proc/self/task") - self.cores }
+    }
+}
+
+/// Seconds that all threads, or one, have run on a core; 0 where the system does not tell.
+fn on_cores(path: &str) -> f64 {
+    let one = |path: &Path| {
+        let text = std::fs::read_to_string(path).ok()?;
+        text.split_whitespace().next()?.parse::<f64>().ok()
+    };
+    let path = Path::new(path);
+    let nanoseconds: f64 = match std::fs::read_dir(path) {
+        Ok(tasks) => tasks.flatten().filter_map(|task| one(&task.path().join("schedstat"))).sum(),
+        Err(_) => one(path).unwrap_or(0.0),
+    };
+    nanoseconds * 1e-9
+}
+
+/// GFLOP/s of all cores together, by the clock and by the time on cores.
+#[derive(Clone, Copy)]
+struct Rate {
+    clock: f64,
+    cores: f64,
+}
+
+impl Rate {
+    fn most(self, other: Rate) -> Rate {
+        Rate { clock: self.clock.max(other.clock), cores: self.cores.max(other.cores) }
+    }
+}
+
+fn table(name: &str, net: &Net, best: &[Spent], rate: Rate, threads: usize) {
+    println!(
+        "\n{name:14} {:>18} {:>8} {:>8} {:>8} {:>9} {:>9}",
+        "output", "ms", "GFLOP", "GFLOP/s", "of sgemm", "on cores"
+    );
+    for (op, spent) in net.ops.iter().zip(best) {
         let (shape, flops) = (op.out.shape, op.flops() / 1e9);
         let size = format!("{}x{}x{}", shape.channels, shape.height, shape.width);
-        let seconds = time.as_secs_f64();
-        print!("{:12} {size:>18} {:>9.2}", op.name, seconds * 1e3);
+        print!("{:14} {size:>18} {:>8.2}", op.name, spent.clock * 1e3);
         if flops > 0.0 {
-            print!(" {flops:>9.3} {:>9.1} {:>8.0}%", flops / seconds, 100.0 * flops / seconds / rate);
+            let (clock, cores) = (flops / spent.clock, threads as f64 * flops / spent.cores);
+            print!(
+                " {flops:>8.3} {clock:>8.1} {:>8.0}% {:>8.0}%",
+                100.0 * clock / rate.clock,
+                100.0 * cores / rate.cores
+            );
         }
         println!();
     }
 }
 
-/// GFLOP/s of all cores together.
-fn yardstick(threads: usize) -> f64 {
+fn yardstick(threads: usize) -> Rate {
     const TIMES: usize = 4;
+    let begin = Barrier::new(threads);
     let one = || {
         let (a, b) = (vec![0.5f32; SIDE * SIDE], vec![0.25f32; SIDE * SIDE]);
         let mut c = vec![0f32; SIDE * SIDE];
         let side = SIDE as isize;
-        for _ in 0..TIMES {
+        let mut multiply = || {
             // SAFETY: all three matrices are SIDE by SIDE, rows behind each other.
             #[allow(unsafe_code)]
             unsafe {
@@ -130,13 +199,25 @@ fn yardstick(threads: usize) -> f64 {
                     1,
                 );
             }
-        }
+        };
+        // Memory is there, and all begin at once.
+        multiply();
+        begin.wait();
+        let (clock, cores) = (Instant::now(), on_cores("/proc/thread-self/schedstat"));
+        (0..TIMES).for_each(|_| multiply());
+        let spent =
+            Spent { clock: clock.elapsed().as_secs_f64(), cores: on_cores("/proc/thread-self/schedstat") - cores };
         std::hint::black_box(c);
+        spent
     };
-    let start = Instant::now();
-    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(one))));
-    let flops = 2.0 * (SIDE as f64).powi(3) * (TIMES * threads) as f64;
-    flops / 1e9 / start.elapsed().as_secs_f64()
+    let spent: Vec<Spent> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
+        workers.into_iter().map(|worker| worker.join().expect("a sum")).collect()
+    });
+    let flops = 2.0 * (SIDE as f64).powi(3) * (TIMES * threads) as f64 / 1e9;
+    let longest = spent.iter().fold(0.0, |most: f64, spent| most.max(spent.clock));
+    let cores: f64 = spent.iter().map(|spent| spent.cores).sum();
+    Rate { clock: flops / longest, cores: threads as f64 * flops / cores }
 }
 
 /// Peak memory of the process, where the system tells.

@@ -3,7 +3,8 @@
 //! A job takes some positions and some output channels.  It copies the input that they see, scaled by the style and with
 //! zeros around, then for every block of the depth (kernel position and input channel) and every panel of positions
 //! gathers the panel, small enough for the first cache, and runs the kernel over all rows of weights with it; the sums
-//! stay in the second cache until the end is applied.  Nothing as large as a layer is made on the way.
+//! stay in the second cache until the end is applied.  Nothing as large as a layer is made on the way.  How jobs
+//! are cut depends on the number of workers.
 //!
 //! The sum of an output is taken in blocks of at most [`DEPTH`] products, in the order (kernel row, kernel column, input
 //! channel), each block from 0; it depends on the shape of the layer alone.
@@ -30,8 +31,8 @@ pub const RUN: usize = 8;
 const SUMS: usize = 1 << 16;
 const PATCH: usize = 1 << 18;
 
-/// Jobs of a layer at least, as long as they have [`FEW`] channels.
-const JOBS: usize = 8;
+/// Jobs per worker at least, as long as they have this many channels.
+const JOBS: usize = 2;
 const FEW: usize = 32;
 
 /// `0..total` in equal blocks of at most `most`.
@@ -161,7 +162,8 @@ impl Same {
             runs /= 2;
         }
         runs = runs.next_multiple_of(at_once).min(all.next_multiple_of(at_once));
-        while all.div_ceil(runs) * self.packed.panels.div_ceil(panels) < JOBS && panels * rows > FEW {
+        let jobs = JOBS * rayon::current_num_threads();
+        while all.div_ceil(runs) * self.packed.panels.div_ceil(panels) < jobs && panels * rows > FEW {
             panels = panels.div_ceil(2);
         }
         Cut { per_row, runs, panels }

@@ -36,10 +36,8 @@ const BAND: usize = 5 << 18;
 /// Values of the input that are copied at a time: they fit the second cache.
 const PATCH: usize = 3 << 16;
 
-/// Jobs of a layer at least, as long as they have this many channels and more: fewer would gather their inputs more often
-/// than they use them.
-const JOBS: usize = 8;
-const FEW: usize = 32;
+/// What gathering a panel costs, in rows of weights that the kernel could work on meanwhile.
+const GATHER: f64 = 4.0;
 
 /// What is gathered into one panel: some shifts of all input channels, or some channels of one shift.
 struct Step {
@@ -114,21 +112,30 @@ impl Up {
         self.planes.iter().map(Packed::bytes).sum()
     }
 
+    /// The cut with the least work on the worker that has the most: rows that neighbouring bands compute both, panels that
+    /// jobs of the same band gather both, workers that wait.
     fn cut(&self, from: Shape) -> Cut {
-        let rows = self.planes[0].kernel.rows();
+        let kernel_rows = self.planes[0].kernel.rows();
         let pitch = from.width + 1;
         let all = self.planes[0].panels;
-        let mut panels = all.min(FEW.div_ceil(rows));
-        let row = |panels: usize| 4 * pitch * panels * rows;
-        // As many rows as fit, then as many channels.
-        let most = (BAND / row(panels)).saturating_sub(2).max(1);
-        let band = from.height.div_ceil(from.height.div_ceil(most));
-        let fits = |panels: usize| (band + 2) * row(panels) <= BAND;
-        let jobs = |panels: usize| from.height.div_ceil(band) * all.div_ceil(panels);
-        while panels < all && fits(2 * panels) && jobs(2 * panels) >= JOBS {
-            panels *= 2;
+        let threads = rayon::current_num_threads();
+        let rows = (PATCH / (self.inputs * pitch)).saturating_sub(1).max(1);
+        let mut best = (f64::INFINITY, Cut { band: 1, rows, panels: all.min(4) });
+        for tiles in 1..=all {
+            let panels = all.div_ceil(tiles);
+            let most = (BAND / (4 * pitch * panels * kernel_rows)).saturating_sub(2);
+            let fewest = from.height.div_ceil(most.max(1));
+            for bands in fewest..=(fewest + 4 * threads).min(from.height) {
+                let band = from.height.div_ceil(bands);
+                let jobs = all.div_ceil(panels) * from.height.div_ceil(band);
+                let work = (band as f64 + 4.0 / 3.0) * (panels as f64 * kernel_rows as f64 + GATHER);
+                let cost = work * jobs.div_ceil(threads) as f64;
+                if most > 0 && cost < best.0 {
+                    best = (cost, Cut { band, rows, panels });
+                }
+            }
         }
-        Cut { band, rows: (PATCH / (self.inputs * pitch)).saturating_sub(1).max(1), panels }
+        best.1
     }
 
     /// Writes `out`, twice as high and wide as the input.

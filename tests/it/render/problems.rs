@@ -11,6 +11,7 @@ use blend::render::host::Host;
 use blend::render::host::Latents;
 use blend::render::host::Noises;
 use blend::render::rrdb;
+use blend::render::seeds::RandomState;
 use blend::render::stylegan2::Facts;
 
 #[track_caller]
@@ -112,9 +113,17 @@ fn truncation_needs_a_mean() {
     let shapes: Shapes = case.weights.shapes().into_iter().filter(|entry| &*entry.0 != "mapping.w_avg").collect();
     case.weights =
         shapes.keys().map(|name| (name.clone(), case.weights.get(name).expect("a tensor").clone())).collect();
-    let host = Host::new(case.net(), &case.weights).expect("weights");
+    let mut host = Host::new(case.net(), &case.weights).expect("weights");
     check(host.seed(0, None, 0.5, None), "E0705", "the model has no `mapping.w_avg`, which truncation draws towards");
     assert!(host.seed(0, None, 1.0, None).is_ok());
+    host.draw_average(40).expect("a network without classes");
+    let mut state = RandomState::new(0);
+    let mapped: Vec<Vec<f64>> = (0..40).map(|_| host.map(&state.normals(10), None).expect("w")).collect();
+    for (at, found) in host.average().expect("it was drawn").iter().enumerate() {
+        let mean = mapped.iter().map(|w| w[at]).sum::<f64>() / 40.0;
+        assert!((f64::from(*found) - mean).abs() < 1e-6, "{found} is not {mean}");
+    }
+    assert!(host.seed(0, None, 0.5, None).is_ok());
 }
 
 #[test]
