@@ -4,8 +4,8 @@
 //! most 512).  The yardstick is `matrixmultiply` (square matrices of 768, one per core at the same time), the best of samples
 //! taken between the pictures; layers are the best of all pictures.
 //!
-//! Two ratios: of the time on the clock, which needs a machine without other work, and of the time on the cores (Linux), which
-//! does not; the second leaves out waiting for each other.
+//! Two ratios: of the time on the clock, which needs a machine without other work, and of the time on the cores, which does
+//! not; the second leaves out waiting for each other.
 
 use blend::arch;
 use blend::render;
@@ -115,26 +115,26 @@ struct Clock {
 
 impl Clock {
     fn now() -> Clock {
-        Clock { clock: Instant::now(), cores: on_cores("/proc/self/task") }
+        Clock { clock: Instant::now(), cores: on_cores(libc::CLOCK_PROCESS_CPUTIME_ID) }
     }
 
     fn spent(&self) -> Spent {
-        Spent { clock: self.clock.elapsed().as_secs_f64(), cores: on_cores("/proc/self/task") - self.cores }
+        Spent {
+            clock: self.clock.elapsed().as_secs_f64(),
+            cores: on_cores(libc::CLOCK_PROCESS_CPUTIME_ID) - self.cores,
+        }
     }
 }
 
-/// Seconds that all threads, or one, have run on a core; 0 where the system does not tell.
-fn on_cores(path: &str) -> f64 {
-    let one = |path: &Path| {
-        let text = std::fs::read_to_string(path).ok()?;
-        text.split_whitespace().next()?.parse::<f64>().ok()
+/// Seconds that all threads, or this one, have run on a core.
+fn on_cores(clock: libc::clockid_t) -> f64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call writes one `timespec`, which is there.
+    #[allow(unsafe_code)]
+    unsafe {
+        libc::clock_gettime(clock, &mut time)
     };
-    let path = Path::new(path);
-    let nanoseconds: f64 = match std::fs::read_dir(path) {
-        Ok(tasks) => tasks.flatten().filter_map(|task| one(&task.path().join("schedstat"))).sum(),
-        Err(_) => one(path).unwrap_or(0.0),
-    };
-    nanoseconds * 1e-9
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
 /// GFLOP/s of all cores together, by the clock and by the time on cores.
@@ -203,10 +203,10 @@ fn yardstick(threads: usize) -> Rate {
         // Memory is there, and all begin at once.
         multiply();
         begin.wait();
-        let (clock, cores) = (Instant::now(), on_cores("/proc/thread-self/schedstat"));
+        let (clock, cores) = (Instant::now(), on_cores(libc::CLOCK_THREAD_CPUTIME_ID));
         (0..TIMES).for_each(|_| multiply());
         let spent =
-            Spent { clock: clock.elapsed().as_secs_f64(), cores: on_cores("/proc/thread-self/schedstat") - cores };
+            Spent { clock: clock.elapsed().as_secs_f64(), cores: on_cores(libc::CLOCK_THREAD_CPUTIME_ID) - cores };
         std::hint::black_box(c);
         spent
     };

@@ -123,6 +123,9 @@ fn plain<const ROWS: usize, const COLUMNS: usize>(a: &[f32], b: &[f32], c: &mut 
 mod x86 {
     use std::arch::x86_64::*;
 
+    /// Weights are asked for this many values early: those of small layers come from memory, once per picture.
+    const AHEAD: usize = 1024;
+
     /// 8 rows of 2 vectors of 16.
     ///
     /// # Safety
@@ -133,8 +136,10 @@ mod x86 {
         let mut sums = [[_mm512_setzero_ps(); 2]; 8];
         let (mut a, mut b) = (a.as_ptr(), b.as_ptr());
         for _ in 0..depth {
-            // SAFETY: `a` and `b` move by one of `depth` rows at a time, and loads take any alignment.
+            // SAFETY: `a` and `b` move by one of `depth` rows at a time, and loads take any alignment; a prefetch may
+            // name any address.
             unsafe {
+                _mm_prefetch::<_MM_HINT_T0>(a.wrapping_add(AHEAD).cast());
                 let (left, right) = (_mm512_loadu_ps(b), _mm512_loadu_ps(b.add(16)));
                 for (row, sums) in sums.iter_mut().enumerate() {
                     let weight = _mm512_set1_ps(*a.add(row));
@@ -165,8 +170,10 @@ mod x86 {
         let mut sums = [[_mm256_setzero_ps(); 2]; 6];
         let (mut a, mut b) = (a.as_ptr(), b.as_ptr());
         for _ in 0..depth {
-            // SAFETY: `a` and `b` move by one of `depth` rows at a time, and loads take any alignment.
+            // SAFETY: `a` and `b` move by one of `depth` rows at a time, and loads take any alignment; a prefetch may
+            // name any address.
             unsafe {
+                _mm_prefetch::<_MM_HINT_T0>(a.wrapping_add(AHEAD).cast());
                 let (left, right) = (_mm256_loadu_ps(b), _mm256_loadu_ps(b.add(8)));
                 for (row, sums) in sums.iter_mut().enumerate() {
                     let weight = _mm256_set1_ps(*a.add(row));
