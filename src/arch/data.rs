@@ -1,6 +1,7 @@
 //! Families and layouts, read once from their TOML.
 
 use super::Architecture;
+use super::Nest;
 use super::Policy;
 use super::Stored;
 use super::file;
@@ -91,6 +92,8 @@ pub struct Layout {
     pub detect: Vec<Template>,
     /// Stored names are the canonical ones, whatever the family knows.
     pub canonical_names: bool,
+    /// What a PyTorch file has around the tensors.
+    pub nest: Option<Nest>,
     pub keys: Vec<KeyRule>,
     /// Skeleton of a stored name to keys.
     index: HashMap<String, Vec<usize>>,

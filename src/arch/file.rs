@@ -2,6 +2,7 @@
 //! in them.  The format is described in the documentation of [`crate::arch`].
 
 use super::Architecture;
+use super::Nest;
 use super::Own;
 use super::Policy;
 use super::data;
@@ -98,8 +99,17 @@ struct LayoutText {
     detect: Vec<Spanned<String>>,
     #[serde(default)]
     canonical_names: bool,
+    pt: Option<NestText>,
     #[serde(default)]
     key: Vec<KeyText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NestText {
+    key: String,
+    #[serde(default)]
+    beside: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -321,6 +331,11 @@ impl Reader<'_> {
     fn layout(&mut self, text: LayoutText, family: Option<&Family>) -> Layout {
         let detect = text.detect.iter().filter_map(|name| self.template(name)).collect();
         let mut layout = Layout::new(text.id.into_inner(), text.family.into_inner(), detect, text.canonical_names);
+        layout.nest = text.pt.map(|pt| {
+            // The dictionary and a tensor cannot have one name.
+            let beside = pt.beside.into_iter().filter(|name| *name != pt.key).collect();
+            Nest { key: pt.key, beside }
+        });
         for key in text.key {
             let name = self.template(&key.name);
             let mut canonical = vec![];
