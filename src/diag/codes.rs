@@ -111,6 +111,8 @@ static FILES: &[Row] = rows![
     "E0514" "a text that is too long or not UTF-8",
     "E0515" "an output that is an input",
     "E0516" "an output that would replace something else",
+    "E0521" "a dictionary in a file that is not clear or not there",
+    "E0522" "a zip archive that cannot be trusted",
 ];
 
 /// E06: the run.
