@@ -38,9 +38,14 @@ pub fn owns(directory: &Directory) -> bool {
 /// An archive that PyTorch writes for something else; `None`: it has nothing of PyTorch.
 pub fn refuse_other(opened: &Opened, directory: &Directory) -> Option<Problem> {
     let mut files = directory.members.iter().filter_map(|member| member.name.rsplit('/').next());
-    files.any(|file| file == "archive_format" || file == "archive_version" || file == "serialized_exported_program.json")
+    files
+        .any(|file| file == "archive_format" || file == "archive_version" || file == "serialized_exported_program.json")
         .then(|| {
-            program(opened, "a program of `torch.export`", "torch.save(torch.export.load(\"a.pt2\").state_dict, \"b.pt\")")
+            program(
+                opened,
+                "a program of `torch.export`",
+                "torch.save(torch.export.load(\"a.pt2\").state_dict, \"b.pt\")",
+            )
         })
 }
 
@@ -71,7 +76,13 @@ pub fn read(
     }
     if let Some(member) = directory.members.iter().find(|member| member.method != zip::STORED) {
         let found = format!("{} packed (method {})", quoted(&member.name), member.method);
-        return Err(wrong(opened, member.offset, "has packed members", found, "members as they are, as PyTorch writes"));
+        return Err(wrong(
+            opened,
+            member.offset,
+            "has packed members",
+            found,
+            "members as they are, as PyTorch writes",
+        ));
     }
     check_version(opened, directory, own("version"))?;
     check_order(opened, directory, own("byteorder"))?;

@@ -265,10 +265,8 @@ impl Choice<'_> {
             Value::Opaque(class) => format!("an object of the class {}", quoted(class)),
             other => other.noun().to_string(),
         };
-        let problem = Problem::new(
-            error::DICTIONARY,
-            format!("`{name}` holds {what}, a dictionary of tensors was expected"),
-        );
+        let problem =
+            Problem::new(error::DICTIONARY, format!("`{name}` holds {what}, a dictionary of tensors was expected"));
         let objects = match root {
             Value::Dict(_) => self.objects(self.root),
             _ => vec![],
@@ -309,11 +307,8 @@ impl Choice<'_> {
     }
 
     fn strange(&self, name: &str, class: &str) -> Problem {
-        let message = format!(
-            "`{}` has the tensor {} in a form that blend does not read",
-            shown::path(self.path),
-            quoted(name)
-        );
+        let message =
+            format!("`{}` has the tensor {} in a form that blend does not read", shown::path(self.path), quoted(name));
         Problem::new(error::UNREADABLE, message)
             .note(format!("found {}, expected a dense tensor such as `torch.FloatTensor`", quoted(class)))
             .help("save it dense: `torch.save({k: t.to_dense().float() for k, t in sd.items()}, \"weights.pt\")` in Python")
@@ -343,7 +338,8 @@ fn with_key(problem: Problem, key: &str, place: &str) -> Problem {
 /// Takes away what wrappers put before every name.
 fn strip_wrappers(leaves: &mut [Leaf]) {
     while let Some(wrapper) = WRAPPERS.iter().find(|&&wrapper| {
-        !leaves.is_empty() && leaves.iter().all(|leaf| leaf.name.strip_prefix(wrapper).is_some_and(|rest| !rest.is_empty()))
+        !leaves.is_empty()
+            && leaves.iter().all(|leaf| leaf.name.strip_prefix(wrapper).is_some_and(|rest| !rest.is_empty()))
     }) {
         leaves.iter_mut().for_each(|leaf| drop(leaf.name.drain(..wrapper.len())));
     }

@@ -122,7 +122,9 @@ impl Places<'_> {
             let own = quoted(&entry.name);
             let path = &header.files[other.file].path;
             let (code, what, help) = match other.file >= number {
-                true => (error::NAME, format!("has two tensors that are {own} when names are joined by dots"), SPLIT_KEY),
+                true => {
+                    (error::NAME, format!("has two tensors that are {own} when names are joined by dots"), SPLIT_KEY)
+                }
                 false => (
                     error::DISAGREE,
                     format!("has the tensor {own}, which `{}` has too", shown::path(path)),
