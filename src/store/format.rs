@@ -6,6 +6,8 @@ use super::header::Budget;
 use super::shown;
 use super::sniff;
 use super::sys;
+use super::torch;
+use super::zip;
 use crate::diag::Problem;
 use crate::tensor::Header;
 use std::fs::File;
@@ -42,6 +44,24 @@ pub fn open(path: &Path) -> Result<Opened<'_>, Problem> {
 /// a pickle that is meant.
 pub fn read(path: &Path, key: Option<&str>, header: &mut Header, budget: &mut Budget) -> Result<(), Problem> {
     let opened = open(path)?;
-    let _ = key;
+    if zip::is_zip(&opened.head) {
+        let directory = zip::read(&opened)?;
+        return match () {
+            () if torch::owns(&directory) => torch::read_archive(&opened, &directory, key, header, budget),
+            () => Err(torch::refuse_other(&opened, &directory).unwrap_or_else(|| not_weights(path))),
+        };
+    }
+    if torch::is_stream(&opened.head) {
+        return torch::read_stream(&opened, key, header, budget);
+    }
+    if let (Some(key), None) = (key, sniff::kind(&opened.head)) {
+        return Err(error::no_dictionaries(path, key));
+    }
     header::read(opened, header, budget)
+}
+
+/// A zip archive of other things.
+fn not_weights(path: &Path) -> Problem {
+    let message = format!("`{}` is a zip archive without weights, a checkpoint was expected", shown::path(path));
+    Problem::new(error::OTHER_KIND, message).help("unpack it, and write the path of the `.safetensors` file in it")
 }

@@ -29,6 +29,8 @@ mod sys;
 #[cfg(test)]
 mod tests;
 mod text;
+mod torch;
+mod zip;
 
 pub use inputs::Inputs;
 pub use open::header_digest;
