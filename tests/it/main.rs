@@ -14,3 +14,4 @@ mod run;
 mod tidy;
 mod ui;
 mod world;
+mod write;
