@@ -80,3 +80,80 @@ pub fn problem(fault: &Fault, path_shown: &str, base: u64) -> Problem {
         false => problem.note(format!("in `{}`", fault.path)),
     }
 }
+
+/// A fault before it is known where the machine stood.
+#[derive(Debug)]
+pub(super) struct Bad {
+    pub kind: Kind,
+    pub found: String,
+    pub expected: String,
+    /// Another opcode than the one that runs, within nested bytes: its offset in the source and its name.
+    pub inner: Option<(u64, Option<&'static str>)>,
+}
+
+impl Bad {
+    fn new(kind: Kind, found: impl Into<String>, expected: impl Into<String>) -> Bad {
+        Bad { kind, found: found.into(), expected: expected.into(), inner: None }
+    }
+
+    pub fn evil(found: impl Into<String>, expected: impl Into<String>) -> Bad {
+        Bad::new(Kind::Evil, found, expected)
+    }
+
+    pub fn limit(found: impl Into<String>, expected: impl Into<String>) -> Bad {
+        Bad::new(Kind::Limit, found, expected)
+    }
+
+    pub fn malformed(found: impl Into<String>, expected: impl Into<String>) -> Bad {
+        Bad::new(Kind::Malformed, found, expected)
+    }
+
+    pub fn unsupported(found: impl Into<String>, expected: impl Into<String>) -> Bad {
+        Bad::new(Kind::Unsupported, found, expected)
+    }
+
+    /// What was found in bytes that begin at `base`.
+    pub fn inside(fault: Fault, base: u64) -> Bad {
+        Bad { inner: Some((base + fault.offset, fault.opcode)), ..Bad::apart(fault) }
+    }
+
+    /// What was found in bytes that have no place in the source.
+    pub fn apart(fault: Fault) -> Bad {
+        Bad::new(fault.code, fault.found, fault.expected)
+    }
+
+    pub fn read(error: &std::io::Error) -> Bad {
+        let text = error.to_string();
+        Bad::new(Kind::Read, text.split(" (os error").next().unwrap_or(&text).to_lowercase(), "bytes")
+    }
+}
+
+/// A fault that the containers of pickles find, at a byte of the source.
+pub(super) fn fault_at(offset: u64, bad: Bad) -> Fault {
+    let (offset, opcode) = bad.inner.unwrap_or((offset, None));
+    Fault { offset, opcode, found: bad.found, expected: bad.expected, code: bad.kind, path: String::new() }
+}
+
+/// Longest text that is shown of a name from a pickle.
+const SHOWN: usize = 96;
+
+/// A text from a pickle so that it is safe to print: it may hold escape sequences or be megabytes long.
+pub(super) fn shown(text: &str) -> String {
+    let is_hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
+    let mut out = String::new();
+    for (count, c) in text.chars().enumerate() {
+        if count == SHOWN {
+            out.push('…');
+            break;
+        }
+        if is_hidden(c) {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}

@@ -7,13 +7,23 @@
 //! gigabytes costs the memory of its structure.  Work, memory, nesting and the size of the result as a tree are bounded by
 //! [`Limits`]; nothing here recurses, dropping included.
 
+mod call;
 mod fault;
+mod machine;
+mod names;
+mod numpy;
+mod opcode;
+mod read;
+mod stack;
+mod torch;
 mod value;
 mod walk;
 
 pub use fault::Fault;
 pub use fault::Kind;
 pub use fault::problem;
+pub use torch::Legacy;
+pub use torch::legacy;
 pub use value::Array;
 pub use value::Blob;
 pub use value::Id;
@@ -23,6 +33,8 @@ pub use value::Tensor;
 pub use value::Value;
 pub use value::Values;
 pub use walk::Step;
+
+use machine::Machine;
 
 /// Bytes by position: a window of a file (0 is the first byte of the window).
 pub trait Source {
@@ -121,13 +133,5 @@ pub struct Pickle {
 /// The result has no cycles, is nested at most [`Limits::depth`] deep and has at most [`Limits::places`] places, so that a
 /// plain recursive walk over it is safe.
 pub fn run(source: &dyn Source, start: u64, limits: &Limits) -> Result<Pickle, Fault> {
-    let _ = (source, limits);
-    Err(Fault {
-        offset: start,
-        opcode: None,
-        found: "a pickle".into(),
-        expected: "no pickle: the machine comes with the next commit".into(),
-        code: Kind::Unsupported,
-        path: String::new(),
-    })
+    Machine::new(source, start, limits).run().map(|(pickle, _)| pickle)
 }

@@ -5,6 +5,7 @@ use super::Source;
 use crate::tensor::Dtype;
 use crate::tensor::Shape;
 use smallvec::SmallVec;
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -201,6 +202,8 @@ pub struct Values {
     pub(super) list: Vec<Value>,
     /// Byte strings of Python 2 that were read as text: offset, length.
     pub(super) latin: HashMap<Id, (u64, u64)>,
+    /// Storages by key, as persistent ids tell them: type and number of elements.
+    pub(super) storages: BTreeMap<Arc<str>, (Dtype, u64)>,
 }
 
 impl Values {
@@ -267,6 +270,11 @@ impl Values {
     /// The value of a dict at a key that is this text; looks at every entry.
     pub fn dict_get(&self, id: Id, key: &str) -> Option<Id> {
         self.entries(id)?.iter().find(|(name, _)| self.str(*name) == Some(key)).map(|(_, value)| *value)
+    }
+
+    /// The storages that persistent ids name, sorted by key: type and number of elements.  The container must have all of them.
+    pub fn storages(&self) -> impl Iterator<Item = (&Arc<str>, Dtype, u64)> {
+        self.storages.iter().map(|(key, (dtype, elements))| (key, *dtype, *elements))
     }
 
     /// Number of values, reachable or not.

@@ -1,8 +1,10 @@
 //! Walks over values.
 
 use super::Id;
+use super::Limits;
 use super::Value;
 use super::Values;
+use super::fault::Bad;
 
 /// How a value stands in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,5 +74,71 @@ impl Values {
             out.push_str(&part);
         }
         out
+    }
+}
+
+/// Refuses a result with cycles, one that is nested too deep, and one that unfolds to too much.  Visits every value once and
+/// does not recurse.
+pub(super) fn verify(values: &Values, root: Id, limits: &Limits) -> Result<(), Bad> {
+    const NEW: u32 = 0;
+    // Levels below and including a value, and the places below and including it.
+    let mut levels: Vec<u32> = vec![NEW; values.list.len()];
+    let mut places: Vec<u64> = vec![1; values.list.len()];
+    let mut is_open: Vec<bool> = vec![false; values.list.len()];
+    let most = limits.depth as usize;
+    let too_deep = || Bad::limit(format!("values nested more than {most} deep"), "a checkpoint, which is flatter");
+    let mut open: Vec<(Id, usize)> = vec![(root, 0)];
+    is_open[root.0 as usize] = true;
+    while let Some((id, next)) = open.last_mut() {
+        let id = *id;
+        let Some(child) = values.child(id, *next) else {
+            open.pop();
+            is_open[id.0 as usize] = false;
+            levels[id.0 as usize] = levels[id.0 as usize].max(1);
+            continue;
+        };
+        let (level, count) = (levels[child.0 as usize], places[child.0 as usize]);
+        if is_open[child.0 as usize] {
+            return Err(Bad::malformed(
+                format!("{} that contains itself", values.get(child).noun()),
+                "values without cycles",
+            ));
+        }
+        if level == NEW {
+            if open.len() >= most {
+                return Err(too_deep());
+            }
+            is_open[child.0 as usize] = true;
+            open.push((child, 0));
+            continue;
+        }
+        if let Some((_, next)) = open.last_mut() {
+            *next += 1;
+        }
+        if open.len() + level as usize > most {
+            return Err(too_deep());
+        }
+        let own = &mut levels[id.0 as usize];
+        *own = (*own).max(level + 1);
+        places[id.0 as usize] = places[id.0 as usize].saturating_add(count);
+    }
+    let count = places[root.0 as usize];
+    if count > limits.places {
+        let expected = format!("at most {}", limits.places);
+        return Err(Bad::limit(format!("a result that unfolds to {count} places"), expected));
+    }
+    Ok(())
+}
+
+impl Values {
+    /// The `index`-th value that a value holds, keys of dicts included.
+    fn child(&self, id: Id, index: usize) -> Option<Id> {
+        match self.get(id) {
+            Value::Dict(entries) => {
+                let (key, value) = entries.get(index / 2)?;
+                Some(if index % 2 == 0 { *key } else { *value })
+            }
+            _ => self.place(id, index).map(|(_, child)| child),
+        }
     }
 }
