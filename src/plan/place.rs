@@ -127,7 +127,7 @@ fn stored(maker: &Maker, layout: &str, made: &Made) -> Option<(String, Shape, Ta
     let example = candidates.into_iter().find_map(|id| {
         let input = maker.recipe.input(id);
         let tensor = &input.canon.tensors[*input.canon.index.get(&made.name)?];
-        (*input.canon.layout == *layout && tensor.shape == made.shape).then_some((input, tensor))
+        (!tensor.implied && *input.canon.layout == *layout && tensor.shape == made.shape).then_some((input, tensor))
     });
     if let Some((input, tensor)) = example {
         let entry = &input.header.entries[tensor.entry];
