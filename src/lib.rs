@@ -10,6 +10,7 @@ pub mod fmt;
 pub mod graph;
 pub mod hir;
 pub mod methods;
+pub mod pickle;
 pub mod plan;
 pub mod store;
 pub mod syntax;

@@ -111,6 +111,12 @@ static FILES: &[Row] = rows![
     "E0514" "a text that is too long or not UTF-8",
     "E0515" "an output that is an input",
     "E0516" "an output that would replace something else",
+    "E0517" "an evil name in a pickle",
+    "E0518" "a pickle that is not well formed",
+    "E0519" "a pickle with something that blend does not read",
+    "E0520" "a pickle beyond the limits",
+    "E0521" "a dictionary in a file that is not clear or not there",
+    "E0522" "a zip archive that cannot be trusted",
 ];
 
 /// E06: the run.

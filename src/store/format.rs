@@ -6,6 +6,7 @@ use super::header::Budget;
 use super::shown;
 use super::sniff;
 use super::sys;
+use super::zip;
 use crate::diag::Problem;
 use crate::tensor::Header;
 use std::fs::File;
@@ -43,5 +44,8 @@ pub fn open(path: &Path) -> Result<Opened<'_>, Problem> {
 pub fn read(path: &Path, key: Option<&str>, header: &mut Header, budget: &mut Budget) -> Result<(), Problem> {
     let opened = open(path)?;
     let _ = key;
+    if zip::is_zip(&opened.head) {
+        let _directory = zip::read(&opened)?;
+    }
     header::read(opened, header, budget)
 }

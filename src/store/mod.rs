@@ -28,6 +28,7 @@ mod sys;
 #[cfg(test)]
 mod tests;
 mod text;
+mod zip;
 
 pub use inputs::Inputs;
 pub use open::header_digest;
