@@ -1,6 +1,7 @@
 //! Families and layouts, read once from their TOML.
 
 use super::Architecture;
+use super::Nest;
 use super::Policy;
 use super::Stored;
 use super::file;
@@ -101,6 +102,8 @@ pub struct Layout {
     pub also: Vec<Vec<Template>>,
     /// Stored names are the canonical ones, whatever the family knows.
     pub canonical_names: bool,
+    /// What a PyTorch file has around the tensors.
+    pub nest: Option<Nest>,
     pub keys: Vec<KeyRule>,
     /// A stored name whose highest number is `top` in canonical names.
     pub top: Option<Template>,

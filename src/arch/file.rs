@@ -2,6 +2,7 @@
 //! in them.  The format is described in the documentation of [`crate::arch`].
 
 use super::Architecture;
+use super::Nest;
 use super::Own;
 use super::Policy;
 use super::data;
@@ -114,6 +115,7 @@ struct LayoutText {
     top: Option<Spanned<String>>,
     #[serde(default)]
     drop: Vec<Spanned<String>>,
+    pt: Option<NestText>,
     #[serde(default)]
     key: Vec<KeyText>,
     #[serde(default)]
@@ -136,6 +138,14 @@ struct ImpliedText {
 struct LacksText {
     name: Spanned<String>,
     because: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NestText {
+    key: String,
+    #[serde(default)]
+    beside: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -358,6 +368,11 @@ impl Reader<'_> {
     fn layout(&mut self, text: LayoutText, family: Option<&Family>) -> Layout {
         let detect = text.detect.iter().filter_map(|name| self.template(name)).collect();
         let mut layout = Layout::new(text.id.into_inner(), text.family.into_inner(), detect, text.canonical_names);
+        layout.nest = text.pt.map(|pt| {
+            // The dictionary and a tensor cannot have one name.
+            let beside = pt.beside.into_iter().filter(|name| *name != pt.key).collect();
+            Nest { key: pt.key, beside }
+        });
         layout.top = text.top.as_ref().and_then(|name| self.template(name));
         layout.drop = text.drop.iter().filter_map(|name| self.template(name)).collect();
         let others = text.key.iter().flat_map(|key| text.also.iter().filter_map(|set| key.under(set)));

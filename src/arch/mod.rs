@@ -38,6 +38,10 @@
 //! name = "net.block_{i+1}/w"              # the name in the file
 //! as = ["layers.{i}.mix.weight"]          # what it is; the first is written again, further ones are by-products
 //! fix = ["permute 1 0"]                   # from stored to canonical, in order
+//!
+//! [layout.pt]                             # only where PyTorch files of the layout are not flat
+//! key = "g_ema"                           # the dictionary that holds the tensors
+//! beside = ["latent_avg"]                 # stored names of tensors that stand beside it
 //! ```
 //!
 //! *Templates.*  `{…}` is a whole number of 0 or more, without leading zeros, as an expression of one variable, mentioned
@@ -235,6 +239,28 @@ pub fn refuses_because(one: &str, other: &str) -> Option<&'static str> {
         Some(refused.1.as_str())
     };
     of(one, other).or_else(|| of(other, one))
+}
+
+/// Where the loader of a layout looks for the tensors of a PyTorch file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Nest {
+    /// The key of the dictionary that holds them.
+    pub key: String,
+    /// Stored names of tensors that stand beside that dictionary.
+    beside: Vec<String>,
+}
+
+impl Nest {
+    /// Whether a tensor stands beside the dictionary.
+    pub fn is_beside(&self, name: &str) -> bool {
+        self.beside.iter().any(|beside| beside == name)
+    }
+}
+
+/// The dictionary that a PyTorch file of a layout has around its tensors, if any; `own` as in [`stored`].
+pub fn nest<'o>(own: Option<&'o Architecture>, layout: &str) -> Option<&'o Nest> {
+    let own = own.map(Architecture::layout).filter(|own| own.id == layout);
+    own.or_else(|| data::layout(layout))?.nest.as_ref()
 }
 
 /// The layouts of a family that can be written.

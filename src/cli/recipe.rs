@@ -166,8 +166,16 @@ fn one_shot(expression: &str, args: &RecipeArgs) -> Result<String, Problem> {
         text.push_str(&format!("model {} = {}\n", model_name(name.trim(), path)?, quoted(path)));
     }
     let output = args.output.as_ref().map_or("out.safetensors".to_string(), |path| path.display().to_string());
-    text.push_str(&format!("\noutput {} = {expression}\n", quoted(&output)));
+    // A recipe says its format; the only thing that says one here is the path.
+    let format = if is_pytorch(Path::new(&output)) { " { format = pt }" } else { "" };
+    text.push_str(&format!("\noutput {} = {expression}{format}\n", quoted(&output)));
     Ok(text)
+}
+
+/// Whether a path ends like a PyTorch file.
+pub fn is_pytorch(path: &Path) -> bool {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    ending.is_some_and(|ending| matches!(ending.as_str(), "bin" | "ckpt" | "pt" | "pth"))
 }
 
 /// The name of `-m`, which must be one of the language.

@@ -53,6 +53,7 @@ static NAMES: &[Row] = rows![
     "E0217" "a word that an option does not know",
     "E0218" "a part of the language that this version lacks",
     "E0219" "a command line that cannot be followed",
+    "E0220" "an ending that says another format",
 ];
 
 /// E03: kinds of values.

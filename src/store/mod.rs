@@ -24,6 +24,7 @@ mod sigbus;
 mod sniff;
 mod stage;
 mod stale;
+mod sums;
 mod sys;
 #[cfg(test)]
 mod tests;
