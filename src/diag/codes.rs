@@ -115,6 +115,7 @@ static FILES: &[Row] = rows![
     "E0518" "a pickle that is not well formed",
     "E0519" "a pickle with something that blend does not read",
     "E0520" "a pickle beyond the limits",
+    "E0526" "a network in a pickle that blend cannot read",
 ];
 
 /// E06: the run.

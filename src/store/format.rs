@@ -3,6 +3,7 @@
 use super::error;
 use super::header;
 use super::header::Budget;
+use super::nvidia;
 use super::shown;
 use super::sniff;
 use super::sys;
@@ -42,6 +43,8 @@ pub fn open(path: &Path) -> Result<Opened<'_>, Problem> {
 /// a pickle that is meant.
 pub fn read(path: &Path, key: Option<&str>, header: &mut Header, budget: &mut Budget) -> Result<(), Problem> {
     let opened = open(path)?;
-    let _ = key;
+    if matches!(opened.head[..], [0x80, 2..=5, ..]) {
+        return nvidia::read(opened, key, header, budget);
+    }
     header::read(opened, header, budget)
 }
