@@ -9,6 +9,7 @@ mod grammar;
 mod hostile;
 mod laws;
 mod nvidia;
+mod pickle;
 mod presets;
 mod recipes;
 mod run;

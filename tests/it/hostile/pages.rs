@@ -70,6 +70,8 @@ fn pages_show_what_is_said() {
             assert_eq!(shown, said, "the page of {code}");
         }
     }
-    let files = blend::diag::codes::all().filter(|row| row.code.starts_with("E05"));
+    // The codes of pickles are shown by the suite of pickles.
+    let is_ours = |code: &str| code.starts_with("E05") && !("E0517"..="E0520").contains(&code);
+    let files = blend::diag::codes::all().filter(|row| is_ours(row.code));
     assert_eq!(files.map(|row| row.code).collect::<Vec<_>>(), examples.map(|(code, _)| code));
 }
