@@ -118,6 +118,7 @@ static FILES: &[Row] = rows![
     "E0520" "a pickle beyond the limits",
     "E0521" "a dictionary in a file that is not clear or not there",
     "E0522" "a zip archive that cannot be trusted",
+    "E0526" "a network in a pickle that blend cannot read",
 ];
 
 /// E06: the run.

@@ -3,6 +3,7 @@
 use super::error;
 use super::header;
 use super::header::Budget;
+use super::nvidia;
 use super::shown;
 use super::sniff;
 use super::sys;
@@ -53,6 +54,9 @@ pub fn read(path: &Path, key: Option<&str>, header: &mut Header, budget: &mut Bu
     }
     if torch::is_stream(&opened.head) {
         return torch::read_stream(&opened, key, header, budget);
+    }
+    if matches!(opened.head[..], [0x80, 2..=5, ..]) {
+        return nvidia::read(opened, key, header, budget);
     }
     if let (Some(key), None) = (key, sniff::kind(&opened.head)) {
         return Err(error::no_dictionaries(path, key));

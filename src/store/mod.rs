@@ -15,6 +15,7 @@ mod header;
 mod index;
 mod inputs;
 mod json;
+mod nvidia;
 mod open;
 mod part;
 mod place;

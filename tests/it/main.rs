@@ -8,6 +8,7 @@ mod goldens;
 mod grammar;
 mod hostile;
 mod laws;
+mod nvidia;
 mod pickle;
 mod presets;
 mod recipes;
