@@ -1,8 +1,11 @@
 //! One file of a checkpoint, read by what it is: told from its content, never from its name.
 
 use super::error;
+use super::gguf;
 use super::header;
 use super::header::Budget;
+use super::npy;
+use super::npz;
 use super::shown;
 use super::sniff;
 use super::sys;
@@ -44,8 +47,17 @@ pub fn open(path: &Path) -> Result<Opened<'_>, Problem> {
 pub fn read(path: &Path, key: Option<&str>, header: &mut Header, budget: &mut Budget) -> Result<(), Problem> {
     let opened = open(path)?;
     let _ = key;
+    if opened.head.starts_with(gguf::MAGIC) {
+        return gguf::read(&opened, header, budget);
+    }
+    if opened.head.starts_with(npy::MAGIC) {
+        return npy::read(&opened, header, budget);
+    }
     if zip::is_zip(&opened.head) {
-        let _directory = zip::read(&opened)?;
+        let directory = zip::read(&opened)?;
+        if npz::is_npz(&directory) {
+            return npz::read(&opened, &directory, header, budget);
+        }
     }
     header::read(opened, header, budget)
 }

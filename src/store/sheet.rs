@@ -85,15 +85,7 @@ impl<R: Read> Sheet<'_, R> {
     }
 
     fn tensor(&mut self, name: String, offset: u64) -> Result<(), Refusal> {
-        check_name(&name, offset)?;
-        if !self.budget.remember(&name)
-            && let Some(other) = self.header.entries.iter().find(|entry| entry.name == name)
-        {
-            return Err(match other.file == self.number {
-                true => twice(offset, &name),
-                false => in_two_files(offset, &name, &self.header.files[other.file].path),
-            });
-        }
+        new_name(self.header, self.budget, &name, self.number, offset)?;
         self.json.mark(b'{')?;
         let mut dtype: Field<Dtype> = None;
         let mut shape: Field<Shape> = None;
@@ -180,6 +172,27 @@ impl<R: Read> Sheet<'_, R> {
     }
 }
 
+/// Checks a tensor's name, which stands at `offset` of file `number`, and that no other tensor has it.
+fn new_name(header: &Header, budget: &mut Budget, name: &str, number: usize, offset: u64) -> Result<(), Refusal> {
+    check_name(name, offset)?;
+    if !budget.remember(name)
+        && let Some(other) = header.entries.iter().find(|entry| entry.name == name)
+    {
+        return Err(match other.file == number {
+            true => twice(offset, name),
+            false => in_two_files(offset, name, &header.files[other.file].path),
+        });
+    }
+    Ok(())
+}
+
+/// Checks a tensor's name as [`new_name`] does, and books the memory of its entry, which comes next: for readers of other
+/// formats.
+pub fn book(header: &Header, budget: &mut Budget, name: &str, number: usize, offset: u64) -> Result<(), Refusal> {
+    new_name(header, budget, name, number, offset)?;
+    if budget.charge(std::mem::size_of::<Entry>() + name.len() + 64) { Ok(()) } else { Err(too_large(offset)) }
+}
+
 const FIELDS: &str = "`dtype`, `shape` and `data_offsets`";
 
 fn twice(offset: u64, name: &str) -> Refusal {
@@ -198,7 +211,7 @@ fn in_two_files(offset: u64, name: &str, other: &Path) -> Refusal {
     Refusal::Flaw(error::DISAGREE, what, flaw, "keep the shards of one model in a directory of their own")
 }
 
-fn too_large(offset: u64) -> Refusal {
+pub fn too_large(offset: u64) -> Refusal {
     let what = "describes more than blend holds in memory".to_string();
     let flaw = Flaw {
         offset,

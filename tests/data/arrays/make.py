@@ -64,7 +64,7 @@ def model(name, seed):
     writer.add_tokenizer_model("gpt2")
     writer.add_token_list(["a", "b", "\n", "ab"] * 20)
     writer.add_token_scores([0.5] * 80)
-    writer.add_bool("blend.test", True)
+    writer.add_bool("test.flag", True)
     tensors = {}
 
     def plain(key, values):
