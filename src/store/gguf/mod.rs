@@ -255,8 +255,9 @@ impl Reader<'_> {
             });
         };
         let (elems, bytes) = kind.size;
-        if !shape.first().copied().unwrap_or(1).is_multiple_of(elems) {
-            let found = format!("rows of {} elements of {} in {}", shape[0], quoted(&name), kind.name);
+        let row = shape.first().copied().unwrap_or(1);
+        if !row.is_multiple_of(elems) {
+            let found = format!("rows of {row} elements of {} in {}", quoted(&name), kind.name);
             return Err(malformed(axes_at, &found, format!("a multiple of {elems}")).into());
         }
         shape.reverse();

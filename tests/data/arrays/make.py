@@ -127,10 +127,10 @@ def arrays(name, seed):
     }
     np.savez(HERE / f"{name}.npz", **out)
     np.savez_compressed(HERE / f"{name}-compressed.npz", **out)
-    save_file({key: np.ascontiguousarray(array) for key, array in out.items()}, HERE / f"{name}-arrays.safetensors")
+    save_file({key: np.array(array, order="C") for key, array in out.items()}, HERE / f"{name}-arrays.safetensors")
     turned = out["turned"]
     np.save(HERE / f"{name}.npy", turned)
-    save_file({"arr_0": np.ascontiguousarray(turned)}, HERE / f"{name}-npy.safetensors")
+    save_file({"arr_0": np.array(turned, order="C")}, HERE / f"{name}-npy.safetensors")
 
 
 def versions():

@@ -20,14 +20,14 @@ const Q5_K: u32 = 13;
 /// A file in the making.
 #[derive(Clone)]
 pub struct Gguf {
-    pub version: u32,
+    version: u32,
     /// Where the file says another number.
-    pub tensors: Option<u64>,
-    pub pairs: Option<u64>,
+    tensors: Option<u64>,
+    pairs: Option<u64>,
     pairs_made: Vec<Vec<u8>>,
     infos: Vec<Vec<u8>>,
     alignment: usize,
-    pub data: Vec<u8>,
+    data: Vec<u8>,
 }
 
 fn text(text: &str) -> Vec<u8> {
@@ -40,7 +40,7 @@ impl Gguf {
     }
 
     pub fn pair(mut self, key: &str, kind: u32, value: &[u8]) -> Gguf {
-        self.pairs_made.push([&text(key), &kind.to_le_bytes(), value].concat());
+        self.pairs_made.push([&text(key)[..], &kind.to_le_bytes(), value].concat());
         self
     }
 
@@ -52,7 +52,7 @@ impl Gguf {
             .chain(axes.iter().map(|axis| axis.to_le_bytes().to_vec()))
             .flatten()
             .collect();
-        self.infos.push([&text(name), &axes, &kind.to_le_bytes()[..], &offset.to_le_bytes()].concat());
+        self.infos.push([&text(name)[..], &axes, &kind.to_le_bytes()[..], &offset.to_le_bytes()].concat());
         self
     }
 
@@ -252,6 +252,11 @@ fn forms_that_are_not_read() {
     );
 }
 
+/// A model that says it has 2^63 tensors.
+pub fn countless() -> Gguf {
+    Gguf { tensors: Some(1 << 63), ..good() }
+}
+
 /// Three of four tensors in types that have no decoder.
 pub fn undecoded() -> Gguf {
     Gguf::new()
@@ -279,7 +284,7 @@ fn headers_that_do_not_end() {
         std::fs::write(&path, &bytes).expect("a file");
         let file = std::fs::OpenOptions::new().write(true).open(&path).expect("the file");
         // Zeros that take no space.
-        file.set_len(if code == "E0510" { 16 << 40 } else { 60 << 20 }).expect("a longer file");
+        file.set_len(if code == "E0510" { 1 << 40 } else { 60 << 20 }).expect("a longer file");
         let start = std::time::Instant::now();
         let problem = blend::store::open(&path, None).map(|_| ()).expect_err("it does not end");
         assert!(problem.code.0 == code || code == "E0504", "{} {:?}", problem.message, problem.notes);

@@ -59,7 +59,7 @@ fn pages_show_what_is_said() {
         ("E0515", said_of("a.safetensors", b"", &stage("a.safetensors", store::Kind::File, "a.safetensors"))),
         ("E0516", said_of("holiday.jpg", b"", &stage("", store::Kind::Directory, "/dev/null"))),
         ("E0523", said_of("a.npy", &npy::file(1, &npy::header("'>f4'", "(2, 3)"), 24), &open("a.npy"))),
-        ("E0524", said_of("a.gguf", &gguf::Gguf { tensors: Some(1 << 63), ..gguf::Gguf::new() }.bytes(), &open("a.gguf"))),
+        ("E0524", said_of("a.gguf", &gguf::countless().bytes(), &open("a.gguf"))),
         ("E0525", said_of("a.gguf", &gguf::undecoded().bytes(), &open("a.gguf"))),
     ];
     for (code, problem) in &examples {
