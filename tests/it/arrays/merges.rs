@@ -84,8 +84,8 @@ fn transcripts() {
         ("inspect-npz", &["inspect", "a.npz", "--tensors"]),
         ("inspect-packed", &["inspect", "b-compressed.npz"]),
         ("inspect-npy", &["inspect", "a.npy", "--stats"]),
-        ("plan-gguf", &["plan", "gguf.blend"]),
-        ("plan-npz", &["plan", "npz.blend"]),
+        ("plan-gguf", &["plan", "gguf.blend", "--threads", "2"]),
+        ("plan-npz", &["plan", "npz.blend", "--threads", "2"]),
         ("build-gguf", &["build", "gguf.blend"]),
         ("build-npz", &["build", "npz.blend"]),
     ] {
@@ -97,10 +97,11 @@ fn transcripts() {
             .output()
             .expect("blend starts");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let printed = String::from_utf8(output.stdout).expect("text");
+        let printed = [output.stdout, output.stderr].concat();
+        let printed = String::from_utf8(printed).expect("text");
         // How long a build took says nothing.
-        let printed: String =
-            printed.lines().filter(|line| !line.contains(" in 0.")).map(|line| format!("{line}\n")).collect();
+        let kept = printed.lines().filter(|line| !line.starts_with("done in "));
+        let printed: String = kept.map(|line| format!("{line}\n")).collect();
         let path = data().join(format!("{name}.txt"));
         if std::env::var_os("UPDATE").is_some() {
             std::fs::write(path, printed).expect("a transcript");

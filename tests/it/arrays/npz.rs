@@ -122,12 +122,10 @@ fn bombs() {
     let less = Member { len: good.len + 1, ..good.clone() };
     check(&archive(&[less]), "E0523", "found 1 more bytes after the array");
     // The array's own header agrees with the directory, the packed bytes do not.
-    let text = npy::header("'<f4'", "(49999,)").replace("}\n", " }\n");
     let lying = |count: usize| {
         let honest = npy::file(1, &npy::header("'<f4'", "(50000,)"), 4 * count);
         Member { len: good.len, ..packed("a.npy", &honest) }
     };
-    assert!(!text.is_empty());
     check(&archive(&[lying(60_000)]), "E0523", "found more bytes, expected 200");
     check(&archive(&[lying(40_000)]), "E0523", "found the end after 160");
     let rubbish = Member { bytes: vec![0xff; good.bytes.len()], ..good.clone() };
