@@ -118,6 +118,9 @@ static FILES: &[Row] = rows![
     "E0520" "a pickle beyond the limits",
     "E0521" "a dictionary in a file that is not clear or not there",
     "E0522" "a zip archive that cannot be trusted",
+    "E0523" "a NumPy file that cannot be read",
+    "E0524" "a GGUF model that is not well formed",
+    "E0525" "a GGUF model in a form that is not read",
     "E0526" "a network in a pickle that blend cannot read",
 ];
 

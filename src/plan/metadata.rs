@@ -44,8 +44,7 @@ pub fn of(recipe: &Recipe, output: &Output, facts: &Facts) -> Vec<(String, Strin
         .iter()
         .zip(&facts.digests)
         .map(|(input, digest)| {
-            let on_disk = input.header.files.iter().filter(|file| file.memory.is_none());
-            let size: u64 = on_disk.map(|file| file.size).sum();
+            let size = input.header.size();
             let mut row = json!({ "name": &*input.name, "path": input.written, "size": size, "header": digest });
             // Terms go with the weights that they are about.
             if let Some(license) = input.header.metadata.get("license") {

@@ -237,7 +237,7 @@ fn reads(recipe: &Recipe, plan: &Plan) -> String {
         .iter()
         .zip(read_bytes(recipe, plan))
         .map(|(input, (moved, computed))| {
-            let size: u64 = input.header.files.iter().map(|file| file.size).sum();
+            let size = input.header.size();
             let how = match (moved, computed) {
                 (0, 0) => "nothing".to_string(),
                 (moved, 0) => format!("{} to copy", bytes_text(moved)),

@@ -132,3 +132,15 @@ pub struct Header {
     /// Free text of the file (`__metadata__`).
     pub metadata: BTreeMap<String, String>,
 }
+
+impl Header {
+    /// The files that stand under their paths: without values that lie in memory.
+    pub fn on_disk(&self) -> impl Iterator<Item = &FileInfo> {
+        self.files.iter().filter(|file| file.memory.is_none())
+    }
+
+    /// Bytes of the checkpoint on the disk.
+    pub fn size(&self) -> u64 {
+        self.on_disk().map(|file| file.size).sum()
+    }
+}

@@ -1,6 +1,7 @@
 //! The one integration binary: every suite is data driven through one `check` function.
 
 mod arch;
+mod arrays;
 mod cli;
 mod faults;
 mod fmt;

@@ -64,7 +64,7 @@ def model(name, seed):
     writer.add_tokenizer_model("gpt2")
     writer.add_token_list(["a", "b", "\n", "ab"] * 20)
     writer.add_token_scores([0.5] * 80)
-    writer.add_bool("blend.test", True)
+    writer.add_bool("test.flag", True)
     tensors = {}
 
     def plain(key, values):
@@ -127,10 +127,10 @@ def arrays(name, seed):
     }
     np.savez(HERE / f"{name}.npz", **out)
     np.savez_compressed(HERE / f"{name}-compressed.npz", **out)
-    save_file({key: np.ascontiguousarray(array) for key, array in out.items()}, HERE / f"{name}-arrays.safetensors")
+    save_file({key: np.array(array, order="C") for key, array in out.items()}, HERE / f"{name}-arrays.safetensors")
     turned = out["turned"]
     np.save(HERE / f"{name}.npy", turned)
-    save_file({"arr_0": np.ascontiguousarray(turned)}, HERE / f"{name}-npy.safetensors")
+    save_file({"arr_0": np.array(turned, order="C")}, HERE / f"{name}-npy.safetensors")
 
 
 def versions():
