@@ -64,10 +64,19 @@ pub struct Outcome {
 /// Reads and compiles; problems are shown already when there is an error.
 pub fn compile(args: &RecipeArgs, ui: &Ui) -> Result<Outcome, Exit> {
     let settings = settings(args).map_err(|problem| ui.problem(problem))?;
-    let mut sources = Sources::default();
     let (name, text, base) = text(args).map_err(|problem| ui.problem(problem))?;
+    compile_with(name, text, &base, &settings, ui)
+}
+
+/// Compiles a recipe that a verb has written; its paths start where the user is.
+pub fn compile_text(name: &str, text: String, ui: &Ui) -> Result<Outcome, Exit> {
+    compile_with(name.into(), text, Path::new(""), &Settings::default(), ui)
+}
+
+fn compile_with(name: String, text: String, base: &Path, settings: &Settings, ui: &Ui) -> Result<Outcome, Exit> {
+    let mut sources = Sources::default();
     let root = sources.add(name, text).id;
-    let (compiled, problems) = compile::compile(&mut sources, root, &base, &settings, &Disk);
+    let (compiled, problems) = compile::compile(&mut sources, root, base, settings, &Disk);
     if compiled.is_none() {
         return Err(match ui.problems(&problems, &sources) {
             Exit::Good => Exit::Wrong,

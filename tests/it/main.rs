@@ -17,3 +17,4 @@ mod run;
 mod tidy;
 mod ui;
 mod world;
+mod write;

@@ -261,3 +261,31 @@ fn torch_type(dtype: Dtype) -> (&'static str, Option<&'static str>) {
         Dtype::U64 => (UNTYPED, Some("torch uint64")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `pickle.dumps(value, protocol=2)` of Python between `80 02` and `2e`.
+    #[test]
+    fn numbers_are_those_of_python() {
+        let rows: &[(u64, &[u8])] = &[
+            (0, b"K\x00"),
+            (255, b"K\xff"),
+            (256, b"M\x00\x01"),
+            (65_535, b"M\xff\xff"),
+            (65_536, b"J\x00\x00\x01\x00"),
+            (0x7fff_ffff, b"J\xff\xff\xff\x7f"),
+            (0x8000_0000, b"\x8a\x05\x00\x00\x00\x80\x00"),
+            (0xffff_ffff, b"\x8a\x05\xff\xff\xff\xff\x00"),
+            (1 << 39, b"\x8a\x06\x00\x00\x00\x00\x80\x00"),
+            ((1 << 39) - 1, b"\x8a\x05\xff\xff\xff\xff\x7f"),
+            (u64::MAX, b"\x8a\x09\xff\xff\xff\xff\xff\xff\xff\xff\x00"),
+        ];
+        for (value, expected) in rows {
+            let mut pickler = Pickler::default();
+            pickler.int(*value);
+            assert_eq!(pickler.out, *expected, "{value}");
+        }
+    }
+}

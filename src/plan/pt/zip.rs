@@ -101,7 +101,7 @@ impl Archive {
     fn begin(&mut self, name: &str, len: u64) -> (u64, u64) {
         let name = format!("{}/{name}", self.folder);
         let offset = self.at;
-        let zip64 = zip64(len, offset);
+        let zip64 = zip64(len, 0, offset);
         let before = offset + 30 + name.len() as u64 + zip64.len() as u64 + 4;
         let padding = before.next_multiple_of(ALIGNMENT) - before;
         let mut bytes = vec![];
@@ -138,7 +138,7 @@ impl Archive {
 
     fn directory_entry(&mut self, member: &Member) {
         let known = if let Crc::Known(sum) = member.sum { sum } else { 0 };
-        let zip64 = zip64(member.len, member.offset);
+        let zip64 = zip64(member.len, member.len, member.offset);
         let mut bytes = vec![];
         bytes.extend(0x0201_4b50_u32.to_le_bytes());
         bytes.extend([0; 4]);
@@ -174,9 +174,10 @@ fn low(value: u64) -> u32 {
     value.min(LARGE) as u32
 }
 
-/// The Zip64 field of what does not fit in 32 bits, in local headers and the directory alike.
-fn zip64(len: u64, offset: u64) -> Vec<u8> {
-    let sizes: &[u64] = if len >= LARGE { &[len, len] } else { &[] };
+/// The Zip64 field of what does not fit in 32 bits.  PyTorch's writer has it in local headers too, where it does not know
+/// yet how many bytes are `stored`, and says 0.
+fn zip64(len: u64, stored: u64, offset: u64) -> Vec<u8> {
+    let sizes: &[u64] = if len >= LARGE { &[len, stored] } else { &[] };
     let values: Vec<u64> = sizes.iter().copied().chain((offset >= LARGE).then_some(offset)).collect();
     if values.is_empty() {
         return vec![];
@@ -185,4 +186,43 @@ fn zip64(len: u64, offset: u64) -> Vec<u8> {
     out.extend((values.len() as u16 * 8).to_le_bytes());
     values.iter().for_each(|value| out.extend(value.to_le_bytes()));
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(digits: &str) -> Vec<u8> {
+        let pairs = digits.as_bytes().chunks(2);
+        pairs.map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+    }
+
+    /// An archive of PyTorch's own with members at and beyond 4 GiB, all its bytes but the data
+    /// (`tests/data/write/make.py`).
+    #[test]
+    fn large_archives_are_those_of_pytorch() {
+        let mut archive = Archive::new("zip64");
+        let mut expected = vec![];
+        for line in include_str!("../../../tests/data/write/zip64.txt").lines() {
+            match *line.split(' ').collect::<Vec<_>>() {
+                ["member", name, content] => archive.member(name, &bytes(content)),
+                ["hole", name, len] => drop(archive.hole(name, len.parse().unwrap())),
+                ["bytes", offset, content] => {
+                    expected.push(Fixed { offset: offset.parse().unwrap(), bytes: bytes(content) })
+                }
+                _ => panic!("{line}"),
+            }
+        }
+        let (fixed, sums, size) = archive.finish();
+        let last = expected.last().unwrap();
+        assert_eq!(size, last.offset + last.bytes.len() as u64);
+        assert_eq!(sums.len(), 5, "an empty member has no sum");
+        let places =
+            |at: u64| fixed.iter().any(|run| run.offset <= at && at + 4 <= run.offset + run.bytes.len() as u64);
+        assert!(sums.iter().all(|sum| sum.places.iter().all(|&place| places(place))));
+        assert_eq!(fixed.len(), expected.len());
+        for (found, expected) in fixed.iter().zip(&expected) {
+            assert!(found == expected, "{}\n{:02x?}\n{:02x?}", found.offset, found.bytes, expected.bytes);
+        }
+    }
 }
