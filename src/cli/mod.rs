@@ -5,6 +5,7 @@
 
 mod build;
 mod check;
+mod compare;
 mod completions;
 mod explain;
 mod fmt;
@@ -97,6 +98,7 @@ pub enum MessageFormat {
 enum Verb {
     Build(build::Args),
     Check(check::Args),
+    Compare(compare::Args),
     Completions(completions::Args),
     Explain(explain::Args),
     Fmt(fmt::Args),
@@ -137,6 +139,7 @@ fn work() -> Exit {
     match cli.verb {
         Verb::Build(args) => build::run(&args, &ui),
         Verb::Check(args) => check::run(&args, &ui),
+        Verb::Compare(args) => compare::run(&args, &ui),
         Verb::Completions(args) => completions::run(&args, &ui),
         Verb::Explain(args) => explain::run(&args, &ui),
         Verb::Fmt(args) => fmt::run(&args, &ui),

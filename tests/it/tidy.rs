@@ -20,6 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("plan", &["text", "tensor", "arch", "tile", "methods", "hir", "graph"]),
     ("store", &["diag", "tensor", "tile"]),
     ("exec", &["text", "diag", "tensor", "tile", "hir", "plan", "store"]),
+    ("compare", &["diag", "tensor", "arch", "tile", "hir", "plan", "exec"]),
 ];
 
 /// Foreign crates that only some modules may name.
