@@ -6,12 +6,16 @@ use super::Stored;
 use super::file;
 use super::fix;
 use super::fix::Fix;
+use super::fix::ViewOp;
+use super::number::NumberRule;
+use super::number::fact;
 use super::template::Binding;
 use super::template::Expr;
 use super::template::Template;
 use super::template::skeleton;
 use crate::tensor::Affine;
 use crate::tensor::Coord;
+use crate::tensor::Header;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -21,13 +25,19 @@ use std::sync::LazyLock;
 /// The shipped families, one file each.
 const FAMILIES: &[(&str, &str)] = &[
     ("families/llama.toml", include_str!("families/llama.toml")),
+    ("families/sd-unet.toml", include_str!("families/sd-unet.toml")),
     ("families/stylegan2.toml", include_str!("families/stylegan2.toml")),
     ("families/stylegan3.toml", include_str!("families/stylegan3.toml")),
 ];
 
 /// The shipped layouts, one file each.
 const LAYOUTS: &[(&str, &str)] = &[
+    ("layouts/llama-gguf.toml", include_str!("layouts/llama-gguf.toml")),
+    ("layouts/llama-gguf-qwen.toml", include_str!("layouts/llama-gguf-qwen.toml")),
     ("layouts/llama-huggingface.toml", include_str!("layouts/llama-huggingface.toml")),
+    ("layouts/llama-meta.toml", include_str!("layouts/llama-meta.toml")),
+    ("layouts/sd-unet-diffusers.toml", include_str!("layouts/sd-unet-diffusers.toml")),
+    ("layouts/sd-unet-ldm.toml", include_str!("layouts/sd-unet-ldm.toml")),
     ("layouts/stylegan2-nvidia.toml", include_str!("layouts/stylegan2-nvidia.toml")),
     ("layouts/stylegan2-rosinality.toml", include_str!("layouts/stylegan2-rosinality.toml")),
     ("layouts/stylegan3-nvidia.toml", include_str!("layouts/stylegan3-nvidia.toml")),
@@ -40,6 +50,7 @@ pub struct Family {
     pub words: BTreeSet<String>,
     pub tensors: Vec<TensorRule>,
     pub facts: Vec<FactRule>,
+    pub numbers: Vec<NumberRule>,
     /// Skeleton of a canonical name to rules.
     index: HashMap<String, Vec<usize>>,
 }
@@ -89,6 +100,12 @@ pub struct Layout {
     pub family: String,
     /// Names that must be present.
     pub detect: Vec<Template>,
+    /// Facts of a checkpoint of this layout, each with its possible values.
+    pub facts: Vec<(String, Vec<String>)>,
+    /// Stored tensors that are not part of the network: whoever loads it computes them.
+    pub ignore: Vec<Template>,
+    /// Canonical tensors that the format does not hold.
+    pub omit: Vec<Template>,
     /// Stored names are the canonical ones, whatever the family knows.
     pub canonical_names: bool,
     pub keys: Vec<KeyRule>,
@@ -142,8 +159,21 @@ impl Family {
 }
 
 impl Layout {
-    pub fn new(id: String, family: String, detect: Vec<Template>, canonical_names: bool) -> Layout {
-        Layout { id, family, detect, canonical_names, ..Layout::default() }
+    /// A layout that has no keys yet.
+    pub fn new(id: &str, family: &str, detect: Vec<Template>) -> Layout {
+        Layout { id: id.to_string(), family: family.to_string(), detect, ..Layout::default() }
+    }
+
+    /// Whether a checkpoint's facts are those of the layout.
+    pub fn has_facts(&self, header: &Header) -> bool {
+        self.facts
+            .iter()
+            .all(|(name, values)| fact(header, name).is_some_and(|own| values.iter().any(|one| one == own)))
+    }
+
+    /// Whether a stored name is of a tensor that is not part of the network.
+    pub fn ignores(&self, bones: &str, numbers: &[i64]) -> bool {
+        fits_one(&self.ignore, bones, numbers)
     }
 
     pub fn add(&mut self, key: KeyRule) {
@@ -163,10 +193,13 @@ impl Layout {
 
     /// Whether the layout, or its family under canonical names, knows a stored name, given as skeleton and numbers.
     pub fn knows(&self, bones: &str, numbers: &[i64], family: &Family) -> bool {
-        self.key(bones, numbers).is_some() || (self.canonical_names && family.rule(bones, numbers).is_some())
+        self.key(bones, numbers).is_some()
+            || self.ignores(bones, numbers)
+            || (self.canonical_names && family.rule(bones, numbers).is_some())
     }
 
-    /// Where this layout stores a canonical tensor; `numbers` are those that only stored names hold.
+    /// Where this layout stores a canonical tensor; `numbers` are those that only stored names hold, and those of the
+    /// checkpoint.
     pub fn stored(&self, name: &str, numbers: &[(Arc<str>, i64)], family: &Family) -> Stored {
         let (bones, own_numbers) = skeleton(name);
         let mut carried = false;
@@ -177,18 +210,14 @@ impl Layout {
             let Some(stored) = key.name.fill(&binding) else { continue };
             carried = true;
             if which == 0 {
-                let views = key
-                    .fixes
-                    .iter()
-                    .rev()
-                    .filter_map(|fix| if let Fix::View(op) = fix { Some(op.inverse()) } else { None });
-                return Stored::Name {
-                    name: stored,
-                    ops: views.collect(),
-                    affine: fix::inverse(fix::affine(&key.fixes)),
+                let ops = match fix::views(&key.fixes, &binding) {
+                    Ok(ops) => ops.iter().rev().map(ViewOp::inverse).collect(),
+                    Err(number) => return Stored::Lacks { number },
                 };
+                return Stored::Name { name: stored, ops, affine: fix::inverse(fix::affine(&key.fixes)) };
             }
         }
+        carried |= fits_one(&self.omit, &bones, &own_numbers);
         match (carried, self.canonical_names, family.rule(&bones, &own_numbers)) {
             (_, true, _) => Stored::Name { name: name.to_string(), ops: vec![], affine: Affine::IDENTITY },
             (true, false, _) => Stored::Dropped,
@@ -198,9 +227,13 @@ impl Layout {
     }
 }
 
+fn fits_one(templates: &[Template], bones: &str, numbers: &[i64]) -> bool {
+    templates.iter().any(|template| template.skeleton == bones && template.solve(numbers).is_some())
+}
+
 static SHIPPED: LazyLock<(Vec<Family>, Vec<Layout>)> = LazyLock::new(|| {
     let families: Vec<Family> = FAMILIES.iter().map(|(name, text)| file::shipped_family(name, text)).collect();
-    let layouts = LAYOUTS.iter().map(|(name, text)| file::shipped_layout(name, text, &families)).collect();
+    let layouts = LAYOUTS.iter().flat_map(|(name, text)| file::shipped_layouts(name, text, &families)).collect();
     (families, layouts)
 });
 

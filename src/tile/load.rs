@@ -1,6 +1,5 @@
 //! Stored tensors that a program reads.
 
-use super::gather;
 use super::gather::Strip;
 use crate::tensor::Affine;
 use crate::tensor::Dtype;
@@ -23,7 +22,7 @@ impl Load {
     /// Where the first byte lies when the elements follow each other in canonical order, so that ranges are read and
     /// bits are moved without a look at single elements.
     pub fn contiguous_offset(&self) -> Option<u64> {
-        gather::contiguous(&self.view).map(|base| self.offset + base * self.dtype.bytes())
+        self.view.run().map(|base| self.offset + base * self.dtype.bytes())
     }
 }
 

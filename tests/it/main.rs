@@ -8,6 +8,7 @@ mod goldens;
 mod grammar;
 mod hostile;
 mod laws;
+mod names;
 mod presets;
 mod recipes;
 mod run;

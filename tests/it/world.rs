@@ -220,7 +220,7 @@ pub fn header(path: &str, mut tensors: Vec<Tensor>) -> Header {
     Header {
         files: vec![FileInfo { path: path.into(), size: offset, memory: None }],
         entries,
-        metadata: Default::default(),
+        ..Header::default()
     }
 }
 
