@@ -84,13 +84,19 @@ impl NumberOf {
 
     /// Where the number was looked for, for people.
     fn text(&self) -> Option<String> {
-        let fact = |name: &str| match name.split_once(':') {
-            Some((file, name)) => format!("`{name}` in `{file}`"),
-            None => format!("`{name}` in the metadata"),
+        // `config.json:head_dim`, or a name of the metadata.
+        let parts = |name: &str| {
+            let (file, name) = name.split_once(':').map_or(("the metadata", name), |(file, name)| (file, name));
+            (file.to_string(), format!("`{name}`"))
         };
         match self {
-            NumberOf::Fact(name, None) => Some(fact(name)),
-            NumberOf::Fact(name, Some(over)) => Some(format!("{} and {}", fact(name), fact(over))),
+            NumberOf::Fact(name, over) => {
+                let (file, mut names) = parts(name);
+                if let Some((_, over)) = over.as_deref().map(parts) {
+                    names += &format!(" and {over}");
+                }
+                Some(if file == "the metadata" { format!("{names} in {file}") } else { format!("{names} in `{file}`") })
+            }
             NumberOf::Size { of, .. } => Some(format!("the size of `{}`", of.text())),
             NumberOf::Count(_) | NumberOf::Has(..) | NumberOf::Value(_) => None,
         }
@@ -105,5 +111,5 @@ pub fn unknown(number: &str, layout: &str, family: &Family) -> Problem {
     let message = format!("the `{number}` of the model is not told, and the layout `{layout}` needs it");
     let problem = Problem::new(Code("E0440"), message)
         .help(help.unwrap_or_else(|| format!("describe it in `[[family.number]]` with `name = \"{number}\"`")));
-    if ways.is_empty() { problem } else { problem.note(format!("it was looked for in {}", ways.join(", "))) }
+    if ways.is_empty() { problem } else { problem.note(format!("looked for: {}", ways.join("; "))) }
 }

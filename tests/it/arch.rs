@@ -1,6 +1,6 @@
 //! Architectures: detection, words and coordinates, canonical names and back, near misses, users' own files.
 
-mod files;
+pub mod files;
 mod near;
 mod own;
 

@@ -1,12 +1,18 @@
 //! Names of UNets and language models: two code bases' names of one network, and rows in another order.
 
+use crate::arch::files::Tensors;
+use crate::arch::files::built;
+use crate::arch::files::check;
+use crate::arch::files::read;
 use crate::arch::header;
 use crate::arch::sample;
+use crate::run::root;
 use blend::arch;
 use blend::arch::Canon;
 use blend::arch::Stored;
 use blend::tensor::Header;
-use blend::tensor::View;
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
 
 fn seen(header: &Header) -> Canon {
     arch::detect(header, None, None).expect("the header is of a layout")
@@ -133,4 +139,95 @@ fn words_and_coordinates() {
     let out02 = format!("layer=12 depth={} block=2", 12.0 / 18.0);
     check_traits(s, "output_blocks.2.2.conv.weight", "up upsampler conv weight", &out02, "up0 up0 - -");
     check_traits(s, "out.0.bias", "up norm conv_norm_out bias", "layer=18 depth=1 block=8", "down0");
+}
+
+/// The tensors of a small decoder of `tests/data/names`.
+fn decoder(path: &str) -> Tensors {
+    read(&root().join("tests/data/names").join(path))
+}
+
+const DECODERS: [(&str, &str); 3] = [("hf", "huggingface"), ("meta", "meta-llama"), ("gguf", "gguf-llama")];
+
+/// From every code base's names and order to every other's, against what the published converters make of them.
+#[test]
+fn decoders_converted() {
+    for (from, _) in DECODERS {
+        for (to, layout) in DECODERS {
+            let model = format!("\"data/names/{from}/a.safetensors\"");
+            let value = format!("a {{ layout = \"{layout}\" }}");
+            check(&built(&[("a", &model)], &value, &[]), &decoder(&format!("{to}/a.safetensors")));
+        }
+    }
+}
+
+/// What is merged does not depend on the names and orders of the inputs, nor its order on anything but the output's.
+#[test]
+fn decoders_merged() {
+    for value in ["mix(a, b, 0.25)", "slerp(a, b, 0.3)", "match { mlp => a  attention => mix(a, b, depth)  else => b }"]
+    {
+        for (_, layout) in DECODERS {
+            let value = format!("{value} {{ layout = \"{layout}\" }}");
+            let merged = |one: &str, two: &str| {
+                let path = |code: &str, name: &str| format!("\"data/names/{code}/{name}.safetensors\"");
+                built(&[("a", &path(one, "a")), ("b", &path(two, "b"))], &value, &[])
+            };
+            let plain = merged("hf", "hf");
+            for (one, two) in [("meta", "hf"), ("hf", "gguf"), ("gguf", "meta"), ("meta", "meta")] {
+                check(&merged(one, two), &plain);
+            }
+        }
+    }
+}
+
+/// Claims see through orders: two files of one model are the same.
+#[test]
+fn decoders_compared() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::os::unix::fs::symlink(root().join("tests/data/names"), folder.path().join("names")).expect("a link");
+    let text = "blend 1\nmodel a = \"names/hf/a.safetensors\"\nmodel b = \"names/meta/a.safetensors\"\n\
+                model c = \"names/gguf/b.safetensors\"\n\
+                output \"out.safetensors\" = b { layout = \"huggingface\" }\n\
+                output \"two.safetensors\" = mix(a, c, 0.5) { layout = \"meta-llama\" }\n\
+                assert same(a, b)\nassert not same(a, c)\nassert cosine(a, b) > 0.999\nassert finite(mix(a, c, 0.5))\n";
+    crate::run::build(text, folder.path(), 2);
+}
+
+/// A file with the names and types of a sample, every axis of at most 2: the tensor of a line has values of its own.
+fn small(sample_name: &str, seed: u64) -> Vec<u8> {
+    let file = sample(sample_name);
+    let mut made: Vec<(String, Vec<usize>, Vec<u8>)> = vec![];
+    for (line, entry) in file.entries.iter().enumerate() {
+        let shape: Vec<usize> = entry.shape.iter().map(|&size| size.min(2) as usize).collect();
+        let value = |at: usize| half::f16::from_f64(((line as u64 * 31 + seed * 17 + at as u64) % 997) as f64 / 64.0);
+        let bytes = (0..shape.iter().product()).flat_map(|at| value(at).to_le_bytes()).collect();
+        made.push((entry.name.clone(), shape, bytes));
+    }
+    let views = made
+        .iter()
+        .map(|(name, shape, bytes)| (name, TensorView::new(Dtype::F16, shape.clone(), bytes).expect("the sizes fit")));
+    safetensors::serialize(views, None).expect("the names differ")
+}
+
+#[test]
+fn unets_merged() {
+    for name in ["sd1-unet", "sdxl-unet"] {
+        let own: Vec<(String, Vec<u8>)> = [("a", 1), ("b", 2)]
+            .into_iter()
+            .flat_map(|(file, seed)| {
+                ["ldm", "diffusers"].map(|side| (format!("{file}-{side}"), small(&format!("{name}-{side}"), seed)))
+            })
+            .collect();
+        let own: Vec<(&str, Vec<u8>)> = own.iter().map(|(path, bytes)| (path.as_str(), bytes.clone())).collect();
+        let merged = |one: &str, two: &str, layout: &str| {
+            let path = |file: &str, side: &str| format!("\"{file}-{side}\"");
+            let value = "mix(a, b, match { down and block ..3 => 0.25  cross => 1  up => depth  else => 0 })";
+            let value = format!("{value} {{ layout = \"{layout}\" }}");
+            built(&[("a", &path("a", one)), ("b", &path("b", two))], &value, &own)
+        };
+        for layout in ["diffusers", "ldm"] {
+            let plain = merged(layout, layout, layout);
+            check(&merged("ldm", "diffusers", layout), &plain);
+            check(&merged("diffusers", "ldm", layout), &plain);
+        }
+    }
 }
