@@ -27,6 +27,12 @@
 //! size = "layers.{i}.mix.weight"
 //! axis = 0
 //!
+//! [[family.part]]                         # for `blend compare`: tensors with all of these words; the first that fits counts
+//! name = "projections"
+//! words = ["attention", "weight"]
+//! tells = "kinship"                       # or "origin": random numbers that training never changes; or nothing
+//!                                         # of = "mapping": it was computed from that part
+//!
 //! [layout]
 //! id = "tiny-research"
 //! family = "tiny"
@@ -56,23 +62,59 @@
 //! so that bytes are not moved.
 //!
 //! A tensor that no key fits keeps its name, with the word `extra`.
+//!
+//! *What code bases do not store alike.*  All of these are optional:
+//!
+//! ```toml
+//! [layout]
+//! top = "net/{r}x{r}/w"                   # `{top}` in `as` is the highest number of such names
+//! drop = ["step", "lod_{d}/w"]            # names that are left out: they are not of the network
+//!
+//! [[layout.also]]                         # the same names with other beginnings, read but not written
+//! "net/" = "G_net/"
+//!
+//! [[layout.implied]]                      # a filter that the code computes, where others store it
+//! as = "layers.{i}.filter"
+//! beside = "layers.{i}.mix.weight"        # one for each such tensor
+//! taps = [1, 3, 3, 1]                     # outer(taps, taps) / sum², from 8 taps on taps / sum
+//! fact = "net.taps"                       # metadata of the file that gives other taps: `[1, 2, 1]`
+//!
+//! [[layout.lacks]]                        # a tensor of the family that the code base cannot have
+//! name = "labels.weight"
+//! because = "it has no labels"
+//!
+//! [[family.refuses]]                      # said where models of both families are mixed
+//! family = "llama"
+//! because = "its layers have no meaning there"
+//! ```
 
 mod data;
 mod detect;
 mod file;
 mod fix;
 mod generic;
+mod implied;
 mod near;
 mod network;
+mod number;
+mod part;
+mod spread;
 mod template;
+mod words;
 
 pub use detect::claimants;
 pub use detect::detect;
 pub use file::Fault;
 pub use file::load;
 pub use fix::ViewOp;
+pub use implied::complete;
 pub use near::HOLES;
 pub use network::check_network;
+pub use part::Part;
+pub use part::Tells;
+pub use part::part;
+pub use words::apart;
+pub use words::pattern_of;
 
 use crate::diag::Problem;
 use crate::tensor::Affine;
@@ -135,6 +177,8 @@ pub struct CanonTensor {
     pub traits: Arc<Traits>,
     /// Numbers that only the stored name holds, such as the size in `L3_52_512`: needed to write that name again.
     pub numbers: Binding,
+    /// The file does not store it: its layout implies it, and it is constant.
+    pub implied: bool,
 }
 
 /// A checkpoint's header seen through its layout.
@@ -147,6 +191,8 @@ pub struct Canon {
     pub tensors: Vec<CanonTensor>,
     /// Name to index in `tensors`.
     pub index: HashMap<Arc<str>, usize>,
+    /// What the family's numbers are here, such as how large a head is: those that the checkpoint tells.
+    pub numbers: Binding,
     /// Facts read off names and shapes, for people: `resolution = 64`, `layers = 32`.
     pub facts: Vec<(String, String)>,
     /// Entries of the header that the layout does not know (they are kept under their own names, words `extra`).
@@ -178,16 +224,18 @@ impl Architecture {
 pub enum Stored {
     /// Under this name: the operations turn a canonical view into the stored one, the affine map its values.
     Name { name: String, ops: Vec<ViewOp>, affine: Affine },
-    /// The layout stores it as part of another tensor.
+    /// The layout stores it as part of another tensor, or not at all, because whoever loads the file computes it.
     Dropped,
     /// The family knows the tensor, and the layout has no place for it.
     NoPlace,
+    /// It would be stored in an order that depends on a number, and nothing tells it.
+    Lacks { number: Arc<str> },
     /// The family does not know the tensor: it is written as it is.
     Unknown,
 }
 
 /// Where `layout` stores the canonical tensor `name` of its family.  `numbers` are those of the input that gives the
-/// tensor ([`CanonTensor::numbers`]); `own` is the user's architecture, where `layout` is one ([`Canon::own`]).
+/// tensor ([`CanonTensor::numbers`], [`Canon::numbers`]), the first of a name counts; `own` is the user's architecture, where `layout` is one ([`Canon::own`]).
 pub fn stored(own: Option<&Architecture>, layout: &str, name: &str, numbers: &[(Arc<str>, i64)]) -> Stored {
     match own.filter(|own| own.layout().id == layout) {
         Some(own) => own.layout().stored(name, numbers, own.family()),
@@ -195,6 +243,21 @@ pub fn stored(own: Option<&Architecture>, layout: &str, name: &str, numbers: &[(
             data::layout(layout).map_or(Stored::Unknown, |layout| layout.stored(name, numbers, data::family_of(layout)))
         }
     }
+}
+
+/// Why a layout cannot hold a canonical tensor, where its file says so.
+pub fn lacks_because(layout: &str, name: &str) -> Option<&'static str> {
+    let (bones, numbers) = template::skeleton(name);
+    data::layout(layout)?.lacks(&bones, &numbers)
+}
+
+/// Why models of two families cannot be mixed, where one of their files says so.
+pub fn refuses_because(one: &str, other: &str) -> Option<&'static str> {
+    let of = |one: &str, other: &str| {
+        let refused = data::family(one)?.refuses.iter().find(|refused| refused.0 == other)?;
+        Some(refused.1.as_str())
+    };
+    of(one, other).or_else(|| of(other, one))
 }
 
 /// Where the loader of a layout looks for the tensors of a PyTorch file.
@@ -217,6 +280,15 @@ impl Nest {
 pub fn nest<'o>(own: Option<&'o Architecture>, layout: &str) -> Option<&'o Nest> {
     let own = own.map(Architecture::layout).filter(|own| own.id == layout);
     own.or_else(|| data::layout(layout))?.nest.as_ref()
+}
+
+/// What to say where a layout needs a number that nothing tells ([`Stored::Lacks`]).
+pub fn unknown_number(own: Option<&Architecture>, layout: &str, number: &str) -> Problem {
+    let family = match own.filter(|own| own.layout().id == layout) {
+        Some(own) => Some(own.family()),
+        None => data::layout(layout).map(data::family_of),
+    };
+    number::unknown(number, layout, family.unwrap_or(&data::Family::default()))
 }
 
 /// The layouts of a family that can be written.

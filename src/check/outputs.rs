@@ -10,6 +10,7 @@ use super::domain::Taken;
 use super::error;
 use super::eval::Evaluator;
 use super::eval::Value;
+use super::lints;
 use super::options;
 use super::options::OutputOptions;
 use super::space::Space;
@@ -18,6 +19,7 @@ use super::written;
 use super::written::Room;
 use crate::arch;
 use crate::arch::Stored;
+use crate::diag::Problem;
 use crate::hir;
 use crate::hir::CallInstance;
 use crate::hir::ExprId;
@@ -67,6 +69,9 @@ pub fn evaluate(context: &mut Context, settings: &Settings) -> Evaluated {
     claims(context, &mut evaluated, &mut taken);
     dead_arms(context, &taken);
     remarks(context);
+    if !context.problems.has_errors() {
+        lints::remarks(context, &evaluated);
+    }
     evaluated
 }
 
@@ -253,6 +258,11 @@ fn place(
             }
         }
     }
+    if let Some(problem) = lacking(context, calls, &layout, &tensors) {
+        let option = statement.options.layout.as_ref().map(|option| option.1);
+        context.report(problem.at(option.unwrap_or(statement.site), "needs that number"));
+        return None;
+    }
     let homeless = |layout: &str| homeless(context, calls, layout, &tensors);
     let lost = homeless(&layout);
     if !lost.is_empty() {
@@ -265,6 +275,14 @@ fn place(
     let base = &context.modules[statement.module].base;
     let path: PathBuf = settings.output.clone().unwrap_or_else(|| base.join(&statement.written));
     let directory = written::is_directory(&path);
+    let files = context.inputs.iter().flat_map(|input| &input.header.files).map(|file| file.path.clone());
+    let inputs: Vec<PathBuf> = context.inputs.iter().map(|input| input.path.clone()).chain(files).collect();
+    if let Err(problem) = context.world.may_write(&path, &inputs) {
+        // The command line's path stands nowhere in the recipe.
+        let is_own = settings.output.is_none();
+        context.report(if is_own { problem.at(statement.site, "is where an input is") } else { problem });
+        return None;
+    }
     Some(Output {
         written: statement.written.clone(),
         path,
@@ -278,6 +296,18 @@ fn place(
         metadata: statement.options.metadata.clone(),
         overflow: statement.options.overflow,
         tensors,
+    })
+}
+
+/// The first number that a layout needs and no input tells.
+fn lacking(context: &Context, calls: &[CallInstance], layout: &str, tensors: &[Made]) -> Option<Problem> {
+    tensors.iter().find_map(|made| match hir::stored(&context.inputs, calls, layout, made) {
+        Stored::Lacks { number } => {
+            let mut canons = context.inputs.iter().map(|input| &input.canon);
+            let own = canons.find_map(|canon| canon.own.as_ref().filter(|_| &*canon.layout == layout));
+            Some(arch::unknown_number(own, layout, &number))
+        }
+        _ => None,
     })
 }
 

@@ -288,7 +288,7 @@ fn open_model(
     let full = base.join(&written);
     let key = options.key.as_ref().map(|(key, _)| key.as_str());
     let header = context.world.checkpoint(&full, key);
-    let header = match header {
+    let mut header = match header {
         Ok(header) => match options.renamed(header) {
             Ok(header) => header,
             Err((new, old)) => {
@@ -316,14 +316,17 @@ fn open_model(
     };
     let layout = options.layout.as_ref().map(|(layout, _)| layout.as_str());
     match arch::detect(&header, own_arch.as_ref(), layout) {
-        Ok(canon) => Some(Input {
-            name: format!("{prefix}{}", name.text).into(),
-            written,
-            path: full,
-            site,
-            header: Arc::new(header),
-            canon: Arc::new(canon),
-        }),
+        Ok(mut canon) => {
+            arch::complete(&mut header, &mut canon);
+            Some(Input {
+                name: format!("{prefix}{}", name.text).into(),
+                written,
+                path: full,
+                site,
+                header: Arc::new(header),
+                canon: Arc::new(canon),
+            })
+        }
         Err(problem) => {
             let unknown = problem.code == crate::diag::Code("E0431");
             let mut problem = match &options.layout {

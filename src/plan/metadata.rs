@@ -44,7 +44,7 @@ pub fn of(recipe: &Recipe, output: &Output, facts: &Facts) -> Vec<(String, Strin
         .iter()
         .zip(&facts.digests)
         .map(|(input, digest)| {
-            let size: u64 = input.header.files.iter().map(|file| file.size).sum();
+            let size = input.header.size();
             let mut row = json!({ "name": &*input.name, "path": input.written, "size": size, "header": digest });
             // Terms go with the weights that they are about.
             if let Some(license) = input.header.metadata.get("license") {

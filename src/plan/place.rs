@@ -182,7 +182,7 @@ fn stored(maker: &Maker, layout: &str, made: &Made) -> Option<(String, Shape, Ta
     let example = candidates.into_iter().find_map(|id| {
         let input = maker.recipe.input(id);
         let tensor = &input.canon.tensors[*input.canon.index.get(&made.name)?];
-        (*input.canon.layout == *layout && tensor.shape == made.shape).then_some((input, tensor))
+        (!tensor.implied && *input.canon.layout == *layout && tensor.shape == made.shape).then_some((input, tensor))
     });
     if let Some((input, tensor)) = example {
         let entry = &input.header.entries[tensor.entry];
@@ -199,8 +199,8 @@ fn stored(maker: &Maker, layout: &str, made: &Made) -> Option<(String, Shape, Ta
                 Err(_) => Some((made.name.to_string(), made.shape.clone(), Target::AS_IS)),
             }
         }
-        // The check refuses outputs with tensors that have no place.
-        Stored::Dropped | Stored::NoPlace => None,
+        // The check refuses outputs with tensors that have no place or lack a number.
+        Stored::Dropped | Stored::NoPlace | Stored::Lacks { .. } => None,
         Stored::Unknown => Some((made.name.to_string(), made.shape.clone(), Target::AS_IS)),
     }
 }

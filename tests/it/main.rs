@@ -1,6 +1,7 @@
 //! The one integration binary: every suite is data driven through one `check` function.
 
 mod arch;
+mod arrays;
 mod cli;
 mod faults;
 mod fmt;
@@ -8,6 +9,9 @@ mod goldens;
 mod grammar;
 mod hostile;
 mod laws;
+mod names;
+mod nvidia;
+mod pickle;
 mod presets;
 mod recipes;
 mod run;
