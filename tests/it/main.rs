@@ -12,5 +12,6 @@ mod presets;
 mod recipes;
 mod run;
 mod tidy;
+mod torch;
 mod ui;
 mod world;
