@@ -14,6 +14,7 @@ use super::params;
 use super::resolve;
 use super::resolve::Scope;
 use super::template;
+use super::written::Room;
 use crate::arch;
 use crate::diag::Problem;
 use crate::hir::ExprId;
@@ -321,7 +322,7 @@ fn open_model(
     let full = base.join(&written);
     let key = options.key.as_ref().map(|(key, _)| key.as_str());
     let header = context.world.checkpoint(&full, key);
-    let header = match header {
+    let mut header = match header {
         Ok(header) => match options.renamed(header) {
             Ok(header) => header,
             Err((new, old)) => {
@@ -353,14 +354,17 @@ fn open_model(
     };
     let layout = options.layout.as_ref().map(|(layout, _)| layout.as_str());
     match arch::detect(&header, own_arch.as_ref(), layout) {
-        Ok(canon) => Some(Input {
-            name: format!("{prefix}{}", name.text).into(),
-            written,
-            path: full,
-            site,
-            header: Arc::new(header),
-            canon: Arc::new(canon),
-        }),
+        Ok(mut canon) => {
+            arch::complete(&mut header, &mut canon);
+            Some(Input {
+                name: format!("{prefix}{}", name.text).into(),
+                written,
+                path: full,
+                site,
+                header: Arc::new(header),
+                canon: Arc::new(canon),
+            })
+        }
         Err(problem) => {
             let unknown = problem.code == crate::diag::Code("E0431");
             let mut problem = match &options.layout {
@@ -414,8 +418,9 @@ fn statement(context: &mut Context, module: ModuleId, index: usize) {
         ItemKind::Output { path, value, options } => {
             let id = resolve::expr(context, &scope, value);
             let Some(written) = template::fill(context, module, path) else { return };
+            let room = Room::of(source, value, options.as_ref());
             let Some(options) = options::output(context, module, options.as_ref()) else { return };
-            let statement = Statement { module, written, site: path.span.at(source), value: id, options };
+            let statement = Statement { module, written, site: path.span.at(source), value: id, options, room };
             context.outputs.push(statement);
         }
         ItemKind::Assert { claim } => assert(context, &scope, claim),

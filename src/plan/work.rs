@@ -65,6 +65,7 @@ impl<'r> Maker<'r> {
             file: self.first_file[id.0 as usize] + entry.file,
             offset: entry.offset,
             dtype: entry.dtype,
+            blocks: entry.blocks(),
             view,
             affine: tensor.affine,
         }

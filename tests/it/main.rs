@@ -1,6 +1,7 @@
 //! The one integration binary: every suite is data driven through one `check` function.
 
 mod arch;
+mod arrays;
 mod cli;
 mod faults;
 mod fmt;
@@ -8,6 +9,8 @@ mod goldens;
 mod grammar;
 mod hostile;
 mod laws;
+mod nvidia;
+mod pickle;
 mod presets;
 mod recipes;
 mod run;
@@ -15,3 +18,4 @@ mod tidy;
 mod torch;
 mod ui;
 mod world;
+mod write;

@@ -58,6 +58,7 @@ fn linear_combinations_are_those_of_numpy() {
                 file,
                 offset: 0,
                 dtype: *dtype,
+                blocks: None,
                 view: View::contiguous(&[4, 5]),
                 affine: Affine::IDENTITY,
             })

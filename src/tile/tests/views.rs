@@ -56,7 +56,7 @@ fn check(view: &View, dtype: Dtype, count: usize) -> (u64, u64) {
     let expected = naive(view, size, &file[24..]);
     let total = elems(&view.shape);
     let memory = Memory::new(vec![file]);
-    let load = Load { file: 0, offset: 24, dtype, view: view.clone(), affine: Affine::IDENTITY };
+    let load = Load { file: 0, offset: 24, dtype, blocks: None, view: view.clone(), affine: Affine::IDENTITY };
     let mut b = Builder::new(view.shape.clone());
     let node = b.load(load);
     let program = b.finish(node, dtype, false);
@@ -144,7 +144,7 @@ fn views_in_expressions() {
         let mixed = |view: View, files: Vec<Vec<u8>>| {
             let mut b = Builder::new(view.shape.clone());
             let plain = View::contiguous(&view.shape);
-            let load = |file, view| Load { file, offset: 0, dtype, view, affine: Affine::IDENTITY };
+            let load = |file, view| Load { file, offset: 0, dtype, blocks: None, view, affine: Affine::IDENTITY };
             let (x, y) = (b.load(load(0, view)), b.load(load(1, plain)));
             let sum = b.linear(&[(Share::Const(0.3), x), (Share::Const(0.7), y)]);
             run(&b.finish(sum, dtype, false), &Memory::new(files), 1000)
@@ -161,7 +161,7 @@ fn strips_are_told_apart() {
     let mut scratch = crate::tile::Scratch::default();
     for (file, offset, order) in [(0, 0, [1, 0]), (1, 0, [1, 0]), (1, 16, [1, 0]), (1, 16, [0, 1]), (0, 0, [1, 0])] {
         let view = permuted(&[8, 16], &order, &[0]);
-        let load = Load { file, offset, dtype: Dtype::U8, view: view.clone(), affine: Affine::IDENTITY };
+        let load = Load { file, offset, dtype: Dtype::U8, blocks: None, view: view.clone(), affine: Affine::IDENTITY };
         let mut b = Builder::new(view.shape.clone());
         let node = b.load(load);
         let program = b.finish(node, Dtype::U8, false);
@@ -193,7 +193,7 @@ fn errors_of_files_come_through() {
     let mut scratch = crate::tile::Scratch::default();
     for view in [View::contiguous(&[8, 16]), permuted(&[16, 8], &[1, 0], &[])] {
         for file in [0, 1, 0] {
-            let load = |file| Load { file, offset: 0, dtype: Dtype::U8, view: view.clone(), affine: Affine::IDENTITY };
+            let load = |file| Load { file, offset: 0, dtype: Dtype::U8, blocks: None, view: view.clone(), affine: Affine::IDENTITY };
             let mut b = Builder::new(view.shape.clone());
             let (x, y) = (b.load(load(0)), b.load(load(file)));
             let sum = b.linear(&[(Share::Const(1.0), x), (Share::Const(1.0), y)]);

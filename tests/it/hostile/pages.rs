@@ -5,6 +5,8 @@ use super::framed;
 use super::header;
 use super::said;
 use super::tensor;
+use crate::arrays::gguf;
+use crate::arrays::npy;
 use crate::torch::writer;
 use blend::diag::Problem;
 use blend::store;
@@ -70,6 +72,9 @@ fn pages_show_what_is_said() {
         ("E0516", said_of("holiday.jpg", b"", &stage("", store::Kind::Directory, "/dev/null"))),
         ("E0521", said_of("a.pt", &torch_file(None), &open("a.pt"))),
         ("E0522", said_of("a.pt", &torch_file(Some("a/other.pkl")), &open("a.pt"))),
+        ("E0523", said_of("a.npy", &npy::file(1, &npy::header("'>f4'", "(2, 3)"), 24), &open("a.npy"))),
+        ("E0524", said_of("a.gguf", &gguf::countless().bytes(), &open("a.gguf"))),
+        ("E0525", said_of("a.gguf", &gguf::undecoded().bytes(), &open("a.gguf"))),
     ];
     for (code, problem) in &examples {
         assert_eq!(problem.code.0, *code, "{}", problem.message);
