@@ -175,7 +175,7 @@ impl Found {
 fn through(header: &Header, names: &Names, layout: &Layout, family: &Family) -> Result<Canon, Problem> {
     let mut found: Vec<Found> = vec![];
     let mut unknown = vec![];
-    let top = layout.top.as_ref().and_then(|top| names.highest(top));
+    let top = layout.top.iter().filter_map(|top| names.highest(top)).max();
     for (at, entry) in header.entries.iter().enumerate() {
         let (bones, numbers) = &names.parts[at];
         if layout.drops(bones, numbers) {

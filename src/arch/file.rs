@@ -358,13 +358,14 @@ impl Reader<'_> {
     fn layout(&mut self, text: LayoutText, family: Option<&Family>) -> Layout {
         let detect = text.detect.iter().filter_map(|name| self.template(name)).collect();
         let mut layout = Layout::new(text.id.into_inner(), text.family.into_inner(), detect, text.canonical_names);
-        layout.top = text.top.as_ref().and_then(|name| self.template(name));
-        layout.drop = text.drop.iter().filter_map(|name| self.template(name)).collect();
+        layout.top = self.every_name(text.top.as_slice(), &text.also);
+        layout.drop = self.every_name(&text.drop, &text.also);
+        layout.also = text.also.iter().map(|set| self.named_under(&text.detect, set)).collect();
         let others = text.key.iter().flat_map(|key| text.also.iter().filter_map(|set| key.under(set)));
-        // The names of the layout itself first: those are written.
-        let keys: Vec<KeyText> = others.collect();
-        layout.also = text.also.iter().map(|set| self.detect_under(&text.detect, set)).collect();
-        for key in text.key.into_iter().chain(keys) {
+        let (count, others): (usize, Vec<KeyText>) = (text.key.len(), others.collect());
+        // The names of the layout itself first: those are written, and what is wrong with them is told.
+        for (at, key) in text.key.into_iter().chain(others).enumerate() {
+            let told = self.faults.len();
             let name = self.template(&key.name);
             let mut canonical = vec![];
             if key.r#as.as_ref().is_empty() {
@@ -375,7 +376,7 @@ impl Reader<'_> {
             for text in key.r#as.as_ref() {
                 let Some(template) = self.template(text) else { continue };
                 let unbound = name.as_ref().and_then(|name| lacks(name, &template));
-                if let Some(variable) = unbound.filter(|variable| layout.top.is_none() || **variable != *TOP) {
+                if let Some(variable) = unbound.filter(|variable| layout.top.is_empty() || **variable != *TOP) {
                     self.unbound(&variable, key.name.as_ref(), text.span());
                 }
                 self.of_family(text, &template, family);
@@ -395,6 +396,9 @@ impl Reader<'_> {
             if let Some(name) = name {
                 layout.add(KeyRule { name, canonical, fixes });
             }
+            if at >= count {
+                self.faults.truncate(told);
+            }
         }
         layout.implied = text.implied.into_iter().filter_map(|rule| self.implied(rule, family)).collect();
         for lacks in text.lacks {
@@ -406,10 +410,17 @@ impl Reader<'_> {
         layout
     }
 
-    /// The names that tell a layout, with other beginnings.
-    fn detect_under(&mut self, detect: &[Spanned<String>], set: &BTreeMap<String, String>) -> Vec<Template> {
-        let other = |name: &Spanned<String>| Spanned::new(name.span(), under(name.as_ref(), set));
-        detect.iter().filter_map(|name| self.template(&other(name))).collect()
+    /// Names with other beginnings, where the set has some.
+    fn named_under(&self, names: &[Spanned<String>], set: &BTreeMap<String, String>) -> Vec<Template> {
+        let other = |name: &Spanned<String>| Template::parse(&under(name.as_ref(), set)).ok();
+        names.iter().filter_map(other).collect()
+    }
+
+    /// Names as they are and with all other beginnings.
+    fn every_name(&mut self, names: &[Spanned<String>], sets: &[BTreeMap<String, String>]) -> Vec<Template> {
+        let mut out: Vec<Template> = names.iter().filter_map(|name| self.template(name)).collect();
+        sets.iter().for_each(|set| out.extend(self.named_under(names, set)));
+        out
     }
 
     fn implied(&mut self, text: ImpliedText, family: Option<&Family>) -> Option<ImpliedRule> {

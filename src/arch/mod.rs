@@ -222,17 +222,24 @@ pub fn stored(own: Option<&Architecture>, layout: &str, name: &str, numbers: &[(
     }
 }
 
-/// Why a layout cannot hold a canonical tensor, where its file says so.
-pub fn lacks_because(layout: &str, name: &str) -> Option<&'static str> {
+/// Why a layout cannot hold a canonical tensor, where its file says so; `own` as for [`stored`].
+pub fn lacks_because(own: Option<&Architecture>, layout: &str, name: &str) -> Option<String> {
     let (bones, numbers) = template::skeleton(name);
-    data::layout(layout)?.lacks(&bones, &numbers)
+    let layout = match own.filter(|own| own.layout().id == layout) {
+        Some(own) => own.layout(),
+        None => data::layout(layout)?,
+    };
+    layout.lacks(&bones, &numbers).map(str::to_string)
 }
 
 /// Why models of two families cannot be mixed, where one of their files says so.
-pub fn refuses_because(one: &str, other: &str) -> Option<&'static str> {
-    let of = |one: &str, other: &str| {
-        let refused = data::family(one)?.refuses.iter().find(|refused| refused.0 == other)?;
-        Some(refused.1.as_str())
+pub fn refuses_because(one: &Canon, other: &Canon) -> Option<String> {
+    let of = |one: &Canon, other: &Canon| {
+        let family = match &one.own {
+            Some(own) => own.family(),
+            None => data::family(&one.family)?,
+        };
+        family.refuses.iter().find(|refused| *refused.0 == *other.family).map(|refused| refused.1.clone())
     };
     of(one, other).or_else(|| of(other, one))
 }

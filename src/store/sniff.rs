@@ -63,11 +63,6 @@ pub fn kind(head: &[u8]) -> Option<&'static Guess> {
     const NPZ: Guess = binary("a zip archive of NumPy arrays (.npz)", CONVERT);
     const TORCH: Guess = binary("a PyTorch checkpoint (zip)", CONVERT);
     const ZIP: Guess = binary("a zip archive", UNPACK);
-    const NVIDIA: Guess = binary(
-        "a pickle of NVIDIA's StyleGAN code",
-        "convert its `G_ema` to safetensors: `safetensors.torch.save_file(G_ema.state_dict(), \"G.safetensors\")` in Python",
-    );
-    const PICKLE: Guess = binary("a Python pickle, perhaps a PyTorch checkpoint", CONVERT);
     const TAR: Guess = binary("a tar archive", UNPACK);
     const PAGE: Guess = Guess { name: "a web page", help: DOWNLOAD, is_binary: false };
     const RECIPE: Guess = Guess { name: "a recipe of blend", help: CHOOSE, is_binary: false };
@@ -82,10 +77,6 @@ pub fn kind(head: &[u8]) -> Option<&'static Guess> {
             () if holds(b".npy") => &NPZ,
             () => &ZIP,
         });
-    }
-    if matches!(head, [0x80, 2..=5, ..]) {
-        let nvidia = [&b"torch_utils"[..], b"dnnlib", b"training.networks"].iter().any(|name| contains(head, name));
-        return Some(if nvidia { &NVIDIA } else { &PICKLE });
     }
     if head.get(257..262) == Some(b"ustar") {
         return Some(&TAR);

@@ -279,8 +279,6 @@ fn other_kinds_of_files() {
     let mut npz = b"PK\x03\x04\x14\0\0\0\0\0".to_vec();
     npz.extend_from_slice(b"a.npy");
     check(&npz, "E0503", "is a zip archive of NumPy arrays (.npz)");
-    check(b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "E0503", "is a Python pickle");
-    check(b"\x80\x03ctorch_utils.persistence\n_reconstruct", "E0503", "is a pickle of NVIDIA's StyleGAN code");
     check(b"GGUF\x03\0\0\0\0\0\0\0\0\0\0\0", "E0503", "is a GGUF model");
     check(b"BLENDER-v300RENDH", "E0503", "is a Blender scene");
     check(b"\x28\xb5\x2f\xfd\0\0\0\0\0\0", "E0503", "zstd");

@@ -285,7 +285,7 @@ fn missing(input: InputId, root: ExprId, group: &Group, space: &Space, names: &[
             "`{}` is {} and `{}` is {}: their tensors have different names",
             lacking.name, lacking.canon.family, other.name, other.canon.family
         ));
-        let problem = match crate::arch::refuses_because(&lacking.canon.family, &other.canon.family) {
+        let problem = match crate::arch::refuses_because(&lacking.canon, &other.canon) {
             Some(because) => problem.note(format!("they never mix: {because}")),
             None => problem,
         };
@@ -505,11 +505,6 @@ pub fn no_place(names: &[String], layout: &str, fit: Option<&str>, option: Optio
     let message = format!("{} {has} no place in the layout `{layout}`", subject(&all));
     let problem = Problem::new(Code("E0439"), message).at(option.unwrap_or(path), "cannot hold all of the result");
     let problem = if all.len() > 1 { problem.note(listed(&all)) } else { problem };
-    let because = all.iter().find_map(|name| crate::arch::lacks_because(layout, name));
-    let problem = match because {
-        Some(because) => problem.note(because),
-        None => problem,
-    };
     match (fit, option) {
         (Some(fit), Some(option)) => {
             problem.help(format!("write `\"{fit}\"`, which holds them all")).edit(option, format!("\"{fit}\""))

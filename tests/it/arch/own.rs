@@ -224,7 +224,7 @@ fn wrong_architectures() {
         &[(
             "E0435",
             "the family `tinny` is not known and not given in the file (in `my.toml`)",
-            "write `\"tiny\"` (there are tiny, llama, stylegan2, stylegan3), or describe it in `[family]`",
+            "write `\"tiny\"` (there are tiny, llama, lucidrains, stylegan1, stylegan2, stylegan3), or describe it in `[family]`",
             "20: \"tinny\"",
         )],
     );

@@ -38,6 +38,7 @@ fn pages_show_what_is_said() {
     let gone = br#"{"weight_map": {"conv1.weight": "model-00001-of-00001.safetensors"}}"#;
     let twice = [tensor("conv1.weight", "U8", "4", 0, 4), tensor("conv1.weight", "F32", "1", 0, 4)];
     let hole = [tensor("conv1.weight", "F32", "2", 0, 8), tensor("conv2.weight", "F32", "2", 16, 24)];
+    let networks = std::fs::read(crate::run::root().join("tests/data/nvidia/two.pkl")).unwrap();
     let long = framed(34_000_000, &[b"{".to_vec(), vec![b' '; 100]].concat(), 0);
     let examples = [
         ("E0501", said_of("faces.safetensors", b"", &open("face.safetensors"))),
@@ -56,6 +57,7 @@ fn pages_show_what_is_said() {
         ("E0514", said_of("merge.blend", b"blend 1\n# caf\xe9\n", &text)),
         ("E0515", said_of("a.safetensors", b"", &stage("a.safetensors", store::Kind::File, "a.safetensors"))),
         ("E0516", said_of("holiday.jpg", b"", &stage("", store::Kind::Directory, "/dev/null"))),
+        ("E0526", said_of("network-snapshot.pkl", &networks, &open("network-snapshot.pkl"))),
     ];
     for (code, problem) in &examples {
         assert_eq!(problem.code.0, *code, "{}", problem.message);
