@@ -22,7 +22,7 @@ const INDEX: &str = ".safetensors.index.json";
 /// index, with one safetensors file, or with shards whose tensors have different names.  `key` names the dictionary of
 /// a pickle that is meant.  Takes less than 100 ms and 64 MiB for whatever input.
 ///
-/// Problems have no labels.  Errors: E0501 to E0513, E0517 to E0525, E0601.
+/// Problems have no labels.  Errors: E0501 to E0513, E0517 to E0526, E0601.
 pub fn open(path: &Path, key: Option<&str>) -> Result<Header, Problem> {
     let metadata = std::fs::metadata(path).map_err(|error| error::not_opened(path, &error))?;
     let mut budget = Budget::new();

@@ -117,7 +117,7 @@ fn what_is_no_network_is_refused() {
     check_refused("two.pkl", None, &["several networks, `G`, `D`", "{ key = \"G\" }"]);
     check_refused("sg2-p4.pkl", Some("G_emma"), &["no `G_emma`", "it has `G`, `D`, `G_ema`", "{ key = \"G_ema\" }"]);
     check_refused("sg2-p4.pkl", Some("G_ema.sythesis"), &["no `sythesis` in `G_ema`", "{ key = \"G_ema.synthesis\" }"]);
-    check_refused("tf-v4.pkl", Some("G_ema"), &["no `G_ema`", "it has `G`, `D`, `Gs`", "{ key = \"G\" }"]);
+    check_refused("tf-v4.pkl", Some("G_ema"), &["no `G_ema`", "it has `G`, `D`, `Gs`", "{ key = \"Gs\" }"]);
     let place = "at `G_ema.synthesis.b8.extra` an object of `torch.nn.modules.linear.Linear`";
     check_refused("opaque.pkl", None, &[place, "torch.save(G_ema.state_dict()"]);
     check_refused("nothing.pkl", None, &["has a dict without tensors"]);
@@ -434,6 +434,18 @@ fn generators_under_a_prefix_are_told() {
     wanted.retain(|name, _| found.contains_key(name));
     assert!(found.len() > 50);
     assert_same(&found, &wanted, "under `decoder.`");
+}
+
+/// Filters that a file of rosinality's names lacks are those that its code builds.
+#[test]
+fn files_without_filters_are_completed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("bare.safetensors");
+    let tensors = model::read(&mini("rosinality")).into_values();
+    let bare: Vec<Tensor> = tensors.filter(|tensor| !tensor.name.ends_with(".kernel")).collect();
+    std::fs::write(&path, model::file(&bare)).expect("a file");
+    let found = built(&[("x", path, "")], "x", NVIDIA).expect("it is known");
+    assert_same(&found, &model::read(&mini("nvidia")), "without filters");
 }
 
 /// Without an average of w there is nothing to mix: said, with what to type.
