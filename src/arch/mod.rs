@@ -27,6 +27,12 @@
 //! size = "layers.{i}.mix.weight"
 //! axis = 0
 //!
+//! [[family.part]]                         # for `blend compare`: tensors with all of these words; the first that fits counts
+//! name = "projections"
+//! words = ["attention", "weight"]
+//! tells = "kinship"                       # or "origin": random numbers that training never changes; or nothing
+//!                                         # of = "mapping": it was computed from that part
+//!
 //! [layout]
 //! id = "tiny-research"
 //! family = "tiny"
@@ -38,6 +44,10 @@
 //! name = "net.block_{i+1}/w"              # the name in the file
 //! as = ["layers.{i}.mix.weight"]          # what it is; the first is written again, further ones are by-products
 //! fix = ["permute 1 0"]                   # from stored to canonical, in order
+//!
+//! [layout.pt]                             # only where PyTorch files of the layout are not flat
+//! key = "g_ema"                           # the dictionary that holds the tensors
+//! beside = ["latent_avg"]                 # stored names of tensors that stand beside it
 //! ```
 //!
 //! *Templates.*  `{…}` is a whole number of 0 or more, without leading zeros, as an expression of one variable, mentioned
@@ -86,7 +96,11 @@ mod generic;
 mod implied;
 mod near;
 mod network;
+mod number;
+mod part;
+mod spread;
 mod template;
+mod words;
 
 pub use detect::claimants;
 pub use detect::detect;
@@ -96,6 +110,11 @@ pub use fix::ViewOp;
 pub use implied::complete;
 pub use near::HOLES;
 pub use network::check_network;
+pub use part::Part;
+pub use part::Tells;
+pub use part::part;
+pub use words::apart;
+pub use words::pattern_of;
 
 use crate::diag::Problem;
 use crate::tensor::Affine;
@@ -172,6 +191,8 @@ pub struct Canon {
     pub tensors: Vec<CanonTensor>,
     /// Name to index in `tensors`.
     pub index: HashMap<Arc<str>, usize>,
+    /// What the family's numbers are here, such as how large a head is: those that the checkpoint tells.
+    pub numbers: Binding,
     /// Facts read off names and shapes, for people: `resolution = 64`, `layers = 32`.
     pub facts: Vec<(String, String)>,
     /// Entries of the header that the layout does not know (they are kept under their own names, words `extra`).
@@ -203,16 +224,18 @@ impl Architecture {
 pub enum Stored {
     /// Under this name: the operations turn a canonical view into the stored one, the affine map its values.
     Name { name: String, ops: Vec<ViewOp>, affine: Affine },
-    /// The layout stores it as part of another tensor.
+    /// The layout stores it as part of another tensor, or not at all, because whoever loads the file computes it.
     Dropped,
     /// The family knows the tensor, and the layout has no place for it.
     NoPlace,
+    /// It would be stored in an order that depends on a number, and nothing tells it.
+    Lacks { number: Arc<str> },
     /// The family does not know the tensor: it is written as it is.
     Unknown,
 }
 
 /// Where `layout` stores the canonical tensor `name` of its family.  `numbers` are those of the input that gives the
-/// tensor ([`CanonTensor::numbers`]); `own` is the user's architecture, where `layout` is one ([`Canon::own`]).
+/// tensor ([`CanonTensor::numbers`], [`Canon::numbers`]), the first of a name counts; `own` is the user's architecture, where `layout` is one ([`Canon::own`]).
 pub fn stored(own: Option<&Architecture>, layout: &str, name: &str, numbers: &[(Arc<str>, i64)]) -> Stored {
     match own.filter(|own| own.layout().id == layout) {
         Some(own) => own.layout().stored(name, numbers, own.family()),
@@ -242,6 +265,37 @@ pub fn refuses_because(one: &Canon, other: &Canon) -> Option<String> {
         family.refuses.iter().find(|refused| *refused.0 == *other.family).map(|refused| refused.1.clone())
     };
     of(one, other).or_else(|| of(other, one))
+}
+
+/// Where the loader of a layout looks for the tensors of a PyTorch file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Nest {
+    /// The key of the dictionary that holds them.
+    pub key: String,
+    /// Stored names of tensors that stand beside that dictionary.
+    beside: Vec<String>,
+}
+
+impl Nest {
+    /// Whether a tensor stands beside the dictionary.
+    pub fn is_beside(&self, name: &str) -> bool {
+        self.beside.iter().any(|beside| beside == name)
+    }
+}
+
+/// The dictionary that a PyTorch file of a layout has around its tensors, if any; `own` as in [`stored`].
+pub fn nest<'o>(own: Option<&'o Architecture>, layout: &str) -> Option<&'o Nest> {
+    let own = own.map(Architecture::layout).filter(|own| own.id == layout);
+    own.or_else(|| data::layout(layout))?.nest.as_ref()
+}
+
+/// What to say where a layout needs a number that nothing tells ([`Stored::Lacks`]).
+pub fn unknown_number(own: Option<&Architecture>, layout: &str, number: &str) -> Problem {
+    let family = match own.filter(|own| own.layout().id == layout) {
+        Some(own) => Some(own.family()),
+        None => data::layout(layout).map(data::family_of),
+    };
+    number::unknown(number, layout, family.unwrap_or(&data::Family::default()))
 }
 
 /// The layouts of a family that can be written.

@@ -10,16 +10,21 @@ use super::domain::Taken;
 use super::error;
 use super::eval::Evaluator;
 use super::eval::Value;
+use super::lints;
 use super::options;
 use super::options::OutputOptions;
 use super::space::Space;
 use super::template;
+use super::written;
+use super::written::Room;
 use crate::arch;
 use crate::arch::Stored;
+use crate::diag::Problem;
 use crate::hir;
 use crate::hir::CallInstance;
 use crate::hir::ExprId;
 use crate::hir::ExprKind;
+use crate::hir::Format;
 use crate::hir::InputId;
 use crate::hir::Kind;
 use crate::hir::Made;
@@ -40,6 +45,7 @@ pub struct Statement {
     pub site: Site,
     pub value: ExprId,
     pub options: OutputOptions,
+    pub room: Room,
 }
 
 /// What evaluation gives.
@@ -63,6 +69,9 @@ pub fn evaluate(context: &mut Context, settings: &Settings) -> Evaluated {
     claims(context, &mut evaluated, &mut taken);
     dead_arms(context, &taken);
     remarks(context);
+    if !context.problems.has_errors() {
+        lints::remarks(context, &evaluated);
+    }
     evaluated
 }
 
@@ -153,7 +162,7 @@ fn output(
     if context.kind_of(value) != Kind::Combination {
         return None;
     }
-    if !is_writable(context, statement, settings) {
+    if !written::is_writable(context, statement, settings) {
         return None;
     }
     let roots: Vec<ExprId> = std::iter::once(value).chain(statement.options.dtype).collect();
@@ -216,39 +225,6 @@ fn renames_fit(context: &mut Context, space: &Space) -> bool {
     space.clashes.is_empty()
 }
 
-/// Endings of files that other tools make: whoever writes one does not mean a directory.
-const OTHER_FORMATS: &[&str] =
-    &["bin", "ckpt", "gguf", "h5", "msgpack", "npy", "npz", "onnx", "pb", "pickle", "pkl", "pt", "pth", "safetensor"];
-
-/// Whether the path says something that can be written; reports when it does not.
-fn is_writable(context: &mut Context, statement: &Statement, settings: &Settings) -> bool {
-    let path = settings.output.as_deref().unwrap_or(Path::new(&statement.written));
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-    let site = statement.site;
-    if let Some(ending) = ending.filter(|ending| OTHER_FORMATS.contains(&ending.as_str())) {
-        let own = settings.output.is_none().then(|| context.text_at(site));
-        context.report(error::other_format(&path.display().to_string(), &ending, own.as_deref(), site));
-        return false;
-    }
-    if path.file_name().is_some_and(|name| name.eq_ignore_ascii_case(".safetensors")) {
-        context.report(error::no_name(&statement.written, site));
-        return false;
-    }
-    if let Some((_, option)) = statement.options.shard_size
-        && !is_directory(path)
-    {
-        let own = settings.output.is_none().then(|| context.text_at(site));
-        context.report(error::one_shard(&path.display().to_string(), own.as_deref(), option, site));
-        return false;
-    }
-    true
-}
-
-/// A path that does not end in `.safetensors` is a directory.
-fn is_directory(path: &Path) -> bool {
-    path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("safetensors"))
-}
-
 fn network(tensors: &[Made]) -> Vec<(String, Vec<(String, u64)>)> {
     arch::check_network(tensors.iter().map(|made| (&*made.name, made.shape.as_slice(), &*made.traits)))
 }
@@ -282,12 +258,17 @@ fn place(
             }
         }
     }
+    if let Some(problem) = lacking(context, calls, &layout, &tensors) {
+        let option = statement.options.layout.as_ref().map(|option| option.1);
+        context.report(problem.at(option.unwrap_or(statement.site), "needs that number"));
+        return None;
+    }
     let homeless = |layout: &str| homeless(context, calls, layout, &tensors);
     let lost = homeless(&layout);
     if !lost.is_empty() {
         let fit = arch::layouts_of(&family).into_iter().find(|layout| homeless(layout).is_empty());
         let option = statement.options.layout.as_ref().map(|option| option.1);
-        let problem = error::no_place(&lost, &layout, fit, option, statement.site);
+        let problem = error::no_place(&lost, &layout, fit, option, statement.site, &statement.room);
         let mut owns = context.inputs.iter().filter(|input| input.canon.layout == layout);
         let own = owns.find_map(|input| input.canon.own.as_ref());
         let problem = match lost.iter().find_map(|name| arch::lacks_because(own, &layout, name)) {
@@ -299,7 +280,15 @@ fn place(
     }
     let base = &context.modules[statement.module].base;
     let path: PathBuf = settings.output.clone().unwrap_or_else(|| base.join(&statement.written));
-    let directory = is_directory(&path);
+    let directory = written::is_directory(&path);
+    let files = context.inputs.iter().flat_map(|input| &input.header.files).map(|file| file.path.clone());
+    let inputs: Vec<PathBuf> = context.inputs.iter().map(|input| input.path.clone()).chain(files).collect();
+    if let Err(problem) = context.world.may_write(&path, &inputs) {
+        // The command line's path stands nowhere in the recipe.
+        let is_own = settings.output.is_none();
+        context.report(if is_own { problem.at(statement.site, "is where an input is") } else { problem });
+        return None;
+    }
     Some(Output {
         written: statement.written.clone(),
         path,
@@ -308,10 +297,23 @@ fn place(
         value: statement.value,
         layout,
         family,
+        format: statement.options.format.map_or(Format::Safetensors, |format| format.0),
         shard_size: statement.options.shard_size.map(|size| size.0),
         metadata: statement.options.metadata.clone(),
         overflow: statement.options.overflow,
         tensors,
+    })
+}
+
+/// The first number that a layout needs and no input tells.
+fn lacking(context: &Context, calls: &[CallInstance], layout: &str, tensors: &[Made]) -> Option<Problem> {
+    tensors.iter().find_map(|made| match hir::stored(&context.inputs, calls, layout, made) {
+        Stored::Lacks { number } => {
+            let mut canons = context.inputs.iter().map(|input| &input.canon);
+            let own = canons.find_map(|canon| canon.own.as_ref().filter(|_| &*canon.layout == layout));
+            Some(arch::unknown_number(own, layout, &number))
+        }
+        _ => None,
     })
 }
 

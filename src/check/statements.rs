@@ -14,6 +14,7 @@ use super::params;
 use super::resolve;
 use super::resolve::Scope;
 use super::template;
+use super::written::Room;
 use crate::arch;
 use crate::hir::ExprId;
 use crate::hir::Input;
@@ -379,8 +380,9 @@ fn statement(context: &mut Context, module: ModuleId, index: usize) {
         ItemKind::Output { path, value, options } => {
             let id = resolve::expr(context, &scope, value);
             let Some(written) = template::fill(context, module, path) else { return };
+            let room = Room::of(source, value, options.as_ref());
             let Some(options) = options::output(context, module, options.as_ref()) else { return };
-            let statement = Statement { module, written, site: path.span.at(source), value: id, options };
+            let statement = Statement { module, written, site: path.span.at(source), value: id, options, room };
             context.outputs.push(statement);
         }
         ItemKind::Assert { claim } => assert(context, &scope, claim),

@@ -26,9 +26,11 @@ use crate::arch;
 use crate::arch::Canon;
 use crate::arch::Stored;
 use crate::arch::Traits;
+use crate::arch::ViewOp;
 use crate::tensor::Dtype;
 use crate::tensor::Header;
 use crate::tensor::Shape;
+use crate::tensor::View;
 use crate::text::Site;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -79,10 +81,30 @@ impl std::fmt::Display for Literal {
     }
 }
 
+/// The format of an output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    #[default]
+    Safetensors,
+    /// A dictionary of tensors as `torch.save` writes it, in a zip archive.
+    Pt,
+}
+
+impl Format {
+    /// The word of the option `format`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Safetensors => "safetensors",
+            Format::Pt => "pt",
+        }
+    }
+}
+
 /// What happens to a finite value that the output type cannot hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
     /// The build fails and says where.
+    #[default]
     Error,
     /// The value becomes infinite.
     Inf,
@@ -113,13 +135,14 @@ pub struct Output {
     /// Path as the recipe writes it, parameters filled in.
     pub written: String,
     pub path: PathBuf,
-    /// A directory is written (no `.safetensors` at the end).
+    /// A directory is written: the path has no ending of a file.
     pub directory: bool,
     pub site: Site,
     pub value: ExprId,
     /// Layout of the result, of the inputs' family.
     pub layout: Arc<str>,
     pub family: Arc<str>,
+    pub format: Format,
     /// Largest shard in bytes.
     pub shard_size: Option<u64>,
     pub metadata: Vec<(String, String)>,
@@ -187,11 +210,23 @@ pub fn stored(inputs: &[Input], calls: &[CallInstance], layout: &str, made: &Mad
     // The input that gives the tensor comes first: two users' files may give one id to different layouts.
     let canons = canon.into_iter().chain(inputs.iter().map(|input| &*input.canon));
     let own = canons.filter(|canon| &*canon.layout == layout).find_map(|canon| canon.own.as_ref());
-    arch::stored(own, layout, &made.name, tensor.map_or(&[], |tensor| &tensor.numbers))
+    // The numbers of the input that gives the tensor come before those of the others.
+    let mut numbers = tensor.map_or_else(Vec::new, |tensor| tensor.numbers.to_vec());
+    let all = canon.into_iter().chain(inputs.iter().map(|input| &*input.canon));
+    all.for_each(|canon| numbers.extend(canon.numbers.iter().cloned()));
+    match arch::stored(own, layout, &made.name, &numbers) {
+        Stored::Name { ops, .. } if !fit(&ops, &made.shape) => Stored::NoPlace,
+        stored => stored,
+    }
+}
+
+/// Whether operations can be done to a tensor of this shape.
+fn fit(ops: &[ViewOp], shape: &[u64]) -> bool {
+    ops.iter().try_fold(View::contiguous(shape), |view, op| op.apply(view)).is_ok()
 }
 
 /// The first input tensor of a form, in order of appearance.
-fn first_leaf<'f>(form: &'f Form, calls: &'f [CallInstance]) -> Option<(InputId, &'f Arc<str>)> {
+pub fn first_leaf<'f>(form: &'f Form, calls: &'f [CallInstance]) -> Option<(InputId, &'f Arc<str>)> {
     form.terms.iter().find_map(|(atom, _)| match atom {
         Atom::Tensor { input, name } => Some((*input, name)),
         Atom::Call(call) => calls[*call as usize].inputs.iter().find_map(|inner| first_leaf(inner, calls)),

@@ -9,6 +9,7 @@ use super::names::globs;
 use super::peak_bytes;
 use crate::hir::Atom;
 use crate::hir::Form;
+use crate::hir::Format;
 use crate::hir::Recipe;
 use crate::text::Sources;
 use crate::tile::Node;
@@ -83,8 +84,9 @@ impl Group<'_> {
 /// What happens to a tensor, in one word.
 fn work_word(tensor: &Tensor, form: &Form) -> &'static str {
     let whole = matches!(form.terms.as_slice(), [(Atom::Tensor { .. }, 1.0)]);
-    match tensor.work {
+    match &tensor.work {
         Work::Copy { .. } => "copied",
+        Work::Gather(program) if program.loads.iter().any(|load| load.blocks.is_some()) => "decoded",
         Work::Gather(_) => "rearranged",
         Work::Compute { .. } if whole => "converted",
         Work::Compute { .. } => "computed",
@@ -102,7 +104,8 @@ fn one_output(recipe: &Recipe, output: &Output, out: &mut String) {
         out.push_str(&format!(" in {} shards", output.parts.len()));
     }
     let layout = if output.layout == output.family { String::new() } else { format!(", layout {}", output.layout) };
-    out.push_str(&format!(" ({}{layout})\n", output.family));
+    let format = if output.format == Format::Pt { ", PyTorch" } else { "" };
+    out.push_str(&format!(" ({}{layout}{format})\n", output.family));
     let groups = groups(recipe, output);
     let all: Vec<&str> = output.tensors.iter().map(|tensor| &*tensor.canonical).collect();
     let rows: Vec<[String; 4]> = groups
@@ -209,7 +212,7 @@ pub fn read_bytes(recipe: &Recipe, plan: &Plan) -> Vec<(u64, u64)> {
     for tensor in plan.outputs.iter().flat_map(|output| &output.tensors) {
         match &tensor.work {
             Work::Copy { file, .. } => out[of_file[*file]].0 += tensor.len,
-            Work::Gather(program) => out[of_file[program.loads[0].file]].0 += tensor.len,
+            Work::Gather(program) => out[of_file[program.loads[0].file]].0 += program.read_bytes(),
             Work::Compute { program, .. } => {
                 let passes = program.stages as u64 + 1;
                 // A value may turn out not to need all that it names, such as a slerp at 0.
@@ -220,7 +223,7 @@ pub fn read_bytes(recipe: &Recipe, plan: &Plan) -> Vec<(u64, u64)> {
                     program.stages > 0 || needed.iter().any(|id| program.nodes[id.0 as usize] == node)
                 };
                 for (_, load) in program.loads.iter().enumerate().filter(|(at, _)| is_read(*at)) {
-                    out[of_file[load.file]].1 += program.elems() * load.dtype.bytes() * passes;
+                    out[of_file[load.file]].1 += load.stored_bytes(program.elems()) * passes;
                 }
             }
         }
@@ -234,7 +237,7 @@ fn reads(recipe: &Recipe, plan: &Plan) -> String {
         .iter()
         .zip(read_bytes(recipe, plan))
         .map(|(input, (moved, computed))| {
-            let size: u64 = input.header.files.iter().map(|file| file.size).sum();
+            let size = input.header.size();
             let how = match (moved, computed) {
                 (0, 0) => "nothing".to_string(),
                 (moved, 0) => format!("{} to copy", bytes_text(moved)),

@@ -7,14 +7,18 @@
 //! Invariants: an input is never written, truncated or renamed; an output path holds what stood there before or the
 //! complete new content; a header that is refused costs under 100 ms and 64 MiB.
 
+mod beside;
 mod copy;
 mod error;
 mod foreign;
 mod format;
+mod gguf;
 mod header;
 mod index;
 mod inputs;
 mod json;
+mod npy;
+mod npz;
 mod nvidia;
 mod open;
 mod part;
@@ -25,15 +29,19 @@ mod sigbus;
 mod sniff;
 mod stage;
 mod stale;
+mod sums;
 mod sys;
 #[cfg(test)]
 mod tests;
 mod text;
+mod torch;
+mod zip;
 
 pub use inputs::Inputs;
 pub use open::header_digest;
 pub use open::open;
 pub use part::Part;
+pub use place::may_write;
 pub use stage::Kind;
 pub use stage::Staged;
 pub use sys::prepare_process;

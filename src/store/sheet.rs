@@ -85,15 +85,7 @@ impl<R: Read> Sheet<'_, R> {
     }
 
     fn tensor(&mut self, name: String, offset: u64) -> Result<(), Refusal> {
-        check_name(&name, offset)?;
-        if !self.budget.remember(&name)
-            && let Some(other) = self.header.entries.iter().find(|entry| entry.name == name)
-        {
-            return Err(match other.file == self.number {
-                true => twice(offset, &name),
-                false => in_two_files(offset, &name, &self.header.files[other.file].path),
-            });
-        }
+        new_name(self.header, self.budget, &name, self.number, offset)?;
         self.json.mark(b'{')?;
         let mut dtype: Field<Dtype> = None;
         let mut shape: Field<Shape> = None;
@@ -178,6 +170,27 @@ impl<R: Read> Sheet<'_, R> {
         }
         Ok((ends[0], ends[1]))
     }
+}
+
+/// Checks a tensor's name, which stands at `offset` of file `number`, and that no other tensor has it.
+fn new_name(header: &Header, budget: &mut Budget, name: &str, number: usize, offset: u64) -> Result<(), Refusal> {
+    check_name(name, offset)?;
+    if !budget.remember(name)
+        && let Some(other) = header.entries.iter().find(|entry| entry.name == name)
+    {
+        return Err(match other.file == number {
+            true => twice(offset, name),
+            false => in_two_files(offset, name, &header.files[other.file].path),
+        });
+    }
+    Ok(())
+}
+
+/// Checks a tensor's name as [`new_name`] does, and books the memory of its entry, which comes next: for readers of other
+/// formats.
+pub fn book(header: &Header, budget: &mut Budget, name: &str, number: usize, offset: u64) -> Result<(), Refusal> {
+    new_name(header, budget, name, number, offset)?;
+    if budget.charge(std::mem::size_of::<Entry>() + name.len() + 64) { Ok(()) } else { Err(too_large(offset)) }
 }
 
 const FIELDS: &str = "`dtype`, `shape` and `data_offsets`";

@@ -30,7 +30,7 @@ const CHOOSE: &str = "write the path of a `.safetensors` file, or of a directory
 
 /// Kinds that their first bytes tell.
 const MAGIC: &[(&[u8], Guess)] = &[
-    (b"GGUF", binary("a GGUF model", "take the safetensors files that it was made from: GGUF weights are quantised")),
+    (b"GGUF", binary("a GGUF model", CHOOSE)),
     (
         b"BLENDER",
         binary("a Blender scene", "write the path of a model: `.blend` is also the ending of Blender's scenes"),
@@ -47,7 +47,7 @@ const MAGIC: &[(&[u8], Guess)] = &[
     (b"\x7fELF", binary("a program", CHOOSE)),
     (b"MZ", binary("a Windows program", CHOOSE)),
     (b"\x89HDF\r\n\x1a\n", binary("an HDF5 file (Keras)", CONVERT)),
-    (b"\x93NUMPY", binary("a NumPy array (.npy)", CONVERT)),
+    (b"\x93NUMPY", binary("a NumPy array (.npy)", CHOOSE)),
     (
         b"version https://git-lfs",
         Guess {
@@ -60,7 +60,7 @@ const MAGIC: &[(&[u8], Guess)] = &[
 
 /// What the first bytes of a file show it to be.
 pub fn kind(head: &[u8]) -> Option<&'static Guess> {
-    const NPZ: Guess = binary("a zip archive of NumPy arrays (.npz)", CONVERT);
+    const NPZ: Guess = binary("a zip archive of NumPy arrays (.npz)", CHOOSE);
     const TORCH: Guess = binary("a PyTorch checkpoint (zip)", CONVERT);
     const ZIP: Guess = binary("a zip archive", UNPACK);
     const TAR: Guess = binary("a tar archive", UNPACK);

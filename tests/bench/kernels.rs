@@ -81,7 +81,7 @@ fn seed_sign(seed: u64) -> f32 {
 /// A builder over inputs of a type and its loads.
 fn loads(count: usize, dtype: Dtype, view: &View) -> (Builder, Vec<blend::tile::NodeId>) {
     let mut b = Builder::new(view.shape.clone());
-    let load = |file| Load { file, offset: 0, dtype, view: view.clone(), affine: Affine::IDENTITY };
+    let load = |file| Load { file, offset: 0, dtype, blocks: None, view: view.clone(), affine: Affine::IDENTITY };
     let nodes = (0..count).map(|file| b.load(load(file))).collect();
     (b, nodes)
 }

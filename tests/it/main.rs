@@ -1,6 +1,7 @@
 //! The one integration binary: every suite is data driven through one `check` function.
 
 mod arch;
+mod arrays;
 mod cli;
 mod faults;
 mod fmt;
@@ -8,6 +9,7 @@ mod goldens;
 mod grammar;
 mod hostile;
 mod laws;
+mod names;
 mod nvidia;
 mod pickle;
 mod presets;
@@ -16,3 +18,4 @@ mod run;
 mod tidy;
 mod ui;
 mod world;
+mod write;

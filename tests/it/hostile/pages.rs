@@ -5,6 +5,8 @@ use super::framed;
 use super::header;
 use super::said;
 use super::tensor;
+use crate::arrays::gguf;
+use crate::arrays::npy;
 use blend::diag::Problem;
 use blend::store;
 use std::path::Path;
@@ -57,6 +59,9 @@ fn pages_show_what_is_said() {
         ("E0514", said_of("merge.blend", b"blend 1\n# caf\xe9\n", &text)),
         ("E0515", said_of("a.safetensors", b"", &stage("a.safetensors", store::Kind::File, "a.safetensors"))),
         ("E0516", said_of("holiday.jpg", b"", &stage("", store::Kind::Directory, "/dev/null"))),
+        ("E0523", said_of("a.npy", &npy::file(1, &npy::header("'>f4'", "(2, 3)"), 24), &open("a.npy"))),
+        ("E0524", said_of("a.gguf", &gguf::countless().bytes(), &open("a.gguf"))),
+        ("E0525", said_of("a.gguf", &gguf::undecoded().bytes(), &open("a.gguf"))),
         ("E0526", said_of("network-snapshot.pkl", &networks, &open("network-snapshot.pkl"))),
     ];
     for (code, problem) in &examples {
