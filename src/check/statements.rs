@@ -16,6 +16,7 @@ use super::resolve::Scope;
 use super::template;
 use super::written::Room;
 use crate::arch;
+use crate::diag::Problem;
 use crate::hir::ExprId;
 use crate::hir::Input;
 use crate::hir::InputId;
@@ -261,6 +262,39 @@ fn unsupported(context: &mut Context, module: ModuleId, name: &ast::Name, what: 
     define(context, module, name, Def::Broken);
 }
 
+/// A problem with the dictionary that is meant: its place and its help as an edit.
+fn about_key(problem: Problem, path: Site, source: SourceId, key: Option<Site>, block: Option<&ast::Block>) -> Problem {
+    // The help quotes an option that can be typed, or says that there should be none.
+    let help = problem.help.clone().unwrap_or_default();
+    let typed = help.split("key = \"").nth(1).and_then(|rest| rest.split('"').next());
+    let end = path.span.end;
+    match (key, typed, block) {
+        (Some(at), Some(typed), _) => problem.at(at, "this dictionary cannot be used").edit(at, format!("\"{typed}\"")),
+        (Some(at), None, Some(block)) if help.starts_with("leave `key` away") => {
+            let options = &block.options;
+            let index = options.iter().position(|option| option.name.text == "key").unwrap_or(0);
+            let span = match options.len() {
+                // With the space before it.
+                1 => Span { start: end, end: block.span.end },
+                _ if index > 0 => Span { start: options[index - 1].span.end, end: options[index].span.end },
+                _ => Span { start: options[0].span.start, end: options[1].span.start },
+            };
+            problem.at(at, "there is no dictionary").edit(span.at(source), "")
+        }
+        (Some(at), ..) => problem.at(at, "this dictionary cannot be used"),
+        (None, Some(typed), None) => {
+            let edit = format!(" {{ key = \"{typed}\" }}");
+            problem.at(path, "several dictionaries").edit(Span { start: end, end }.at(source), edit)
+        }
+        (None, Some(typed), Some(block)) if !block.options.is_empty() => {
+            let first = block.options[0].span.start;
+            let edit = format!("key = \"{typed}\", ");
+            problem.at(path, "several dictionaries").edit(Span { start: first, end: first }.at(source), edit)
+        }
+        (None, ..) => problem.at(path, "this checkpoint cannot be used"),
+    }
+}
+
 /// `model NAME = "PATH" { … }`: reads the header and finds the layout.
 fn model(context: &mut Context, module: ModuleId, name: &ast::Name, path: &ast::Text, block: Option<&ast::Block>) {
     let def = match open_model(context, module, name, path, block) {
@@ -296,6 +330,10 @@ fn open_model(
                 return None;
             }
         },
+        Err(problem) if problem.code == crate::diag::Code("E0521") => {
+            context.report(about_key(problem, site, source, options.key.map(|(_, at)| at), block));
+            return None;
+        }
         Err(problem) => {
             context.report(problem.at(site, "this checkpoint cannot be used"));
             return None;

@@ -37,6 +37,7 @@ mod text;
 mod torch;
 mod zip;
 
+pub use error::no_dictionaries;
 pub use inputs::Inputs;
 pub use open::header_digest;
 pub use open::open;

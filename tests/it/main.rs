@@ -16,6 +16,7 @@ mod presets;
 mod recipes;
 mod run;
 mod tidy;
+mod torch;
 mod ui;
 mod world;
 mod write;
