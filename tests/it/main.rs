@@ -2,6 +2,7 @@
 
 mod arch;
 mod cli;
+mod compare;
 mod faults;
 mod fmt;
 mod goldens;

@@ -115,9 +115,8 @@ pub fn shapes(
 
 /// What two networks differ in, in words: `` `a` has resolution 256 and `b` 512 ``.
 fn reason(a: &Input, b: &Input) -> Option<String> {
-    let value = |input: &Input, name: &str| {
-        input.canon.facts.iter().find(|fact| fact.0 == name).map(|fact| fact.1.clone())
-    };
+    let value =
+        |input: &Input, name: &str| input.canon.facts.iter().find(|fact| fact.0 == name).map(|fact| fact.1.clone());
     let differs = |(name, own): &(String, String)| {
         let values = arch::apart(&[Some(own.clone()), value(b, name)]);
         let (Some(own), Some(other)) = (&values[0], &values[1]) else { return None };
@@ -173,9 +172,7 @@ fn instead(problem: Problem, pattern: &str, model: &str, root: ExprId, context: 
     if text.is_empty() {
         return problem;
     }
-    problem
-        .edit(at_start(site), format!("match {{\n  {pattern} => {model}\n  else => "))
-        .edit(at_end(site), "\n}")
+    problem.edit(at_start(site), format!("match {{\n  {pattern} => {model}\n  else => ")).edit(at_end(site), "\n}")
 }
 
 /// What is known of a model; beside another one what differs.
