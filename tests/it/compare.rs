@@ -425,3 +425,112 @@ fn terminals() {
     let colored = |args: &[&str]| blend(&[&["compare", "parent.safetensors", "child.safetensors"], args].concat(), &[]);
     assert!(colored(&["--color", "always"]).stdout.contains(&0x1b) && !colored(&[]).stdout.contains(&0x1b));
 }
+
+/// An architecture of one's own says what its parts tell.
+const OWN: &str = r#"
+[family]
+id = "tiny"
+about = "a made-up network"
+
+[[family.tensor]]
+name = "net.{i}.weight"
+words = ["core", "weight"]
+coords = { layer = "i" }
+
+[[family.tensor]]
+name = "seed"
+words = ["seed"]
+
+[[family.tensor]]
+name = "mean"
+words = ["mean"]
+
+[[family.part]]
+name = "core"
+words = ["core"]
+tells = "kinship"
+
+[[family.part]]
+name = "random start"
+words = ["seed"]
+tells = "origin"
+
+[[family.part]]
+name = "mean"
+words = ["mean"]
+of = "core"
+
+[layout]
+id = "tiny-research"
+family = "tiny"
+about = "names of the paper's code"
+detect = ["net.{i}.weight"]
+canonical_names = true
+"#;
+
+#[test]
+fn parts_of_own_architectures() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let list: &[(&str, &[usize], &[f32])] =
+        &[("net.0.weight", &[2], &[1.0, 2.0]), ("seed", &[1], &[1.0]), ("mean", &[1], &[2.0]), ("more", &[1], &[3.0])];
+    let header = store::open(&file(dir.path(), "a.safetensors", list), None).expect("it is right");
+    let own = arch::load(OWN, "my.toml").unwrap_or_else(|faults| panic!("{}", faults[0].problem.message));
+    let canon = arch::detect(&header, Some(&own), None).expect("it fits");
+    let part = |name: &str| {
+        let found = arch::part(&canon, &canon.tensors[canon.index[name]]);
+        (found.name.to_string(), found.tells, found.of.map(String::from))
+    };
+    assert_eq!(part("net.0.weight"), ("core".into(), arch::Tells::Kinship, None));
+    assert_eq!(part("seed"), ("random start".into(), arch::Tells::Origin, None));
+    assert_eq!(part("mean"), ("mean".into(), arch::Tells::Nothing, Some("core".into())));
+    assert_eq!(part("more"), ("not in the layout".into(), arch::Tells::Nothing, None));
+    // What is wrong in a part is told with what to write.
+    for (right, wrong, help) in [
+        ("words = [\"core\"]\ntells", "words = [\"cor\"]\ntells", "write `\"core\"`, or give the word to a tensor"),
+        ("\"kinship\"", "\"kin\"", "write `\"kinship\"` (there are kinship, origin)"),
+        ("of = \"core\"", "of = \"coree\"", "write `\"core\"`"),
+    ] {
+        let faults = arch::load(&OWN.replacen(right, wrong, 1), "my.toml").expect_err("it is wrong");
+        let told: Vec<(&str, Option<&str>)> =
+            faults.iter().map(|fault| (fault.problem.code.0, fault.problem.help.as_deref())).collect();
+        assert_eq!(told, [("E0435", Some(help))], "{wrong}");
+    }
+}
+
+/// Every tensor of the shipped generators is of a named part, in an order that people expect.
+#[test]
+fn parts_of_shipped_families() {
+    for (name, wanted) in [
+        (
+            "avatars-toon",
+            "w_avg, mapping, const, affine, conv, torgb, affine bias, bias, noise strength, noise image, filter",
+        ),
+        ("words", "embed, norm, attention, mlp, head"),
+    ] {
+        let comparison = compared(&[name, name], 1);
+        let parts: Vec<&str> = comparison.pairs[0].parts.iter().map(|part| part.name.as_str()).collect();
+        assert_eq!(parts.join(", "), wanted);
+    }
+}
+
+/// An output where an input lies is found before anything is read but headers.
+#[test]
+fn outputs_over_inputs_are_told_by_check() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| dir.path().join(name);
+    std::fs::copy(path("parent"), at("a.safetensors")).expect("a copy");
+    std::os::unix::fs::symlink(at("a.safetensors"), at("link.safetensors")).expect("a link");
+    for (output, code) in [("a.safetensors", 2), ("./a.safetensors", 2), ("link.safetensors", 2), ("b.safetensors", 0)]
+    {
+        let recipe = format!("blend 1\nmodel a = \"a.safetensors\"\noutput \"{output}\" = a\n");
+        std::fs::write(at("r.blend"), recipe).expect("a recipe");
+        let recipe = at("r.blend").display().to_string();
+        let told = blend(&["check", &recipe, "--message-format", "short"], &[]);
+        let text = String::from_utf8_lossy(&told.stderr).into_owned();
+        assert_eq!((told.status.code(), text.contains("r.blend:3:8: error[E0515]")), (Some(code), code == 2), "{text}");
+    }
+    assert_eq!(
+        std::fs::read(at("a.safetensors")).expect("it is there"),
+        std::fs::read(path("parent")).expect("it is there")
+    );
+}
