@@ -17,6 +17,7 @@ use crate::exec::Stop;
 use crate::store;
 use crate::text::Sources;
 use clap::ValueEnum;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -133,7 +134,7 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
     }
 }
 
-fn open(args: &Args, path: &PathBuf, name: String) -> Result<Model, Problem> {
+fn open(args: &Args, path: &Path, name: String) -> Result<Model, Problem> {
     let header = store::open(path, args.key.as_deref())?;
     let canon = arch::detect(&header, None, args.layout.as_deref())?;
     Ok(Model { name, path: path.display().to_string(), header: Arc::new(header), canon: Arc::new(canon) })
