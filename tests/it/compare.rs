@@ -152,11 +152,10 @@ fn numbers_do_not_depend_on_threads_or_layouts() {
 fn models_against_each_other() {
     let comparison = compared(&["parent", "child", "stranger"], 2);
     let (cosines, distances) = (&comparison.cosines, &comparison.distances);
-    for at in 0..3 {
-        assert_eq!((cosines[at][at], distances[at][at]), (None, None));
-        for other in 0..3 {
-            assert_eq!(cosines[at][other], cosines[other][at], "{at} {other}");
-        }
+    for (at, row) in cosines.iter().enumerate() {
+        assert_eq!((row[at], distances[at][at]), (None, None));
+        let column: Vec<Option<f64>> = cosines.iter().map(|other| other[at]).collect();
+        assert_eq!(*row, column, "cosines have no direction");
     }
     assert_eq!(distances[0][1], comparison.pairs[0].kin.distance);
     assert_eq!(distances[1][0], compared(&["child", "parent"], 1).pairs[0].kin.distance);
@@ -342,7 +341,7 @@ fn check_lints(models: &[&str], value: &str, wanted: &[(&str, usize)]) {
 
 fn line(problem: &Problem, sources: &Sources) -> usize {
     let site = problem.site().expect("a place");
-    sources.get(site.source).line_column(site.span.start).0 as usize
+    sources.get(site.source).line_column(site.span.start).0
 }
 
 #[test]
