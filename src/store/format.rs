@@ -9,6 +9,7 @@ use super::npz;
 use super::shown;
 use super::sniff;
 use super::sys;
+use super::torch;
 use super::zip;
 use crate::diag::Problem;
 use crate::tensor::Header;
@@ -46,18 +47,32 @@ pub fn open(path: &Path) -> Result<Opened<'_>, Problem> {
 /// a pickle that is meant.
 pub fn read(path: &Path, key: Option<&str>, header: &mut Header, budget: &mut Budget) -> Result<(), Problem> {
     let opened = open(path)?;
-    let _ = key;
-    if opened.head.starts_with(gguf::MAGIC) {
-        return gguf::read(&opened, header, budget);
-    }
-    if opened.head.starts_with(npy::MAGIC) {
-        return npy::read(&opened, header, budget);
-    }
     if zip::is_zip(&opened.head) {
         let directory = zip::read(&opened)?;
-        if npz::is_npz(&directory) {
-            return npz::read(&opened, &directory, header, budget);
-        }
+        return match key {
+            _ if torch::owns(&directory) => torch::read_archive(&opened, &directory, key, header, budget),
+            None if npz::is_npz(&directory) => npz::read(&opened, &directory, header, budget),
+            Some(key) if npz::is_npz(&directory) => Err(error::no_dictionaries(path, key)),
+            _ => Err(torch::refuse_other(&opened, &directory).unwrap_or_else(|| not_weights(path))),
+        };
     }
-    header::read(opened, header, budget)
+    if torch::is_stream(&opened.head) {
+        return torch::read_stream(&opened, key, header, budget);
+    }
+    let is_gguf = opened.head.starts_with(gguf::MAGIC);
+    let is_npy = opened.head.starts_with(npy::MAGIC);
+    match key {
+        Some(key) if is_gguf || is_npy || sniff::kind(&opened.head).is_none() => {
+            Err(error::no_dictionaries(path, key))
+        }
+        _ if is_gguf => gguf::read(&opened, header, budget),
+        _ if is_npy => npy::read(&opened, header, budget),
+        _ => header::read(opened, header, budget),
+    }
+}
+
+/// A zip archive of other things.
+fn not_weights(path: &Path) -> Problem {
+    let message = format!("`{}` is a zip archive without weights, a checkpoint was expected", shown::path(path));
+    Problem::new(error::OTHER_KIND, message).help("unpack it, and write the path of the `.safetensors` file in it")
 }

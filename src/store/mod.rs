@@ -31,6 +31,7 @@ mod sys;
 #[cfg(test)]
 mod tests;
 mod text;
+mod torch;
 mod zip;
 
 pub use inputs::Inputs;

@@ -19,26 +19,27 @@ const ENTRIES: usize = 65_536;
 const INDEX: &str = ".safetensors.index.json";
 
 /// Reads the headers of a checkpoint, never its weights: a file of any format; an index of shards; a directory with an
-/// index, with one safetensors file, or with shards whose tensors have different names.  `key` names the dictionary of
-/// a pickle that is meant.  Takes less than 100 ms and 64 MiB for whatever input.
+/// index, with one safetensors file, or with shards whose tensors have different names; without safetensors in it, one
+/// with the files that PyTorch's users know: `pytorch_model.bin.index.json`, `pytorch_model.bin`, `consolidated.00.pth`.
+/// `key` names the dictionary of a pickle that is meant.  Takes less than 100 ms and 64 MiB for whatever input.
 ///
-/// Problems have no labels.  Errors: E0501 to E0513, E0517 to E0525, E0601.
+/// Problems have no labels.  Errors: E0501 to E0513, E0517 to E0526, E0601.
 pub fn open(path: &Path, key: Option<&str>) -> Result<Header, Problem> {
     let metadata = std::fs::metadata(path).map_err(|error| error::not_opened(path, &error))?;
     let mut budget = Budget::new();
     if metadata.is_dir() {
-        return open_directory(path, &mut budget);
+        return open_directory(path, key, &mut budget);
     }
     if path.extension().is_some_and(|ending| ending == "json") {
         let directory = path.parent().unwrap_or(Path::new(""));
-        return open_index(directory, path, &mut budget);
+        return open_index(directory, path, key, &mut budget);
     }
     let mut header = Header::default();
     format::read(path, key, &mut header, &mut budget)?;
     Ok(header)
 }
 
-fn open_directory(path: &Path, budget: &mut Budget) -> Result<Header, Problem> {
+fn open_directory(path: &Path, key: Option<&str>, budget: &mut Budget) -> Result<Header, Problem> {
     let listing = std::fs::read_dir(path).map_err(|error| error::not_opened(path, &error))?;
     let mut names: Vec<String> = vec![];
     for (count, entry) in listing.enumerate() {
@@ -50,20 +51,16 @@ fn open_directory(path: &Path, budget: &mut Budget) -> Result<Header, Problem> {
         names.extend(entry.file_name().into_string().ok().filter(|name| !name.starts_with('.')));
     }
     names.sort();
-    let indexes: Vec<&String> = names.iter().filter(|name| name.ends_with(INDEX)).collect();
-    let usual = indexes.iter().find(|name| **name == &format!("model{INDEX}"));
-    match (usual, &indexes[..]) {
-        (Some(name), _) | (None, [name]) => return open_index(path, &contained(path, name)?, budget),
-        (None, []) => {}
-        (None, [first, ..]) => {
-            let listed: Vec<String> = indexes.iter().take(4).map(|name| quoted(name)).collect();
-            let message =
-                format!("`{}` has several indexes, {}, one was expected", shown::path(path), listed.join(", "));
-            return Err(Problem::new(error::NO_CHECKPOINT, message)
-                .help(format!("write the path of one of them: `{}`", shown::path(&path.join(first)))));
-        }
+    if let Some(index) = index_in(path, &names, INDEX)? {
+        return open_index(path, &contained(path, index)?, key, budget);
     }
-    let shards: Vec<&String> = names.iter().filter(|name| name.ends_with(".safetensors")).collect();
+    let mut shards: Vec<&String> = names.iter().filter(|name| name.ends_with(".safetensors")).collect();
+    if shards.is_empty() {
+        if let Some(index) = index_in(path, &names, index::TORCH)? {
+            return open_index(path, &contained(path, index)?, key, budget);
+        }
+        shards = torch_files(path, &names)?;
+    }
     if shards.is_empty() {
         return Err(no_checkpoint(path, &names));
     }
@@ -74,9 +71,55 @@ fn open_directory(path: &Path, budget: &mut Budget) -> Result<Header, Problem> {
     }
     let mut header = Header::default();
     for name in shards {
-        format::read(&contained(path, name)?, None, &mut header, budget)?;
+        format::read(&contained(path, name)?, key, &mut header, budget)?;
     }
     Ok(header)
+}
+
+/// The index of a directory: the usual one, or the only one that ends so.
+fn index_in<'n>(path: &Path, names: &'n [String], ending: &str) -> Result<Option<&'n String>, Problem> {
+    let indexes: Vec<&String> = names.iter().filter(|name| name.ends_with(ending)).collect();
+    let usual = [format!("model{ending}"), format!("pytorch_model{ending}")];
+    let usual = indexes.iter().find(|name| usual.contains(name));
+    match (usual, &indexes[..]) {
+        (Some(name), _) | (None, [name]) => Ok(Some(*name)),
+        (None, []) => Ok(None),
+        (None, [first, ..]) => {
+            let listed: Vec<String> = indexes.iter().take(4).map(|name| quoted(name)).collect();
+            let message =
+                format!("`{}` has several indexes, {}, one was expected", shown::path(path), listed.join(", "));
+            Err(Problem::new(error::NO_CHECKPOINT, message)
+                .help(format!("write the path of one of them: `{}`", shown::path(&path.join(first)))))
+        }
+    }
+}
+
+/// The files of a checkpoint of PyTorch in a directory: the whole model, or shards without an index.  Others of its
+/// pickles, such as the state of an optimizer, are not the model.
+fn torch_files<'n>(path: &Path, names: &'n [String]) -> Result<Vec<&'n String>, Problem> {
+    let whole = ["pytorch_model.bin", "diffusion_pytorch_model.bin"];
+    if let Some(name) = names.iter().find(|name| whole.contains(&name.as_str())) {
+        return Ok(vec![name]);
+    }
+    let shards: Vec<&String> =
+        names.iter().filter(|name| name.starts_with("pytorch_model-") && name.ends_with(".bin")).collect();
+    if !shards.is_empty() {
+        return Ok(shards);
+    }
+    let parts: Vec<&String> =
+        names.iter().filter(|name| name.starts_with("consolidated.") && name.ends_with(".pth")).collect();
+    if parts.len() > 1 {
+        let message = format!(
+            "`{}` has the model in {} parts for as many devices, each with slices of all tensors; whole tensors were expected",
+            shown::path(path),
+            parts.len()
+        );
+        let listed: Vec<String> = parts.iter().take(4).map(|name| quoted(name)).collect();
+        return Err(Problem::new(error::NO_CHECKPOINT, message)
+            .note(format!("the parts are {}", listed.join(", ")))
+            .help("take the model in the form of Hugging Face, or join the parts: `python -m transformers.models.llama.convert_llama_weights_to_hf`"));
+    }
+    Ok(parts)
 }
 
 /// A directory without a safetensors file: what to name instead.
@@ -94,13 +137,13 @@ fn no_checkpoint(path: &Path, names: &[String]) -> Problem {
     let other = [".bin", ".pt", ".pth", ".ckpt", ".pkl", ".gguf"];
     match names.iter().find(|name| other.iter().any(|ending| name.ends_with(ending))) {
         Some(name) => problem
-            .note(format!("it has {}, which is not safetensors", quoted(name)))
-            .help("convert the weights: `safetensors.torch.save_file(tensors, \"model.safetensors\")` in Python"),
+            .note(format!("it has {}, which may be the model or something of its training", quoted(name)))
+            .help(format!("write the path of the file: `{}`", shown::path(&path.join(name)))),
         None => problem.help("write the path of a `.safetensors` file, or of a directory that has one"),
     }
 }
 
-fn open_index(directory: &Path, path: &Path, budget: &mut Budget) -> Result<Header, Problem> {
+fn open_index(directory: &Path, path: &Path, key: Option<&str>, budget: &mut Budget) -> Result<Header, Problem> {
     let index = index::read(path, budget)?;
     let mut header = Header::default();
     for shard in &index.shards {
@@ -111,9 +154,9 @@ fn open_index(directory: &Path, path: &Path, budget: &mut Budget) -> Result<Head
                 .note(format!("the index is `{}`", shown::path(path)))
                 .help(error::AGAIN));
         }
-        format::read(&file, None, &mut header, budget)?;
+        format::read(&file, key, &mut header, budget)?;
     }
-    index::check(path, &index, &header, budget)?;
+    index::check(path, &header, budget)?;
     for (key, value) in index.metadata {
         header.metadata.entry(key).or_insert(value);
     }
