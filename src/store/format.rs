@@ -62,9 +62,7 @@ pub fn read(path: &Path, key: Option<&str>, header: &mut Header, budget: &mut Bu
     let is_gguf = opened.head.starts_with(gguf::MAGIC);
     let is_npy = opened.head.starts_with(npy::MAGIC);
     match key {
-        Some(key) if is_gguf || is_npy || sniff::kind(&opened.head).is_none() => {
-            Err(error::no_dictionaries(path, key))
-        }
+        Some(key) if is_gguf || is_npy || sniff::kind(&opened.head).is_none() => Err(error::no_dictionaries(path, key)),
         _ if is_gguf => gguf::read(&opened, header, budget),
         _ if is_npy => npy::read(&opened, header, budget),
         _ => header::read(opened, header, budget),
