@@ -1,6 +1,7 @@
 //! Families and layouts, read once from their TOML.
 
 use super::Architecture;
+use super::Nest;
 use super::Policy;
 use super::Stored;
 use super::file;
@@ -21,6 +22,8 @@ use std::sync::LazyLock;
 /// The shipped families, one file each.
 const FAMILIES: &[(&str, &str)] = &[
     ("families/llama.toml", include_str!("families/llama.toml")),
+    ("families/lucidrains.toml", include_str!("families/lucidrains.toml")),
+    ("families/stylegan1.toml", include_str!("families/stylegan1.toml")),
     ("families/stylegan2.toml", include_str!("families/stylegan2.toml")),
     ("families/stylegan3.toml", include_str!("families/stylegan3.toml")),
 ];
@@ -30,6 +33,10 @@ const LAYOUTS: &[(&str, &str)] = &[
     ("layouts/llama-huggingface.toml", include_str!("layouts/llama-huggingface.toml")),
     ("layouts/stylegan2-nvidia.toml", include_str!("layouts/stylegan2-nvidia.toml")),
     ("layouts/stylegan2-rosinality.toml", include_str!("layouts/stylegan2-rosinality.toml")),
+    ("layouts/genforce.toml", include_str!("layouts/genforce.toml")),
+    ("layouts/stylegan2-tf.toml", include_str!("layouts/stylegan2-tf.toml")),
+    ("layouts/stylegan1-tf.toml", include_str!("layouts/stylegan1-tf.toml")),
+    ("layouts/lucidrains.toml", include_str!("layouts/lucidrains.toml")),
     ("layouts/stylegan3-nvidia.toml", include_str!("layouts/stylegan3-nvidia.toml")),
 ];
 
@@ -40,6 +47,8 @@ pub struct Family {
     pub words: BTreeSet<String>,
     pub tensors: Vec<TensorRule>,
     pub facts: Vec<FactRule>,
+    /// Families whose tensors mean something else, and why.
+    pub refuses: Vec<(String, String)>,
     /// Skeleton of a canonical name to rules.
     index: HashMap<String, Vec<usize>>,
 }
@@ -89,9 +98,21 @@ pub struct Layout {
     pub family: String,
     /// Names that must be present.
     pub detect: Vec<Template>,
+    /// Further sets of names that tell the layout.
+    pub also: Vec<Vec<Template>>,
     /// Stored names are the canonical ones, whatever the family knows.
     pub canonical_names: bool,
+    /// What a PyTorch file has around the tensors.
+    pub nest: Option<Nest>,
     pub keys: Vec<KeyRule>,
+    /// A stored name whose highest number is `top` in canonical names.
+    pub top: Option<Template>,
+    /// Stored names that are left out.
+    pub drop: Vec<Template>,
+    /// Canonical tensors that the code base computes and does not store.
+    pub implied: Vec<ImpliedRule>,
+    /// Canonical tensors that the code base cannot have, and why.
+    pub lacks: Vec<(Template, String)>,
     /// Skeleton of a stored name to keys.
     index: HashMap<String, Vec<usize>>,
     /// Skeleton of a canonical name to keys and which of their names it is.
@@ -104,6 +125,18 @@ pub struct KeyRule {
     /// Canonical tensors that it gives; the first is the one that is written.
     pub canonical: Vec<Template>,
     pub fixes: Vec<Fix>,
+}
+
+/// A filter that a layout implies.
+#[derive(Debug)]
+pub struct ImpliedRule {
+    pub canonical: Template,
+    /// It is there for every such canonical tensor.
+    pub beside: Template,
+    /// Its taps, before they are made to sum to 1.
+    pub taps: Vec<f32>,
+    /// The entry of a header's metadata that gives other taps.
+    pub fact: Option<String>,
 }
 
 impl Family {
@@ -163,13 +196,28 @@ impl Layout {
 
     /// Whether the layout, or its family under canonical names, knows a stored name, given as skeleton and numbers.
     pub fn knows(&self, bones: &str, numbers: &[i64], family: &Family) -> bool {
-        self.key(bones, numbers).is_some() || (self.canonical_names && family.rule(bones, numbers).is_some())
+        self.key(bones, numbers).is_some()
+            || self.drops(bones, numbers)
+            || (self.canonical_names && family.rule(bones, numbers).is_some())
+    }
+
+    /// Whether a stored name, given as skeleton and numbers, is left out.
+    pub fn drops(&self, bones: &str, numbers: &[i64]) -> bool {
+        self.drop.iter().any(|name| name.fits(bones, numbers))
+    }
+
+    /// Why the code base cannot have a canonical tensor.
+    pub fn lacks(&self, bones: &str, numbers: &[i64]) -> Option<&str> {
+        self.lacks.iter().find(|(name, _)| name.fits(bones, numbers)).map(|(_, because)| because.as_str())
     }
 
     /// Where this layout stores a canonical tensor; `numbers` are those that only stored names hold.
     pub fn stored(&self, name: &str, numbers: &[(Arc<str>, i64)], family: &Family) -> Stored {
         let (bones, own_numbers) = skeleton(name);
-        let mut carried = false;
+        if self.lacks(&bones, &own_numbers).is_some() {
+            return Stored::NoPlace;
+        }
+        let mut carried = self.implied.iter().any(|rule| rule.canonical.fits(&bones, &own_numbers));
         for &(at, which) in self.canonical.get(&bones).into_iter().flatten() {
             let key = &self.keys[at];
             let Some(mut binding) = key.canonical[which].solve(&own_numbers) else { continue };

@@ -9,6 +9,7 @@ use super::data;
 use super::data::FactOf;
 use super::data::Family;
 use super::data::Layout;
+use super::file;
 use super::fix;
 use super::fix::Fix;
 use super::fix::ViewOp;
@@ -95,6 +96,15 @@ impl<'h> Names<'h> {
         Names { whole: names.collect(), parts, skeletons }
     }
 
+    /// The highest number that a name of the template holds.
+    fn highest(&self, template: &Template) -> Option<i64> {
+        let numbers = |(bones, numbers): &(String, SmallVec<[i64; 4]>)| {
+            let binding = (*bones == template.skeleton).then(|| template.solve(numbers)).flatten()?;
+            binding.iter().map(|entry| entry.1).max()
+        };
+        self.parts.iter().filter_map(numbers).max()
+    }
+
     /// Whether a name of the template is there.
     pub fn have(&self, template: &Template) -> bool {
         match template.fill(&[]) {
@@ -105,7 +115,8 @@ impl<'h> Names<'h> {
 }
 
 pub fn claims(layout: &Layout, names: &Names) -> bool {
-    layout.detect.iter().all(|template| names.have(template))
+    let all = |list: &[Template]| list.iter().all(|template| names.have(template));
+    all(&layout.detect) || layout.also.iter().any(|list| all(list))
 }
 
 /// A header through a layout that the recipe names.
@@ -131,30 +142,55 @@ fn quoted(names: &[&str]) -> String {
 pub struct Found {
     pub name: Arc<str>,
     pub entry: usize,
-    view: View,
-    ops: Arc<[ViewOp]>,
-    affine: Affine,
+    pub view: View,
+    pub ops: Arc<[ViewOp]>,
+    pub affine: Affine,
     /// Its rule, with the variables of its name.
     pub rule: Option<(usize, Binding)>,
     /// The variables of the stored name.
-    stored: Binding,
+    pub stored: Binding,
     /// It is what the entry is for, not a by-product (filters that other code bases store once more).
-    primary: bool,
+    pub primary: bool,
+}
+
+impl Found {
+    /// The tensor with what its family says of it; `layers`: how many there are.
+    pub fn canonical(self, entry: &Entry, family: &Family, layers: i64, implied: bool) -> CanonTensor {
+        let (traits, numbers) = traits(&self, entry, family, layers);
+        CanonTensor {
+            shape: self.view.shape.clone(),
+            name: self.name,
+            dtype: entry.dtype,
+            entry: self.entry,
+            view: self.view,
+            ops: self.ops,
+            affine: self.affine,
+            traits: Arc::new(traits),
+            numbers,
+            implied,
+        }
+    }
 }
 
 fn through(header: &Header, names: &Names, layout: &Layout, family: &Family) -> Result<Canon, Problem> {
     let mut found: Vec<Found> = vec![];
     let mut unknown = vec![];
+    let top = layout.top.as_ref().and_then(|top| names.highest(top));
     for (at, entry) in header.entries.iter().enumerate() {
         let (bones, numbers) = &names.parts[at];
+        if layout.drops(bones, numbers) {
+            continue;
+        }
         let mut none = true;
         if let Some((key, binding)) = layout.key(bones, numbers) {
+            let mut known = binding.clone();
+            known.extend(top.map(|top| (Arc::from(file::TOP), top)));
             for (which, name) in key.canonical.iter().enumerate() {
-                let Some(name) = name.fill(&binding) else { continue };
+                let Some(name) = name.fill(&known) else { continue };
                 let rule = family.rule_of(&name);
                 none = false;
                 let (view, ops, affine) = seen(entry, &key.fixes)?;
-                let stored = binding.clone();
+                let stored = known.clone();
                 let name = name.into();
                 found.push(Found { name, entry: at, view, ops, affine, rule, stored, primary: which == 0 });
             }
@@ -179,18 +215,7 @@ fn through(header: &Header, names: &Names, layout: &Layout, family: &Family) -> 
         .into_iter()
         .map(|found| {
             let entry = &header.entries[found.entry];
-            let (traits, numbers) = traits(&found, entry, family, layers);
-            CanonTensor {
-                shape: found.view.shape.clone(),
-                name: found.name,
-                dtype: entry.dtype,
-                entry: found.entry,
-                view: found.view,
-                ops: found.ops,
-                affine: found.affine,
-                traits: Arc::new(traits),
-                numbers,
-            }
+            found.canonical(entry, family, layers, false)
         })
         .collect();
     let index = tensors.iter().enumerate().map(|(at, tensor)| (tensor.name.clone(), at)).collect();

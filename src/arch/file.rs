@@ -2,12 +2,14 @@
 //! in them.  The format is described in the documentation of [`crate::arch`].
 
 use super::Architecture;
+use super::Nest;
 use super::Own;
 use super::Policy;
 use super::data;
 use super::data::FactOf;
 use super::data::FactRule;
 use super::data::Family;
+use super::data::ImpliedRule;
 use super::data::KeyRule;
 use super::data::Layout;
 use super::data::TensorRule;
@@ -56,6 +58,15 @@ struct FamilyText {
     tensor: Vec<TensorText>,
     #[serde(default)]
     fact: Vec<FactText>,
+    #[serde(default)]
+    refuses: Vec<RefusesText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RefusesText {
+    family: String,
+    because: String,
 }
 
 #[derive(Deserialize)]
@@ -96,10 +107,45 @@ struct LayoutText {
     #[allow(dead_code, reason = "for people who read the file")]
     about: String,
     detect: Vec<Spanned<String>>,
+    /// Per set: beginnings of names, and what they are instead.
+    #[serde(default)]
+    also: Vec<BTreeMap<String, String>>,
     #[serde(default)]
     canonical_names: bool,
+    top: Option<Spanned<String>>,
+    #[serde(default)]
+    drop: Vec<Spanned<String>>,
+    pt: Option<NestText>,
     #[serde(default)]
     key: Vec<KeyText>,
+    #[serde(default)]
+    implied: Vec<ImpliedText>,
+    #[serde(default)]
+    lacks: Vec<LacksText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ImpliedText {
+    r#as: Spanned<String>,
+    beside: Spanned<String>,
+    taps: Vec<f32>,
+    fact: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LacksText {
+    name: Spanned<String>,
+    because: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NestText {
+    key: String,
+    #[serde(default)]
+    beside: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -227,6 +273,7 @@ impl Reader<'_> {
             }
         }
         family.facts = text.fact.into_iter().filter_map(|fact| self.fact(fact)).collect();
+        family.refuses = text.refuses.into_iter().map(|refuses| (refuses.family, refuses.because)).collect();
         family
     }
 
@@ -321,7 +368,18 @@ impl Reader<'_> {
     fn layout(&mut self, text: LayoutText, family: Option<&Family>) -> Layout {
         let detect = text.detect.iter().filter_map(|name| self.template(name)).collect();
         let mut layout = Layout::new(text.id.into_inner(), text.family.into_inner(), detect, text.canonical_names);
-        for key in text.key {
+        layout.nest = text.pt.map(|pt| {
+            // The dictionary and a tensor cannot have one name.
+            let beside = pt.beside.into_iter().filter(|name| *name != pt.key).collect();
+            Nest { key: pt.key, beside }
+        });
+        layout.top = text.top.as_ref().and_then(|name| self.template(name));
+        layout.drop = text.drop.iter().filter_map(|name| self.template(name)).collect();
+        let others = text.key.iter().flat_map(|key| text.also.iter().filter_map(|set| key.under(set)));
+        // The names of the layout itself first: those are written.
+        let keys: Vec<KeyText> = others.collect();
+        layout.also = text.also.iter().map(|set| self.detect_under(&text.detect, set)).collect();
+        for key in text.key.into_iter().chain(keys) {
             let name = self.template(&key.name);
             let mut canonical = vec![];
             if key.r#as.as_ref().is_empty() {
@@ -331,14 +389,11 @@ impl Reader<'_> {
             }
             for text in key.r#as.as_ref() {
                 let Some(template) = self.template(text) else { continue };
-                if let Some(variable) = name.as_ref().and_then(|name| lacks(name, &template)) {
+                let unbound = name.as_ref().and_then(|name| lacks(name, &template));
+                if let Some(variable) = unbound.filter(|variable| layout.top.is_none() || **variable != *TOP) {
                     self.unbound(&variable, key.name.as_ref(), text.span());
                 }
-                if let Some(family) = family
-                    && !family.may_have(&template)
-                {
-                    self.no_such_tensor(text, family);
-                }
+                self.of_family(text, &template, family);
                 canonical.push(template);
             }
             let mut fixes = vec![];
@@ -356,7 +411,44 @@ impl Reader<'_> {
                 layout.add(KeyRule { name, canonical, fixes });
             }
         }
+        layout.implied = text.implied.into_iter().filter_map(|rule| self.implied(rule, family)).collect();
+        for lacks in text.lacks {
+            if let Some(name) = self.template(&lacks.name) {
+                self.of_family(&lacks.name, &name, family);
+                layout.lacks.push((name, lacks.because));
+            }
+        }
         layout
+    }
+
+    /// The names that tell a layout, with other beginnings.
+    fn detect_under(&mut self, detect: &[Spanned<String>], set: &BTreeMap<String, String>) -> Vec<Template> {
+        let other = |name: &Spanned<String>| Spanned::new(name.span(), under(name.as_ref(), set));
+        detect.iter().filter_map(|name| self.template(&other(name))).collect()
+    }
+
+    fn implied(&mut self, text: ImpliedText, family: Option<&Family>) -> Option<ImpliedRule> {
+        let (canonical, beside) = (self.template(&text.r#as)?, self.template(&text.beside)?);
+        self.of_family(&text.r#as, &canonical, family);
+        self.of_family(&text.beside, &beside, family);
+        if let Some(variable) = lacks(&beside, &canonical) {
+            self.unbound(&variable, text.beside.as_ref(), text.r#as.span());
+        }
+        if !super::implied::are_taps(&text.taps) {
+            let message = format!("the taps of `{}` make no filter", canonical.text());
+            let help = "write 1 to 64 numbers whose sum is not 0, such as `taps = [1, 3, 3, 1]`";
+            self.fault(Code("E0435"), message, text.r#as.span(), "has such taps", help.into());
+        }
+        Some(ImpliedRule { canonical, beside, taps: text.taps, fact: text.fact })
+    }
+
+    /// Complains of a canonical tensor that the family does not have.
+    fn of_family(&mut self, text: &Spanned<String>, template: &Template, family: Option<&Family>) {
+        if let Some(family) = family
+            && !family.may_have(template)
+        {
+            self.no_such_tensor(text, family);
+        }
     }
 
     fn no_such_tensor(&mut self, text: &Spanned<String>, family: &Family) {
@@ -403,6 +495,31 @@ impl Reader<'_> {
                 }
             }
         }
+    }
+}
+
+/// The variable that holds the highest number of a layout's `top`.
+pub const TOP: &str = "top";
+
+/// A name with another beginning, where the set has one for it.
+fn under(name: &str, set: &BTreeMap<String, String>) -> String {
+    let begins = |(own, _): &(&String, &String)| name.starts_with(own.as_str());
+    match set.iter().find(begins) {
+        Some((own, other)) => format!("{other}{}", &name[own.len()..]),
+        None => name.to_string(),
+    }
+}
+
+impl KeyText {
+    /// The key with another beginning of its name, where the set has one for it.
+    fn under(&self, set: &BTreeMap<String, String>) -> Option<KeyText> {
+        let name = under(self.name.as_ref(), set);
+        let differs = name != *self.name.as_ref();
+        differs.then(|| KeyText {
+            name: Spanned::new(self.name.span(), name),
+            r#as: self.r#as.clone(),
+            fix: self.fix.clone(),
+        })
     }
 }
 

@@ -38,6 +38,10 @@
 //! name = "net.block_{i+1}/w"              # the name in the file
 //! as = ["layers.{i}.mix.weight"]          # what it is; the first is written again, further ones are by-products
 //! fix = ["permute 1 0"]                   # from stored to canonical, in order
+//!
+//! [layout.pt]                             # only where PyTorch files of the layout are not flat
+//! key = "g_ema"                           # the dictionary that holds the tensors
+//! beside = ["latent_avg"]                 # stored names of tensors that stand beside it
 //! ```
 //!
 //! *Templates.*  `{…}` is a whole number of 0 or more, without leading zeros, as an expression of one variable, mentioned
@@ -52,12 +56,38 @@
 //! so that bytes are not moved.
 //!
 //! A tensor that no key fits keeps its name, with the word `extra`.
+//!
+//! *What code bases do not store alike.*  All of these are optional:
+//!
+//! ```toml
+//! [layout]
+//! top = "net/{r}x{r}/w"                   # `{top}` in `as` is the highest number of such names
+//! drop = ["step", "lod_{d}/w"]            # names that are left out: they are not of the network
+//!
+//! [[layout.also]]                         # the same names with other beginnings, read but not written
+//! "net/" = "G_net/"
+//!
+//! [[layout.implied]]                      # a filter that the code computes, where others store it
+//! as = "layers.{i}.filter"
+//! beside = "layers.{i}.mix.weight"        # one for each such tensor
+//! taps = [1, 3, 3, 1]                     # outer(taps, taps) / sum², from 8 taps on taps / sum
+//! fact = "net.taps"                       # metadata of the file that gives other taps: `[1, 2, 1]`
+//!
+//! [[layout.lacks]]                        # a tensor of the family that the code base cannot have
+//! name = "labels.weight"
+//! because = "it has no labels"
+//!
+//! [[family.refuses]]                      # said where models of both families are mixed
+//! family = "llama"
+//! because = "its layers have no meaning there"
+//! ```
 
 mod data;
 mod detect;
 mod file;
 mod fix;
 mod generic;
+mod implied;
 mod near;
 mod network;
 mod template;
@@ -67,6 +97,7 @@ pub use detect::detect;
 pub use file::Fault;
 pub use file::load;
 pub use fix::ViewOp;
+pub use implied::complete;
 pub use near::HOLES;
 pub use network::check_network;
 
@@ -131,6 +162,8 @@ pub struct CanonTensor {
     pub traits: Arc<Traits>,
     /// Numbers that only the stored name holds, such as the size in `L3_52_512`: needed to write that name again.
     pub numbers: Binding,
+    /// The file does not store it: its layout implies it, and it is constant.
+    pub implied: bool,
 }
 
 /// A checkpoint's header seen through its layout.
@@ -191,6 +224,43 @@ pub fn stored(own: Option<&Architecture>, layout: &str, name: &str, numbers: &[(
             data::layout(layout).map_or(Stored::Unknown, |layout| layout.stored(name, numbers, data::family_of(layout)))
         }
     }
+}
+
+/// Why a layout cannot hold a canonical tensor, where its file says so.
+pub fn lacks_because(layout: &str, name: &str) -> Option<&'static str> {
+    let (bones, numbers) = template::skeleton(name);
+    data::layout(layout)?.lacks(&bones, &numbers)
+}
+
+/// Why models of two families cannot be mixed, where one of their files says so.
+pub fn refuses_because(one: &str, other: &str) -> Option<&'static str> {
+    let of = |one: &str, other: &str| {
+        let refused = data::family(one)?.refuses.iter().find(|refused| refused.0 == other)?;
+        Some(refused.1.as_str())
+    };
+    of(one, other).or_else(|| of(other, one))
+}
+
+/// Where the loader of a layout looks for the tensors of a PyTorch file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Nest {
+    /// The key of the dictionary that holds them.
+    pub key: String,
+    /// Stored names of tensors that stand beside that dictionary.
+    beside: Vec<String>,
+}
+
+impl Nest {
+    /// Whether a tensor stands beside the dictionary.
+    pub fn is_beside(&self, name: &str) -> bool {
+        self.beside.iter().any(|beside| beside == name)
+    }
+}
+
+/// The dictionary that a PyTorch file of a layout has around its tensors, if any; `own` as in [`stored`].
+pub fn nest<'o>(own: Option<&'o Architecture>, layout: &str) -> Option<&'o Nest> {
+    let own = own.map(Architecture::layout).filter(|own| own.id == layout);
+    own.or_else(|| data::layout(layout))?.nest.as_ref()
 }
 
 /// The layouts of a family that can be written.

@@ -20,6 +20,7 @@ mod space;
 mod statements;
 mod template;
 pub mod trace;
+mod written;
 
 pub use context::Settings;
 pub use space::Space;

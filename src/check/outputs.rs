@@ -14,12 +14,15 @@ use super::options;
 use super::options::OutputOptions;
 use super::space::Space;
 use super::template;
+use super::written;
+use super::written::Room;
 use crate::arch;
 use crate::arch::Stored;
 use crate::hir;
 use crate::hir::CallInstance;
 use crate::hir::ExprId;
 use crate::hir::ExprKind;
+use crate::hir::Format;
 use crate::hir::InputId;
 use crate::hir::Kind;
 use crate::hir::Made;
@@ -40,6 +43,7 @@ pub struct Statement {
     pub site: Site,
     pub value: ExprId,
     pub options: OutputOptions,
+    pub room: Room,
 }
 
 /// What evaluation gives.
@@ -153,7 +157,7 @@ fn output(
     if context.kind_of(value) != Kind::Combination {
         return None;
     }
-    if !is_writable(context, statement, settings) {
+    if !written::is_writable(context, statement, settings) {
         return None;
     }
     let roots: Vec<ExprId> = std::iter::once(value).chain(statement.options.dtype).collect();
@@ -216,39 +220,6 @@ fn renames_fit(context: &mut Context, space: &Space) -> bool {
     space.clashes.is_empty()
 }
 
-/// Endings of files that other tools make: whoever writes one does not mean a directory.
-const OTHER_FORMATS: &[&str] =
-    &["bin", "ckpt", "gguf", "h5", "msgpack", "npy", "npz", "onnx", "pb", "pickle", "pkl", "pt", "pth", "safetensor"];
-
-/// Whether the path says something that can be written; reports when it does not.
-fn is_writable(context: &mut Context, statement: &Statement, settings: &Settings) -> bool {
-    let path = settings.output.as_deref().unwrap_or(Path::new(&statement.written));
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-    let site = statement.site;
-    if let Some(ending) = ending.filter(|ending| OTHER_FORMATS.contains(&ending.as_str())) {
-        let own = settings.output.is_none().then(|| context.text_at(site));
-        context.report(error::other_format(&path.display().to_string(), &ending, own.as_deref(), site));
-        return false;
-    }
-    if path.file_name().is_some_and(|name| name.eq_ignore_ascii_case(".safetensors")) {
-        context.report(error::no_name(&statement.written, site));
-        return false;
-    }
-    if let Some((_, option)) = statement.options.shard_size
-        && !is_directory(path)
-    {
-        let own = settings.output.is_none().then(|| context.text_at(site));
-        context.report(error::one_shard(&path.display().to_string(), own.as_deref(), option, site));
-        return false;
-    }
-    true
-}
-
-/// A path that does not end in `.safetensors` is a directory.
-fn is_directory(path: &Path) -> bool {
-    path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("safetensors"))
-}
-
 fn network(tensors: &[Made]) -> Vec<(String, Vec<(String, u64)>)> {
     arch::check_network(tensors.iter().map(|made| (&*made.name, made.shape.as_slice(), &*made.traits)))
 }
@@ -287,13 +258,13 @@ fn place(
     if !lost.is_empty() {
         let fit = arch::layouts_of(&family).into_iter().find(|layout| homeless(layout).is_empty());
         let option = statement.options.layout.as_ref().map(|option| option.1);
-        let problem = error::no_place(&lost, &layout, fit, option, statement.site);
+        let problem = error::no_place(&lost, &layout, fit, option, statement.site, &statement.room);
         context.report(problem);
         return None;
     }
     let base = &context.modules[statement.module].base;
     let path: PathBuf = settings.output.clone().unwrap_or_else(|| base.join(&statement.written));
-    let directory = is_directory(&path);
+    let directory = written::is_directory(&path);
     Some(Output {
         written: statement.written.clone(),
         path,
@@ -302,6 +273,7 @@ fn place(
         value: statement.value,
         layout,
         family,
+        format: statement.options.format.map_or(Format::Safetensors, |format| format.0),
         shard_size: statement.options.shard_size.map(|size| size.0),
         metadata: statement.options.metadata.clone(),
         overflow: statement.options.overflow,

@@ -6,6 +6,7 @@
 mod build;
 mod check;
 mod completions;
+mod convert;
 mod explain;
 mod fmt;
 mod graph;
@@ -98,6 +99,7 @@ enum Verb {
     Build(build::Args),
     Check(check::Args),
     Completions(completions::Args),
+    Convert(convert::Args),
     Explain(explain::Args),
     Fmt(fmt::Args),
     Graph(graph::Args),
@@ -138,6 +140,7 @@ fn work() -> Exit {
         Verb::Build(args) => build::run(&args, &ui),
         Verb::Check(args) => check::run(&args, &ui),
         Verb::Completions(args) => completions::run(&args, &ui),
+        Verb::Convert(args) => convert::run(&args, &ui),
         Verb::Explain(args) => explain::run(&args, &ui),
         Verb::Fmt(args) => fmt::run(&args, &ui),
         Verb::Graph(args) => graph::run(&args, &ui),

@@ -53,6 +53,7 @@ static NAMES: &[Row] = rows![
     "E0217" "a word that an option does not know",
     "E0218" "a part of the language that this version lacks",
     "E0219" "a command line that cannot be followed",
+    "E0220" "an ending that says another format",
 ];
 
 /// E03: kinds of values.
@@ -120,6 +121,7 @@ static FILES: &[Row] = rows![
     "E0523" "a NumPy file that cannot be read",
     "E0524" "a GGUF model that is not well formed",
     "E0525" "a GGUF model in a form that is not read",
+    "E0526" "a network in a pickle that blend cannot read",
 ];
 
 /// E06: the run.

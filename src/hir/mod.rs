@@ -79,10 +79,30 @@ impl std::fmt::Display for Literal {
     }
 }
 
+/// The format of an output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    #[default]
+    Safetensors,
+    /// A dictionary of tensors as `torch.save` writes it, in a zip archive.
+    Pt,
+}
+
+impl Format {
+    /// The word of the option `format`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Safetensors => "safetensors",
+            Format::Pt => "pt",
+        }
+    }
+}
+
 /// What happens to a finite value that the output type cannot hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
     /// The build fails and says where.
+    #[default]
     Error,
     /// The value becomes infinite.
     Inf,
@@ -113,13 +133,14 @@ pub struct Output {
     /// Path as the recipe writes it, parameters filled in.
     pub written: String,
     pub path: PathBuf,
-    /// A directory is written (no `.safetensors` at the end).
+    /// A directory is written: the path has no ending of a file.
     pub directory: bool,
     pub site: Site,
     pub value: ExprId,
     /// Layout of the result, of the inputs' family.
     pub layout: Arc<str>,
     pub family: Arc<str>,
+    pub format: Format,
     /// Largest shard in bytes.
     pub shard_size: Option<u64>,
     pub metadata: Vec<(String, String)>,

@@ -44,8 +44,8 @@ pub fn problem(fault: &Fault, path_shown: &str, base: u64) -> Problem {
     let (code, what, help) = match fault.code {
         Kind::Evil => (
             EVIL,
-            format!("tries to run code when it is loaded: it names {}", fault.found),
-            "delete the file, and load it nowhere: `rm FILE`; get the weights as safetensors",
+            format!("names {}, which a checkpoint never needs", fault.found),
+            "load it nowhere, delete it with `rm FILE`, and get the weights as safetensors",
         ),
         Kind::Malformed => (
             MALFORMED,
@@ -59,7 +59,7 @@ pub fn problem(fault: &Fault, path_shown: &str, base: u64) -> Problem {
         ),
         Kind::Limit => (
             LIMIT,
-            "holds a pickle larger than checkpoints are".to_string(),
+            "holds a pickle beyond what checkpoints need".to_string(),
             "save the weights alone, where the model can be loaded: `torch.save(model.state_dict(), \"weights.pt\")`",
         ),
         Kind::Read => (

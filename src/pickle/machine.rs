@@ -55,6 +55,9 @@ pub(super) struct Machine<'a> {
     pub is_nested: bool,
 }
 
+/// Most keys that are told of where a fault is.
+const PATH: usize = 32;
+
 const NONE: Id = Id(0);
 const TRUE: Id = Id(1);
 const FALSE: Id = Id(2);
@@ -308,33 +311,46 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// The keys under construction, from what waits on the stack.
+    /// The keys under construction, as far as what waits on the stack tells them.
     fn path(&self) -> String {
         let mut parts: Vec<String> = vec![];
         let bounds = [&[0], &self.marks[..], &[self.stack.len()]].concat();
         for level in bounds.windows(2) {
-            parts.extend(self.open_key(&self.stack[level[0].min(level[1])..level[1]], level[0]));
-            if parts.len() > 32 {
+            self.open_keys(level[0], &self.stack[level[0]..level[1]], &mut parts);
+            if parts.len() > PATH {
                 break;
             }
         }
+        parts.truncate(PATH);
         parts.join(".")
     }
 
-    /// The key of one level of the stack whose value is under construction.
-    fn open_key(&self, level: &[Id], below: usize) -> Option<String> {
-        // A text before a name that is about to be called: `"weight", _rebuild_tensor_v2`.
-        let is_callee = |id: &Id| match self.values.get(*id) {
+    /// The keys of one level of the stack (what is above a mark) whose values are under construction.
+    fn open_keys(&self, below: usize, level: &[Id], parts: &mut Vec<String>) {
+        let last = level.len().saturating_sub(1);
+        // A text before a name that is called: `"weight", _rebuild_tensor_v2, …`.
+        let is_callee = |id: Id| match self.values.get(id) {
             Value::Global(name) => names::known(name).is_some(),
             _ => false,
         };
-        let first = level.len().saturating_sub(4);
-        let before_call = (first..level.len().saturating_sub(1)).rev().find(|at| is_callee(&level[at + 1]));
-        let in_dict = below > 0 && matches!(self.values.get(self.stack[below - 1]), Value::Dict(_));
-        let at = before_call.or_else(|| in_dict.then(|| level.len().checked_sub(1).map(|last| last & !1)).flatten())?;
-        let text = self.values.str(level[at])?;
-        // What PyTorch and dnnlib add says nothing to people.
+        let before_call = (last.saturating_sub(3)..last).rev().find(|at| is_callee(level[at + 1]));
+        let is_dict = |id: Id| matches!(self.values.get(id), Value::Dict(_));
+        if below > 0 && is_dict(self.stack[below - 1]) {
+            // Keys and values in pairs for SETITEMS.
+            parts.extend(level.get(before_call.unwrap_or(last & !1)).and_then(|id| self.key_text(*id)));
+            return;
+        }
+        // A dict, a key and a value each, for SETITEM.
+        let keys = (1..level.len().min(2 * PATH)).filter(|at| is_dict(level[at - 1]));
+        let mut keys: Vec<usize> = keys.collect();
+        keys.extend(before_call.filter(|at| !keys.contains(at)));
+        parts.extend(keys.iter().filter_map(|at| self.key_text(level[*at])));
+    }
+
+    /// A key as it is told; what PyTorch and dnnlib put between those that people know is left out.
+    fn key_text(&self, id: Id) -> Option<String> {
+        let text = self.values.str(id)?;
         let is_frame = ["_modules", "_parameters", "_buffers", "state", "components", "variables"].contains(&text);
-        (!is_frame && text.len() <= 96 && !text.is_empty()).then(|| shown(text))
+        (!is_frame && (1..=96).contains(&text.len())).then(|| shown(text))
     }
 }

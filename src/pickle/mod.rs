@@ -9,6 +9,7 @@
 
 mod call;
 mod fault;
+mod legacy;
 mod machine;
 mod names;
 mod numpy;
@@ -22,8 +23,8 @@ mod walk;
 pub use fault::Fault;
 pub use fault::Kind;
 pub use fault::problem;
-pub use torch::Legacy;
-pub use torch::legacy;
+pub use legacy::Legacy;
+pub use legacy::legacy;
 pub use value::Array;
 pub use value::Blob;
 pub use value::Id;

@@ -56,28 +56,35 @@ pub(super) fn known(name: &str) -> Option<Known> {
     })
 }
 
-/// The type of the elements of a class of storages; `None` within: a class that blend has no type for.
-pub(super) fn storage(name: &str) -> Option<Option<Dtype>> {
-    Some(match name {
-        "torch.storage.UntypedStorage" => Some(Dtype::U8),
-        _ => match name.strip_prefix("torch.")?.strip_suffix("Storage")? {
-            "BFloat16" => Some(Dtype::BF16),
-            "Bool" => Some(Dtype::Bool),
-            "Byte" | "Untyped" => Some(Dtype::U8),
-            "Char" => Some(Dtype::I8),
-            "ComplexFloat" => Some(Dtype::C64),
-            "Double" => Some(Dtype::F64),
-            "Float" => Some(Dtype::F32),
-            "Float8_e4m3fn" => Some(Dtype::F8E4M3),
-            "Float8_e5m2" => Some(Dtype::F8E5M2),
-            "Half" => Some(Dtype::F16),
-            "Int" => Some(Dtype::I32),
-            "Long" => Some(Dtype::I64),
-            "Short" => Some(Dtype::I16),
-            "ComplexDouble" | "QInt8" | "QUInt8" | "QInt32" | "QUInt4x2" | "QUInt2x4" => None,
-            _ => return None,
-        },
-    })
+/// The elements of a class of storages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Elements {
+    Known(Dtype),
+    /// Of a type that blend has not: so many bytes each.
+    Other(u64),
+}
+
+pub(super) fn storage(name: &str) -> Option<Elements> {
+    let known = match name.strip_prefix("torch.")?.strip_suffix("Storage")? {
+        "BFloat16" => Dtype::BF16,
+        "Bool" => Dtype::Bool,
+        "Byte" | "Untyped" | "storage.Untyped" => Dtype::U8,
+        "Char" => Dtype::I8,
+        "ComplexFloat" => Dtype::C64,
+        "Double" => Dtype::F64,
+        "Float" => Dtype::F32,
+        "Float8_e4m3fn" => Dtype::F8E4M3,
+        "Float8_e5m2" => Dtype::F8E5M2,
+        "Half" => Dtype::F16,
+        "Int" => Dtype::I32,
+        "Long" => Dtype::I64,
+        "Short" => Dtype::I16,
+        "ComplexDouble" => return Some(Elements::Other(16)),
+        "QInt8" | "QUInt8" => return Some(Elements::Other(1)),
+        "QInt32" => return Some(Elements::Other(4)),
+        _ => return None,
+    };
+    Some(Elements::Known(known))
 }
 
 /// The type that `torch.float32` and its like name.

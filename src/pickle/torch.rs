@@ -1,11 +1,6 @@
-//! Storages and tensors of PyTorch, and its legacy streams.
+//! Storages and tensors of PyTorch.
 
-use super::Blob;
-use super::Fault;
 use super::Id;
-use super::Limits;
-use super::Pickle;
-use super::Source;
 use super::Storage;
 use super::StorageBytes;
 use super::Tensor;
@@ -13,16 +8,15 @@ use super::Value;
 use super::call::arity;
 use super::call::is_word;
 use super::fault::Bad;
-use super::fault::fault_at;
-use super::fault::shown;
 use super::machine::Machine;
 use super::names;
+use super::names::Elements;
 use super::names::Known;
+use super::value::Told;
 use crate::tensor::Dtype;
 use crate::tensor::Shape;
 use crate::tensor::elems;
 use smallvec::SmallVec;
-use std::sync::Arc;
 
 /// More axes than PyTorch's tensors have in files.
 const AXES: usize = 32;
@@ -45,7 +39,7 @@ impl Machine<'_> {
             Value::Global(class) => class.clone(),
             _ => return Err(self.wrong(name, "class", parts[1], "the name of a class such as `torch.FloatStorage`")),
         };
-        let Some(dtype) = names::storage(&class) else {
+        let Some(elements_of) = names::storage(&class) else {
             return Err(self.wrong(name, "class", parts[1], "the name of a class such as `torch.FloatStorage`"));
         };
         let key = match self.values.get(parts[2]) {
@@ -64,89 +58,38 @@ impl Machine<'_> {
         {
             return Err(Bad::unsupported("a view of another storage, as PyTorch 0.1 wrote", "storages of their own"));
         }
-        let Some(dtype) = dtype else { return self.add(Value::Opaque(class)) };
-        check_bytes(elements, dtype)?;
+        let (dtype, unit) = match elements_of {
+            Elements::Known(dtype) => (dtype, 1),
+            Elements::Other(bytes) => (Dtype::U8, bytes),
+        };
+        let told = elements.checked_mul(unit).map(|elements| Told { dtype, elements, unit });
+        let Some(told) = told.filter(|told| has_bytes(told.elements, dtype)) else {
+            let found = format!("a storage of {elements} elements");
+            return Err(Bad::malformed(found, "a number whose bytes can be counted"));
+        };
         match self.values.storages.get(&key) {
-            Some(known) if *known == (dtype, elements) => {}
-            Some((other, count)) => {
+            Some(known) if *known == told => {}
+            Some(known) => {
                 return Err(Bad::malformed(
                     format!("the storage `{key}` as {elements} elements of {dtype}"),
-                    format!("{count} of {other}, as before"),
+                    format!("{} of {}, as before", known.elements, known.dtype),
                 ));
             }
             None => {
                 // An entry of a map, and the text of the key.
                 self.charge(96 + key.len() as u64)?;
-                self.values.storages.insert(key.clone(), (dtype, elements));
+                self.values.storages.insert(key.clone(), told);
             }
+        }
+        if matches!(elements_of, Elements::Other(_)) {
+            return self.add(Value::Opaque(class));
         }
         self.add_storage(Storage { dtype, bytes: StorageBytes::Key { key, device }, elements })
     }
 
-    fn add_storage(&mut self, storage: Storage) -> Result<Id, Bad> {
+    pub fn add_storage(&mut self, storage: Storage) -> Result<Id, Bad> {
         self.charge(size_of::<Storage>() as u64)?;
         self.add(Value::Storage(Box::new(storage)))
-    }
-
-    /// The storage in a legacy stream that stands in a byte string.
-    pub fn load_from_bytes(&mut self, name: &str, args: &[Id]) -> Result<Id, Bad> {
-        arity(name, args, 1..=1)?;
-        if self.is_nested {
-            return Err(Bad::malformed(format!("`{name}` within the bytes of `{name}`"), "a storage"));
-        }
-        let Some(blob) = self.values.blob(args[0]) else {
-            return Err(self.wrong(name, "argument", args[0], "bytes"));
-        };
-        let limits = Limits { opcodes: self.limits.opcodes.saturating_sub(self.opcodes), ..NESTED };
-        let (legacy, opcodes) = match &blob {
-            Blob::File { offset, len } => {
-                if let Some(storage) = self.nested.get(offset) {
-                    return Ok(*storage);
-                }
-                let window = Window { source: self.reader.source(), offset: *offset, len: *len };
-                let read = read_legacy(&window, 0, &limits, true);
-                read.map_err(|fault| Bad::inside(fault, *offset))?
-            }
-            Blob::Memory(bytes) => {
-                // Its offsets say nothing about the file.
-                let read = read_legacy(&&bytes[..], 0, &limits, true);
-                read.map_err(|fault| Bad::apart(fault))?
-            }
-        };
-        self.opcodes += opcodes;
-        let values = &legacy.pickle.values;
-        let storage = match values.get(legacy.pickle.root) {
-            Value::Storage(storage) => (**storage).clone(),
-            Value::Opaque(class) => return self.add(Value::Opaque(class.clone())),
-            other => {
-                return Err(Bad::malformed(format!("{} in the bytes of `{name}`", other.noun()), "a storage"));
-            }
-        };
-        let source: &dyn Source = match &blob {
-            Blob::File { offset, len } => &Window { source: self.reader.source(), offset: *offset, len: *len },
-            Blob::Memory(bytes) => &&bytes[..],
-        };
-        let (parts, end) = legacy.blobs(source).map_err(|fault| Bad::apart(fault))?;
-        if parts.len() != 1 || end != blob.len() {
-            let found = format!("{} storages and {} bytes after them", parts.len(), blob.len() - end);
-            return Err(Bad::malformed(format!("{found} in the bytes of `{name}`"), "one storage and nothing else"));
-        }
-        let Some(Blob::File { offset, len }) = parts.into_iter().next().map(|(_, part)| part) else {
-            return Err(Bad::malformed(format!("no bytes in `{name}`"), "one storage"));
-        };
-        let Some(part) = blob.part(offset, len) else {
-            return Err(Bad::malformed(format!("a storage beyond the bytes of `{name}`"), "one within"));
-        };
-        // A part of decoded bytes is a copy of its own.
-        if matches!(part, Blob::Memory(_)) {
-            self.charge_blob(len)?;
-        }
-        let made = self.add_storage(Storage { bytes: StorageBytes::Blob(part), ..storage })?;
-        if let Blob::File { offset, .. } = blob {
-            self.charge(32)?;
-            self.nested.insert(offset, made);
-        }
-        Ok(made)
     }
 
     /// `_rebuild_tensor(storage, offset, size, stride)`, v2 adds `requires_grad, hooks[, metadata]`, v3 `…, dtype[, metadata]`.
@@ -306,11 +249,8 @@ fn is_device(text: &str) -> bool {
 }
 
 /// So many elements have a number of bytes that fits i64.
-fn check_bytes(elements: u64, dtype: Dtype) -> Result<(), Bad> {
-    match elements.checked_mul(dtype.bytes()).and_then(|bytes| i64::try_from(bytes).ok()) {
-        Some(_) => Ok(()),
-        None => Err(Bad::malformed(format!("a storage of {elements} elements"), "a number whose bytes can be counted")),
-    }
+fn has_bytes(elements: u64, dtype: Dtype) -> bool {
+    elements.checked_mul(dtype.bytes()).is_some_and(|bytes| i64::try_from(bytes).is_ok())
 }
 
 /// Every element lies in the storage.  How many more elements there are than the storage has.
@@ -339,151 +279,4 @@ fn check_window(storage: &Storage, offset: u64, shape: &[u64], strides: &[i64]) 
         return Err(beyond());
     }
     Ok(count.saturating_sub(storage.elements))
-}
-
-/// Limits of the small pickles in a byte string.
-const NESTED: Limits = Limits {
-    opcodes: 0,
-    values: 512,
-    memory: 256 << 10,
-    blobs: 4096,
-    stack: 512,
-    marks: 16,
-    memo: 512,
-    integer: 64,
-    depth: 16,
-    places: 512,
-    expanded: 0,
-};
-
-/// A part of a source.
-struct Window<'a> {
-    source: &'a dyn Source,
-    offset: u64,
-    len: u64,
-}
-
-impl Source for Window<'_> {
-    fn len(&self) -> u64 {
-        self.len
-    }
-
-    fn read_at(&self, offset: u64, dst: &mut [u8]) -> std::io::Result<()> {
-        match offset.checked_add(dst.len() as u64) {
-            Some(end) if end <= self.len => self.source.read_at(self.offset + offset, dst),
-            _ => Err(std::io::ErrorKind::UnexpectedEof.into()),
-        }
-    }
-}
-
-/// The magic number of legacy streams: 0x1950a86a20f9469cfc6c.
-const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
-
-/// A legacy stream of `torch.save`: magic number, version, facts about the machine, the object, keys of storages, storages.
-#[derive(Debug)]
-pub struct Legacy {
-    /// The object.
-    pub pickle: Pickle,
-    /// Keys of the storages in the order in which they follow.
-    pub keys: Vec<Arc<str>>,
-    /// Where the first storage begins: an i64 with its number of elements, then its bytes.
-    pub data: u64,
-}
-
-/// Reads the five pickles of a legacy stream that starts at `start`.
-pub fn legacy(source: &dyn Source, start: u64, limits: &Limits) -> Result<Legacy, Fault> {
-    read_legacy(source, start, limits, false).map(|(legacy, _)| legacy)
-}
-
-/// Also how many opcodes it took.
-fn read_legacy(source: &dyn Source, start: u64, limits: &Limits, is_nested: bool) -> Result<(Legacy, u64), Fault> {
-    let mut at = start;
-    let mut opcodes = 0;
-    let mut next = |limits: &Limits| {
-        let begin = at;
-        let mut machine = Machine::new(source, begin, limits);
-        machine.is_nested = is_nested;
-        let (pickle, used) = machine.run()?;
-        at = pickle.end;
-        opcodes += used;
-        Ok::<_, Fault>((pickle, begin))
-    };
-    let bad = |at: u64, found: String, expected: &str| fault_at(at, Bad::malformed(found, expected));
-    let small = Limits { opcodes: limits.opcodes, ..NESTED };
-    let (magic, at_magic) = next(&small)?;
-    if !matches!(magic.values.get(magic.root), Value::Long(bytes) if **bytes == MAGIC) {
-        let found = magic.values.get(magic.root).noun().to_string();
-        return Err(bad(at_magic, found, "the magic number of `torch.save`, written as a number"));
-    }
-    let (version, at_version) = next(&small)?;
-    if version.values.int(version.root) != Some(1001) {
-        let found = version.values.get(version.root).noun().to_string();
-        return Err(bad(at_version, found, "the version 1001"));
-    }
-    let (facts, at_facts) = next(&small)?;
-    let order = facts.values.dict_get(facts.root, "little_endian").and_then(|value| facts.values.bool(value));
-    match order {
-        Some(true) => {}
-        Some(false) => {
-            let big = Bad::unsupported("a file of a big-endian machine", "little-endian numbers");
-            return Err(fault_at(at_facts, big));
-        }
-        None => return Err(bad(at_facts, "facts without `little_endian`".into(), "a dict that has it")),
-    }
-    let (pickle, _) = next(limits)?;
-    let (list, at_list) = next(limits)?;
-    let keys: Option<Vec<Arc<str>>> = match list.values.get(list.root) {
-        Value::List(keys) => keys
-            .iter()
-            .map(|key| match list.values.get(*key) {
-                Value::Str(key) => Some(key.clone()),
-                _ => None,
-            })
-            .collect(),
-        _ => None,
-    };
-    let Some(keys) = keys else {
-        return Err(bad(at_list, list.values.get(list.root).noun().into(), "the list of the keys of storages"));
-    };
-    let mut sorted: Vec<&Arc<str>> = keys.iter().collect();
-    sorted.sort();
-    if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(bad(at_list, format!("the key `{}` twice", shown(twice[0])), "every key once"));
-    }
-    Ok((Legacy { data: list.end, pickle, keys }, opcodes))
-}
-
-impl Legacy {
-    /// Where the bytes of every storage lie, in the order of the keys, and the offset after the last: all storages that the
-    /// object uses are there, each with as many elements as the object says.
-    pub fn blobs(&self, source: &dyn Source) -> Result<(Vec<(Arc<str>, Blob)>, u64), Fault> {
-        let bad = |at: u64, found: String, expected: String| fault_at(at, Bad::malformed(found, expected));
-        let mut out = Vec::with_capacity(self.keys.len());
-        let mut at = self.data;
-        for key in &self.keys {
-            let shown = shown(key);
-            let Some(&(dtype, elements)) = self.pickle.values.storages.get(key) else {
-                return Err(bad(at, format!("the storage `{shown}`"), "storages that the object uses".into()));
-            };
-            let mut count = [0; 8];
-            let len = elements * dtype.bytes();
-            let end = at.checked_add(8).and_then(|begin| begin.checked_add(len)).filter(|end| *end <= source.len());
-            let Some(end) = end else {
-                let left = source.len().saturating_sub(at);
-                return Err(bad(at, format!("{left} bytes for the storage `{shown}`"), format!("8 + {len}")));
-            };
-            source.read_at(at, &mut count).map_err(|error| fault_at(at, Bad::read(&error)))?;
-            let count = i64::from_le_bytes(count);
-            if u64::try_from(count) != Ok(elements) {
-                return Err(bad(at, format!("{count} elements in the storage `{shown}`"), elements.to_string()));
-            }
-            out.push((key.clone(), Blob::File { offset: at + 8, len }));
-            at = end;
-        }
-        let missing = self.pickle.values.storages.keys().find(|key| !self.keys.contains(key));
-        match missing {
-            None => Ok((out, at)),
-            Some(key) => Err(bad(at, format!("no storage `{}`", shown(key)), "all that the object uses".into())),
-        }
-    }
 }

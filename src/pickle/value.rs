@@ -196,14 +196,23 @@ impl Array {
     }
 }
 
+/// What persistent ids tell of a storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    pub dtype: Dtype,
+    pub elements: u64,
+    /// How many of these elements are one to PyTorch.
+    pub unit: u64,
+}
+
 /// The values of a pickle.
 #[derive(Debug, Default)]
 pub struct Values {
     pub(super) list: Vec<Value>,
     /// Byte strings of Python 2 that were read as text: offset, length.
     pub(super) latin: HashMap<Id, (u64, u64)>,
-    /// Storages by key, as persistent ids tell them: type and number of elements.
-    pub(super) storages: BTreeMap<Arc<str>, (Dtype, u64)>,
+    /// Storages by key, as persistent ids tell them.
+    pub(super) storages: BTreeMap<Arc<str>, Told>,
 }
 
 impl Values {
@@ -272,9 +281,10 @@ impl Values {
         self.entries(id)?.iter().find(|(name, _)| self.str(*name) == Some(key)).map(|(_, value)| *value)
     }
 
-    /// The storages that persistent ids name, sorted by key: type and number of elements.  The container must have all of them.
+    /// The storages that persistent ids name, sorted by key: type and number of elements.  Storages
+    /// of types that blend has not are told as bytes.  The container must have all of them.
     pub fn storages(&self) -> impl Iterator<Item = (&Arc<str>, Dtype, u64)> {
-        self.storages.iter().map(|(key, (dtype, elements))| (key, *dtype, *elements))
+        self.storages.iter().map(|(key, told)| (key, told.dtype, told.elements))
     }
 
     /// Number of values, reachable or not.

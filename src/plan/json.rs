@@ -50,6 +50,7 @@ pub fn json(recipe: &Recipe, plan: &Plan, threads: usize) -> Value {
                 "path": output.written,
                 "family": &*output.family,
                 "layout": &*output.layout,
+                "format": output.format.name(),
                 "bytes": output.bytes(),
                 "parts": parts,
                 "tensors": tensors,

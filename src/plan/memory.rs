@@ -21,7 +21,8 @@ pub fn peak_bytes(plan: &Plan, threads: usize) -> u64 {
     let checks = plan.checks.iter().map(|check| worker(&check.program));
     let measures = plan.measures.iter().map(|measure| worker(&measure.program));
     let largest = programs.chain(checks).chain(measures).max().unwrap_or(0);
-    let headers: u64 = plan.outputs.iter().flat_map(|output| &output.parts).map(|part| part.header.len() as u64).sum();
+    let parts = plan.outputs.iter().flat_map(|output| &output.parts);
+    let headers: u64 = parts.flat_map(|part| &part.fixed).map(|fixed| fixed.bytes.len() as u64).sum();
     BASE_BYTES + headers + threads as u64 * (largest + CHUNK_BYTES)
 }
 

@@ -11,8 +11,10 @@ use std::collections::BTreeMap;
 /// knows, what the recipe adds.
 pub fn of(recipe: &Recipe, output: &Output, facts: &Facts) -> Vec<(String, String)> {
     let mut out: Vec<(String, String)> = vec![("format".into(), "pt".into())];
+    // What files say of their layout is true of an output in the same one.
+    let same_layout = recipe.inputs.iter().all(|input| input.canon.layout == output.layout);
     for (name, text) in shared(recipe) {
-        if name != "format" && name != "license" && !name.starts_with("blend.") {
+        if name != "format" && name != "license" && !name.starts_with("blend.") && (name != "layout" || same_layout) {
             out.push((name, text));
         }
     }

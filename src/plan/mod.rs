@@ -1,7 +1,8 @@
 //! How a graph is computed: which bytes go where, by which work.  It reads nothing and runs nothing: sizes, offsets and
 //! headers of every output are known before the first weight is read, so tensors may finish in any order.
 //!
-//! Invariant: every byte of every part is covered once: by the header, by a tensor, or by an index text.
+//! Invariant: every byte of every part is covered once: by known bytes, by a tensor, or by an index text; only sums of
+//! tensors are written over known zeros.
 
 mod json;
 mod measures;
@@ -10,6 +11,8 @@ mod metadata;
 mod names;
 mod place;
 mod print;
+mod pt;
+mod safetensors;
 mod work;
 
 pub use json::json;
@@ -24,6 +27,7 @@ pub use print::form_text;
 pub use print::print;
 
 use crate::graph::Graph;
+use crate::hir::Format;
 use crate::hir::InputId;
 use crate::hir::Recipe;
 use crate::tensor::Dtype;
@@ -62,6 +66,7 @@ pub struct Output {
     pub site: Site,
     pub layout: Arc<str>,
     pub family: Arc<str>,
+    pub format: Format,
     pub parts: Vec<Part>,
     /// Name and text of the index of shards.
     pub index: Option<(String, String)>,
@@ -76,17 +81,38 @@ impl Output {
     }
 }
 
-/// One safetensors file of an output.
+/// One file of an output that holds tensors.
 #[derive(Clone, Debug)]
 pub struct Part {
     /// File name in the directory (a single file has its own path's name).
     pub name: String,
-    /// The length field and the JSON, padded with spaces so that the data starts at a multiple of 4,096.
-    pub header: Vec<u8>,
+    /// What is known without the data: headers, names, paddings, directories; ascending.
+    pub fixed: Vec<Fixed>,
+    /// What is known when the data is there.
+    pub sums: Vec<Sum>,
     /// Bytes in all.
     pub size: u64,
     /// Number of the part among the files of the plan.
     pub file: usize,
+}
+
+/// Bytes of a part that the plan knows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fixed {
+    /// Absolute byte offset in the part.
+    pub offset: u64,
+    pub bytes: Vec<u8>,
+}
+
+/// The CRC-32 of a tensor's bytes, which a zip archive tells twice.  Where it goes, [`Part::fixed`] has zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sum {
+    /// Absolute byte offset of the tensor in the part.
+    pub offset: u64,
+    /// Bytes of the tensor.
+    pub len: u64,
+    /// Absolute byte offsets where the sum is written, four bytes, lowest first.
+    pub places: [u64; 2],
 }
 
 /// One tensor of an output.

@@ -9,6 +9,7 @@ use super::names::globs;
 use super::peak_bytes;
 use crate::hir::Atom;
 use crate::hir::Form;
+use crate::hir::Format;
 use crate::hir::Recipe;
 use crate::text::Sources;
 use crate::tile::Node;
@@ -103,7 +104,8 @@ fn one_output(recipe: &Recipe, output: &Output, out: &mut String) {
         out.push_str(&format!(" in {} shards", output.parts.len()));
     }
     let layout = if output.layout == output.family { String::new() } else { format!(", layout {}", output.layout) };
-    out.push_str(&format!(" ({}{layout})\n", output.family));
+    let format = if output.format == Format::Pt { ", PyTorch" } else { "" };
+    out.push_str(&format!(" ({}{layout}{format})\n", output.family));
     let groups = groups(recipe, output);
     let all: Vec<&str> = output.tensors.iter().map(|tensor| &*tensor.canonical).collect();
     let rows: Vec<[String; 4]> = groups

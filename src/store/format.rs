@@ -6,6 +6,7 @@ use super::header;
 use super::header::Budget;
 use super::npy;
 use super::npz;
+use super::nvidia;
 use super::shown;
 use super::sniff;
 use super::sys;
@@ -49,23 +50,35 @@ pub fn read(path: &Path, key: Option<&str>, header: &mut Header, budget: &mut Bu
     let opened = open(path)?;
     if zip::is_zip(&opened.head) {
         let directory = zip::read(&opened)?;
-        return match key {
-            _ if torch::owns(&directory) => torch::read_archive(&opened, &directory, key, header, budget),
-            None if npz::is_npz(&directory) => npz::read(&opened, &directory, header, budget),
-            Some(key) if npz::is_npz(&directory) => Err(error::no_dictionaries(path, key)),
-            _ => Err(torch::refuse_other(&opened, &directory).unwrap_or_else(|| not_weights(path))),
+        return match () {
+            () if torch::owns(&directory) => torch::read_archive(&opened, &directory, key, header, budget),
+            () if npz::is_npz(&directory) => plain(path, key, npz::read(&opened, &directory, header, budget)),
+            () => Err(torch::refuse_other(&opened, &directory).unwrap_or_else(|| not_weights(path))),
         };
     }
     if torch::is_stream(&opened.head) {
         return torch::read_stream(&opened, key, header, budget);
     }
-    let is_gguf = opened.head.starts_with(gguf::MAGIC);
-    let is_npy = opened.head.starts_with(npy::MAGIC);
+    if matches!(opened.head[..], [0x80, 2..=5, ..]) {
+        return nvidia::read(opened, key, header, budget);
+    }
+    if opened.head.starts_with(gguf::MAGIC) {
+        return plain(path, key, gguf::read(&opened, header, budget));
+    }
+    if opened.head.starts_with(npy::MAGIC) {
+        return plain(path, key, npy::read(&opened, header, budget));
+    }
+    if let (Some(key), None) = (key, sniff::kind(&opened.head)) {
+        return Err(error::no_dictionaries(path, key));
+    }
+    header::read(opened, header, budget)
+}
+
+/// What a reader of a format without dictionaries said, unless one was asked for.
+fn plain(path: &Path, key: Option<&str>, read: Result<(), Problem>) -> Result<(), Problem> {
     match key {
-        Some(key) if is_gguf || is_npy || sniff::kind(&opened.head).is_none() => Err(error::no_dictionaries(path, key)),
-        _ if is_gguf => gguf::read(&opened, header, budget),
-        _ if is_npy => npy::read(&opened, header, budget),
-        _ => header::read(opened, header, budget),
+        Some(key) => read.and_then(|()| Err(error::no_dictionaries(path, key))),
+        None => read,
     }
 }
 

@@ -16,6 +16,7 @@ mod header;
 mod index;
 mod inputs;
 mod json;
+mod nvidia;
 mod npy;
 mod npz;
 mod open;
@@ -27,6 +28,7 @@ mod sigbus;
 mod sniff;
 mod stage;
 mod stale;
+mod sums;
 mod sys;
 #[cfg(test)]
 mod tests;
@@ -34,6 +36,7 @@ mod text;
 mod torch;
 mod zip;
 
+pub use error::no_dictionaries;
 pub use inputs::Inputs;
 pub use open::header_digest;
 pub use open::open;

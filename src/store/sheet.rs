@@ -195,7 +195,7 @@ pub fn book(header: &Header, budget: &mut Budget, name: &str, number: usize, off
 
 const FIELDS: &str = "`dtype`, `shape` and `data_offsets`";
 
-fn twice(offset: u64, name: &str) -> Refusal {
+pub fn twice(offset: u64, name: &str) -> Refusal {
     let what = format!("has the name {} twice in its header", quoted(name));
     Refusal::Flaw(
         error::NAME,
@@ -205,7 +205,7 @@ fn twice(offset: u64, name: &str) -> Refusal {
     )
 }
 
-fn in_two_files(offset: u64, name: &str, other: &Path) -> Refusal {
+pub fn in_two_files(offset: u64, name: &str, other: &Path) -> Refusal {
     let what = format!("has the tensor {}, which `{}` has too", quoted(name), shown::path(other));
     let flaw = Flaw { offset, found: quoted(name), expected: "each tensor in one file".into() };
     Refusal::Flaw(error::DISAGREE, what, flaw, "keep the shards of one model in a directory of their own")
@@ -252,7 +252,7 @@ pub fn check_name(name: &str, offset: u64) -> Result<(), Refusal> {
 }
 
 /// Bytes of a tensor; zero sizes do not excuse others that no memory could index.
-fn byte_length(name: &str, dtype: Dtype, shape: &[u64], offset: u64) -> Result<u64, Refusal> {
+pub fn byte_length(name: &str, dtype: Dtype, shape: &[u64], offset: u64) -> Result<u64, Refusal> {
     let full = shape.iter().try_fold(dtype.bytes(), |product, &size| product.checked_mul(size.max(1)));
     match full {
         Some(full) if full <= i64::MAX as u64 => Ok(if shape.contains(&0) { 0 } else { full }),

@@ -69,6 +69,10 @@ pub fn kind(head: &[u8]) -> Option<&'static Guess> {
     );
     const PICKLE: Guess = binary("a Python pickle, perhaps a PyTorch checkpoint", CONVERT);
     const TAR: Guess = binary("a tar archive", UNPACK);
+    const OLD_TORCH: Guess = binary(
+        "a PyTorch checkpoint of before version 0.1.10 (tar)",
+        "save it with PyTorch again: `torch.save(torch.load(\"a.pt\"), \"b.pt\")`, where you trust the file",
+    );
     const PAGE: Guess = Guess { name: "a web page", help: DOWNLOAD, is_binary: false };
     const RECIPE: Guess = Guess { name: "a recipe of blend", help: CHOOSE, is_binary: false };
 
@@ -88,7 +92,9 @@ pub fn kind(head: &[u8]) -> Option<&'static Guess> {
         return Some(if nvidia { &NVIDIA } else { &PICKLE });
     }
     if head.get(257..262) == Some(b"ustar") {
-        return Some(&TAR);
+        let name = head.split(|&byte| byte == 0).next().unwrap_or(&[]);
+        let is_torch = [&b"sys_info"[..], b"pickle", b"tensors", b"storages"].contains(&name);
+        return Some(if is_torch { &OLD_TORCH } else { &TAR });
     }
     let start = head.trim_ascii_start();
     let start: Vec<u8> = start.iter().take(16).map(u8::to_ascii_lowercase).collect();

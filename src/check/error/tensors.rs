@@ -10,6 +10,7 @@ use crate::check::error::number_fault;
 use crate::check::error::rewrite::where_parts;
 use crate::check::eval::FaultKind;
 use crate::check::space::Space;
+use crate::check::written::Room;
 use crate::diag::Code;
 use crate::diag::Problem;
 use crate::hir::Arm;
@@ -285,6 +286,10 @@ fn missing(input: InputId, root: ExprId, group: &Group, space: &Space, names: &[
             "`{}` is {} and `{}` is {}: their tensors have different names",
             lacking.name, lacking.canon.family, other.name, other.canon.family
         ));
+        let problem = match crate::arch::refuses_because(&lacking.canon.family, &other.canon.family) {
+            Some(because) => problem.note(format!("they never mix: {because}")),
+            None => problem,
+        };
         return problem.help("merge models of one architecture, or name an `arch` file that gives both the same names");
     }
     match model_with(group, space, context) {
@@ -495,19 +500,36 @@ pub fn counters_of_first(complaints: &Complaints, space: &Space, root: ExprId, c
 }
 
 /// Tensors that the output's layout has no place for.
-pub fn no_place(names: &[String], layout: &str, fit: Option<&str>, option: Option<Site>, path: Site) -> Problem {
+pub fn no_place(
+    names: &[String],
+    layout: &str,
+    fit: Option<&str>,
+    option: Option<Site>,
+    path: Site,
+    room: &Room,
+) -> Problem {
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
     let has = if all.len() == 1 { "has" } else { "have" };
     let message = format!("{} {has} no place in the layout `{layout}`", subject(&all));
     let problem = Problem::new(Code("E0439"), message).at(option.unwrap_or(path), "cannot hold all of the result");
     let problem = if all.len() > 1 { problem.note(listed(&all)) } else { problem };
+    let because = all.iter().find_map(|name| crate::arch::lacks_because(layout, name));
+    let problem = match because {
+        Some(because) => problem.note(because),
+        None => problem,
+    };
     match (fit, option) {
         (Some(fit), Some(option)) => {
             problem.help(format!("write `\"{fit}\"`, which holds them all")).edit(option, format!("\"{fit}\""))
         }
         (Some(fit), None) => {
-            problem.help(format!("write `{{ layout = \"{fit}\" }}` after the value: it holds them all"))
+            let option = format!("layout = \"{fit}\"");
+            let help = format!("write `{{ {option} }}` after the value: it holds them all");
+            problem.help(help).edit(room.site, room.text(&option))
         }
-        (None, _) => problem.help("leave them out of the result with `where not …`"),
+        (None, _) => {
+            let patterns: Vec<String> = all.iter().take(3).map(|name| format!("\"{name}\"")).collect();
+            problem.help(format!("leave them out of the result: `where not ({})`", patterns.join(" or ")))
+        }
     }
 }

@@ -160,6 +160,9 @@ impl Choice<'_> {
         let candidates = self.candidates(self.root);
         let bare = tree::parts(self.values, self.root).iter().filter(|part| self.is_bare(part.1)).count();
         let by_name = ORDER.iter().find_map(|name| candidates.iter().find(|candidate| candidate.0 == *name));
+        if by_name.is_none() && self.model_object().is_some() {
+            return Err(self.nothing());
+        }
         let (key, id) = match (by_name, &candidates[..]) {
             (Some((key, id, _)), _) => (key, *id),
             (None, [(key, id, _)]) if bare == 0 => (key, *id),
@@ -241,7 +244,7 @@ impl Choice<'_> {
             if is_own && !path.is_empty() && matches!(self.values.get(id), Value::Dict(_)) && out.len() < 1000 {
                 out.push((self.values.path_text(path), tree::count(self.values, id)));
             }
-            !is_own
+            !is_own || path.is_empty()
         });
         out
     }
@@ -260,32 +263,25 @@ impl Choice<'_> {
     fn nothing(&self) -> Problem {
         let name = shown::path(self.path);
         let root = self.values.get(self.root);
-        let what = match root {
-            Value::Dict(_) => "no tensors under names".to_string(),
-            Value::Opaque(class) => format!("an object of the class {}", quoted(class)),
-            other => other.noun().to_string(),
+        let object = match root {
+            Value::Opaque(class) => Some(quoted(class)),
+            _ => self.model_object().map(|(key, class)| format!("{} under the key {}", quoted(class), quoted(&key))),
         };
-        let problem =
-            Problem::new(error::DICTIONARY, format!("`{name}` holds {what}, a dictionary of tensors was expected"));
-        let objects = match root {
-            Value::Dict(_) => self.objects(self.root),
-            _ => vec![],
+        let what = match (object, root) {
+            (Some(object), _) => format!("the model as an object of the class {object}"),
+            (None, Value::Dict(_)) => "no tensors under names".to_string(),
+            (None, other) => other.noun().to_string(),
         };
-        let problem = match &objects[..] {
-            [] => problem,
-            objects => problem.note(format!("in it are objects, which are not looked into: {}", objects.join(", "))),
-        };
-        problem.help("save the weights where the model can be loaded: `torch.save(model.state_dict(), \"weights.pt\")`")
+        Problem::new(error::DICTIONARY, format!("`{name}` holds {what}, a dictionary of tensors was expected"))
+            .help("save the weights where the model can be loaded: `torch.save(model.state_dict(), \"weights.pt\")`")
     }
 
-    /// The first objects of a dictionary, with their classes.
-    fn objects(&self, id: Id) -> Vec<String> {
-        let parts = tree::parts(self.values, id).into_iter();
-        let objects = parts.filter_map(|(key, part)| match self.values.get(part) {
-            Value::Opaque(class) => Some(format!("{} of the class {}", quoted(&key), quoted(class))),
+    /// The first object under a name that a model has: its key and class.
+    fn model_object(&self) -> Option<(String, &str)> {
+        tree::parts(self.values, self.root).into_iter().find_map(|(key, part)| match self.values.get(part) {
+            Value::Opaque(class) if ORDER.contains(&key.as_str()) => Some((key, &**class)),
             _ => None,
-        });
-        objects.take(LISTED).collect()
+        })
     }
 
     fn not_there(&self, key: &str, there: Option<Id>) -> Problem {
