@@ -3,6 +3,7 @@
 pub mod arch;
 pub mod check;
 pub mod cli;
+pub mod compare;
 pub mod compile;
 pub mod diag;
 pub mod exec;

@@ -7,6 +7,7 @@ use super::Stored;
 use super::file;
 use super::fix;
 use super::fix::Fix;
+use super::part::Tells;
 use super::template::Binding;
 use super::template::Expr;
 use super::template::Template;
@@ -49,6 +50,8 @@ pub struct Family {
     pub facts: Vec<FactRule>,
     /// Families whose tensors mean something else, and why.
     pub refuses: Vec<(String, String)>,
+    /// For comparisons; the first that fits a tensor counts.
+    pub parts: Vec<PartRule>,
     /// Skeleton of a canonical name to rules.
     index: HashMap<String, Vec<usize>>,
 }
@@ -66,6 +69,16 @@ pub struct TensorRule {
     pub from: i64,
     /// Coordinates that the name alone gives: the rule holds only where they have a value, so that no block is 5 x 5.
     pub by_name: Vec<Expr>,
+}
+
+/// A part of the network, as people speak of it: the tensors that have all of some words.
+#[derive(Debug)]
+pub struct PartRule {
+    pub name: String,
+    pub words: Vec<Arc<str>>,
+    pub tells: Tells,
+    /// The part that it was computed from.
+    pub of: Option<String>,
 }
 
 /// A fact for people; the first of a name that has a value gives it.

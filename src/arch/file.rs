@@ -12,9 +12,11 @@ use super::data::Family;
 use super::data::ImpliedRule;
 use super::data::KeyRule;
 use super::data::Layout;
+use super::data::PartRule;
 use super::data::TensorRule;
 use super::fix::Fix;
 use super::generic;
+use super::part::Tells;
 use super::template::Expr;
 use super::template::Template;
 use crate::diag::Code;
@@ -60,6 +62,8 @@ struct FamilyText {
     fact: Vec<FactText>,
     #[serde(default)]
     refuses: Vec<RefusesText>,
+    #[serde(default)]
+    part: Vec<PartText>,
 }
 
 #[derive(Deserialize)]
@@ -82,6 +86,15 @@ struct TensorText {
     policy: Option<Spanned<String>>,
     #[serde(default)]
     from: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PartText {
+    name: Spanned<String>,
+    words: Vec<Spanned<String>>,
+    tells: Option<Spanned<String>>,
+    of: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -274,7 +287,41 @@ impl Reader<'_> {
         }
         family.facts = text.fact.into_iter().filter_map(|fact| self.fact(fact)).collect();
         family.refuses = text.refuses.into_iter().map(|refuses| (refuses.family, refuses.because)).collect();
+        self.parts(text.part, &mut family);
         family
+    }
+
+    /// Parts have words of the family, and `of` names another part.
+    fn parts(&mut self, texts: Vec<PartText>, family: &mut Family) {
+        let names: Vec<String> = texts.iter().map(|text| text.name.as_ref().clone()).collect();
+        for text in texts {
+            let mut words = vec![];
+            for word in text.words.iter() {
+                if !family.words.contains(word.as_ref()) {
+                    let near = nearest(word.as_ref(), family.words.iter().map(String::as_str)).unwrap_or("weight");
+                    let message = format!("no tensor of the family has the word `{}`", word.as_ref().escape_debug());
+                    let help = format!("write `\"{near}\"`, or give the word to a tensor");
+                    self.fault(Code("E0435"), message, word.span(), "is no word of the family", help);
+                }
+                words.push(word.as_ref().as_str().into());
+            }
+            let tells = text.tells.map_or(Tells::Nothing, |tells| {
+                Tells::from_text(tells.as_ref()).unwrap_or_else(|| {
+                    let near = nearest(tells.as_ref(), Tells::WORDS).unwrap_or(Tells::WORDS[0]);
+                    let message = format!("a part tells nothing that is called `{}`", tells.as_ref().escape_debug());
+                    let help = format!("write `\"{near}\"` (there are {})", Tells::WORDS.join(", "));
+                    self.fault(Code("E0435"), message, tells.span(), "is not known", help);
+                    Tells::Nothing
+                })
+            });
+            if let Some(of) = text.of.as_ref().filter(|of| !names.contains(of.as_ref())) {
+                let near = nearest(of.as_ref(), names.iter().map(String::as_str)).unwrap_or(&names[0]);
+                let message = format!("there is no part `{}`", of.as_ref().escape_debug());
+                self.fault(Code("E0435"), message, of.span(), "names no part", format!("write `\"{near}\"`"));
+            }
+            let of = text.of.map(Spanned::into_inner);
+            family.parts.push(PartRule { name: text.name.into_inner(), words, tells, of });
+        }
     }
 
     /// Words are names of the language: patterns must be able to say them.

@@ -27,6 +27,12 @@
 //! size = "layers.{i}.mix.weight"
 //! axis = 0
 //!
+//! [[family.part]]                         # for `blend compare`: tensors with all of these words; the first that fits counts
+//! name = "projections"
+//! words = ["attention", "weight"]
+//! tells = "kinship"                       # or "origin": random numbers that training never changes; or nothing
+//!                                         # of = "mapping": it was computed from that part
+//!
 //! [layout]
 //! id = "tiny-research"
 //! family = "tiny"
@@ -90,7 +96,9 @@ mod generic;
 mod implied;
 mod near;
 mod network;
+mod part;
 mod template;
+mod words;
 
 pub use detect::claimants;
 pub use detect::detect;
@@ -100,6 +108,11 @@ pub use fix::ViewOp;
 pub use implied::complete;
 pub use near::HOLES;
 pub use network::check_network;
+pub use part::Part;
+pub use part::Tells;
+pub use part::part;
+pub use words::apart;
+pub use words::pattern_of;
 
 use crate::diag::Problem;
 use crate::tensor::Affine;

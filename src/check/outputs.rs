@@ -10,6 +10,7 @@ use super::domain::Taken;
 use super::error;
 use super::eval::Evaluator;
 use super::eval::Value;
+use super::lints;
 use super::options;
 use super::options::OutputOptions;
 use super::space::Space;
@@ -67,6 +68,9 @@ pub fn evaluate(context: &mut Context, settings: &Settings) -> Evaluated {
     claims(context, &mut evaluated, &mut taken);
     dead_arms(context, &taken);
     remarks(context);
+    if !context.problems.has_errors() {
+        lints::remarks(context, &evaluated);
+    }
     evaluated
 }
 
@@ -265,6 +269,14 @@ fn place(
     let base = &context.modules[statement.module].base;
     let path: PathBuf = settings.output.clone().unwrap_or_else(|| base.join(&statement.written));
     let directory = written::is_directory(&path);
+    let files = context.inputs.iter().flat_map(|input| &input.header.files).map(|file| file.path.clone());
+    let inputs: Vec<PathBuf> = context.inputs.iter().map(|input| input.path.clone()).chain(files).collect();
+    if let Err(problem) = context.world.may_write(&path, &inputs) {
+        // The command line's path stands nowhere in the recipe.
+        let is_own = settings.output.is_none();
+        context.report(if is_own { problem.at(statement.site, "is where an input is") } else { problem });
+        return None;
+    }
     Some(Output {
         written: statement.written.clone(),
         path,

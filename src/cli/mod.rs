@@ -5,6 +5,7 @@
 
 mod build;
 mod check;
+mod compare;
 mod completions;
 mod convert;
 mod explain;
@@ -98,6 +99,7 @@ pub enum MessageFormat {
 enum Verb {
     Build(build::Args),
     Check(check::Args),
+    Compare(compare::Args),
     Completions(completions::Args),
     Convert(convert::Args),
     Explain(explain::Args),
@@ -139,6 +141,7 @@ fn work() -> Exit {
     match cli.verb {
         Verb::Build(args) => build::run(&args, &ui),
         Verb::Check(args) => check::run(&args, &ui),
+        Verb::Compare(args) => compare::run(&args, &ui),
         Verb::Completions(args) => completions::run(&args, &ui),
         Verb::Convert(args) => convert::run(&args, &ui),
         Verb::Explain(args) => explain::run(&args, &ui),

@@ -224,7 +224,7 @@ const TAKEN: &[&str] = &["merged", "share", "strength", "std", "mapping", "low",
 
 /// A name per model that the language allows: what tells its file from the others'.  `avatars-toon` beside
 /// `avatars-ink` is `toon`.
-fn names(paths: &[PathBuf]) -> Vec<String> {
+pub fn names(paths: &[PathBuf]) -> Vec<String> {
     let words: Vec<Vec<String>> = paths.iter().map(|path| words(path)).collect();
     let common = |word: &String| paths.len() > 1 && words.iter().all(|words| words.contains(word));
     let mut names: Vec<String> = vec![];

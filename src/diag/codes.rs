@@ -141,6 +141,12 @@ static WARNINGS: &[Row] = rows![
     "W0401" "counters that are taken from one model",
     "W0402" "a model with holes",
     "W0403" "a checkpoint that is almost of a known layout",
+    "W0404" "a preset for another kind of network",
+    "W0405" "models without a common ancestor",
+    "W0406" "models that are weakly related",
+    "W0407" "a child that has left its parent behind",
+    "W0408" "random images that are averaged",
+    "W0409" "an average of another network",
 ];
 
 /// Every row, in the order of the codes.

@@ -9,6 +9,7 @@ mod jobs;
 mod progress;
 mod reader;
 pub mod stats;
+pub mod sums;
 
 pub use claims::ClaimReport;
 pub use progress::Progress;

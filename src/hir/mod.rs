@@ -212,7 +212,7 @@ pub fn stored(inputs: &[Input], calls: &[CallInstance], layout: &str, made: &Mad
 }
 
 /// The first input tensor of a form, in order of appearance.
-fn first_leaf<'f>(form: &'f Form, calls: &'f [CallInstance]) -> Option<(InputId, &'f Arc<str>)> {
+pub fn first_leaf<'f>(form: &'f Form, calls: &'f [CallInstance]) -> Option<(InputId, &'f Arc<str>)> {
     form.terms.iter().find_map(|(atom, _)| match atom {
         Atom::Tensor { input, name } => Some((*input, name)),
         Atom::Call(call) => calls[*call as usize].inputs.iter().find_map(|inner| first_leaf(inner, calls)),

@@ -41,6 +41,7 @@ pub use inputs::Inputs;
 pub use open::header_digest;
 pub use open::open;
 pub use part::Part;
+pub use place::may_write;
 pub use stage::Kind;
 pub use stage::Staged;
 pub use sys::prepare_process;

@@ -70,6 +70,15 @@ fn canonical(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
+/// Whether an output may stand at a path as far as inputs are concerned; what else may be wrong with the path is told
+/// when it is written.  Errors: E0515.
+pub fn may_write(output: &Path, inputs: &[PathBuf]) -> Result<(), Problem> {
+    match Place::of(output) {
+        Ok(place) => Barred::new(inputs).check(output, &place.path()),
+        Err(_) => Ok(()),
+    }
+}
+
 /// Files and directories that must not be written.
 #[derive(Clone, Debug, Default)]
 pub struct Barred {

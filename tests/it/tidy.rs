@@ -21,6 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("pickle", &["diag", "tensor"]),
     ("store", &["diag", "tensor", "tile", "pickle"]),
     ("exec", &["text", "diag", "tensor", "tile", "hir", "plan", "store"]),
+    ("compare", &["diag", "tensor", "arch", "tile", "hir", "plan", "exec"]),
 ];
 
 /// Foreign crates that only some modules may name.
