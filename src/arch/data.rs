@@ -7,6 +7,9 @@ use super::Stored;
 use super::file;
 use super::fix;
 use super::fix::Fix;
+use super::fix::ViewOp;
+use super::number::NumberRule;
+use super::number::fact;
 use super::part::Tells;
 use super::template::Binding;
 use super::template::Expr;
@@ -14,6 +17,7 @@ use super::template::Template;
 use super::template::skeleton;
 use crate::tensor::Affine;
 use crate::tensor::Coord;
+use crate::tensor::Header;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -25,13 +29,19 @@ const FAMILIES: &[(&str, &str)] = &[
     ("families/llama.toml", include_str!("families/llama.toml")),
     ("families/lucidrains.toml", include_str!("families/lucidrains.toml")),
     ("families/stylegan1.toml", include_str!("families/stylegan1.toml")),
+    ("families/sd-unet.toml", include_str!("families/sd-unet.toml")),
     ("families/stylegan2.toml", include_str!("families/stylegan2.toml")),
     ("families/stylegan3.toml", include_str!("families/stylegan3.toml")),
 ];
 
 /// The shipped layouts, one file each.
 const LAYOUTS: &[(&str, &str)] = &[
+    ("layouts/llama-gguf.toml", include_str!("layouts/llama-gguf.toml")),
+    ("layouts/llama-gguf-qwen.toml", include_str!("layouts/llama-gguf-qwen.toml")),
     ("layouts/llama-huggingface.toml", include_str!("layouts/llama-huggingface.toml")),
+    ("layouts/llama-meta.toml", include_str!("layouts/llama-meta.toml")),
+    ("layouts/sd-unet-diffusers.toml", include_str!("layouts/sd-unet-diffusers.toml")),
+    ("layouts/sd-unet-ldm.toml", include_str!("layouts/sd-unet-ldm.toml")),
     ("layouts/stylegan2-nvidia.toml", include_str!("layouts/stylegan2-nvidia.toml")),
     ("layouts/stylegan2-rosinality.toml", include_str!("layouts/stylegan2-rosinality.toml")),
     ("layouts/genforce.toml", include_str!("layouts/genforce.toml")),
@@ -52,6 +62,7 @@ pub struct Family {
     pub refuses: Vec<(String, String)>,
     /// For comparisons; the first that fits a tensor counts.
     pub parts: Vec<PartRule>,
+    pub numbers: Vec<NumberRule>,
     /// Skeleton of a canonical name to rules.
     index: HashMap<String, Vec<usize>>,
 }
@@ -113,6 +124,10 @@ pub struct Layout {
     pub detect: Vec<Template>,
     /// Further sets of names that tell the layout.
     pub also: Vec<Vec<Template>>,
+    /// Facts of a checkpoint of this layout, each with its possible values.
+    pub facts: Vec<(String, Vec<String>)>,
+    /// Canonical tensors that the format does not hold.
+    pub omit: Vec<Template>,
     /// Stored names are the canonical ones, whatever the family knows.
     pub canonical_names: bool,
     /// What a PyTorch file has around the tensors.
@@ -188,8 +203,16 @@ impl Family {
 }
 
 impl Layout {
-    pub fn new(id: String, family: String, detect: Vec<Template>, canonical_names: bool) -> Layout {
-        Layout { id, family, detect, canonical_names, ..Layout::default() }
+    /// A layout that has no keys yet.
+    pub fn new(id: &str, family: &str, detect: Vec<Template>) -> Layout {
+        Layout { id: id.to_string(), family: family.to_string(), detect, ..Layout::default() }
+    }
+
+    /// Whether a checkpoint's facts are those of the layout.
+    pub fn has_facts(&self, header: &Header) -> bool {
+        self.facts
+            .iter()
+            .all(|(name, values)| fact(header, name).is_some_and(|own| values.iter().any(|one| one == own)))
     }
 
     pub fn add(&mut self, key: KeyRule) {
@@ -224,7 +247,8 @@ impl Layout {
         self.lacks.iter().find(|(name, _)| name.fits(bones, numbers)).map(|(_, because)| because.as_str())
     }
 
-    /// Where this layout stores a canonical tensor; `numbers` are those that only stored names hold.
+    /// Where this layout stores a canonical tensor; `numbers` are those that only stored names hold, and those of the
+    /// checkpoint.
     pub fn stored(&self, name: &str, numbers: &[(Arc<str>, i64)], family: &Family) -> Stored {
         let (bones, own_numbers) = skeleton(name);
         if self.lacks(&bones, &own_numbers).is_some() {
@@ -238,18 +262,14 @@ impl Layout {
             let Some(stored) = key.name.fill(&binding) else { continue };
             carried = true;
             if which == 0 {
-                let views = key
-                    .fixes
-                    .iter()
-                    .rev()
-                    .filter_map(|fix| if let Fix::View(op) = fix { Some(op.inverse()) } else { None });
-                return Stored::Name {
-                    name: stored,
-                    ops: views.collect(),
-                    affine: fix::inverse(fix::affine(&key.fixes)),
+                let ops = match fix::views(&key.fixes, &binding) {
+                    Ok(ops) => ops.iter().rev().map(ViewOp::inverse).collect(),
+                    Err(number) => return Stored::Lacks { number },
                 };
+                return Stored::Name { name: stored, ops, affine: fix::inverse(fix::affine(&key.fixes)) };
             }
         }
+        carried |= fits_one(&self.omit, &bones, &own_numbers);
         match (carried, self.canonical_names, family.rule(&bones, &own_numbers)) {
             (_, true, _) => Stored::Name { name: name.to_string(), ops: vec![], affine: Affine::IDENTITY },
             (true, false, _) => Stored::Dropped,
@@ -259,9 +279,13 @@ impl Layout {
     }
 }
 
+fn fits_one(templates: &[Template], bones: &str, numbers: &[i64]) -> bool {
+    templates.iter().any(|template| template.skeleton == bones && template.solve(numbers).is_some())
+}
+
 static SHIPPED: LazyLock<(Vec<Family>, Vec<Layout>)> = LazyLock::new(|| {
     let families: Vec<Family> = FAMILIES.iter().map(|(name, text)| file::shipped_family(name, text)).collect();
-    let layouts = LAYOUTS.iter().map(|(name, text)| file::shipped_layout(name, text, &families)).collect();
+    let layouts = LAYOUTS.iter().flat_map(|(name, text)| file::shipped_layouts(name, text, &families)).collect();
     (families, layouts)
 });
 

@@ -16,7 +16,13 @@ use super::data::PartRule;
 use super::data::TensorRule;
 use super::fix::Fix;
 use super::generic;
+use super::number::NumberOf;
+use super::number::NumberRule;
 use super::part::Tells;
+use super::spread;
+use super::spread::For;
+use super::spread::Lists;
+use super::spread::Values;
 use super::template::Expr;
 use super::template::Template;
 use crate::diag::Code;
@@ -57,7 +63,11 @@ struct FamilyText {
     #[serde(default)]
     words: Vec<Spanned<String>>,
     #[serde(default)]
+    lists: Lists,
+    #[serde(default)]
     tensor: Vec<TensorText>,
+    #[serde(default)]
+    number: Vec<NumberText>,
     #[serde(default)]
     fact: Vec<FactText>,
     #[serde(default)]
@@ -86,6 +96,24 @@ struct TensorText {
     policy: Option<Spanned<String>>,
     #[serde(default)]
     from: i64,
+    #[serde(default)]
+    r#for: For,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NumberText {
+    name: Spanned<String>,
+    fact: Option<String>,
+    over: Option<String>,
+    size: Option<Spanned<String>>,
+    #[serde(default)]
+    axis: usize,
+    times: Option<i64>,
+    count: Option<Spanned<String>>,
+    has: Option<Spanned<String>>,
+    value: Option<i64>,
+    help: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -124,11 +152,20 @@ struct LayoutText {
     #[serde(default)]
     also: Vec<BTreeMap<String, String>>,
     #[serde(default)]
+    facts: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    prefix: String,
+    bare: Option<Spanned<String>>,
+    #[serde(default)]
+    omit: Vec<Spanned<String>>,
+    #[serde(default)]
     canonical_names: bool,
     top: Option<Spanned<String>>,
     #[serde(default)]
     drop: Vec<Spanned<String>>,
     pt: Option<NestText>,
+    #[serde(default)]
+    lists: Lists,
     #[serde(default)]
     key: Vec<KeyText>,
     #[serde(default)]
@@ -168,6 +205,8 @@ struct KeyText {
     r#as: Spanned<Vec<Spanned<String>>>,
     #[serde(default)]
     fix: Vec<Spanned<String>>,
+    #[serde(default)]
+    r#for: For,
 }
 
 /// A user's architecture file: a layout, with a family of its own or one that is shipped.
@@ -201,7 +240,11 @@ pub fn load(text: &str, name: &str) -> Result<Architecture, Vec<Fault>> {
         let help = format!("write `\"{near}\"` (there are {}), or describe it in `[family]`", known.join(", "));
         reader.fault(Code("E0435"), message, layout.family.span(), "names no family", help);
     }
-    let layout = reader.layout(parsed.layout, family);
+    if let Some(bare) = &parsed.layout.bare {
+        let message = "`bare` is for shipped layouts: a model is read through one layout".to_string();
+        reader.fault(Code("E0435"), message, bare.span(), "is for shipped layouts", "remove `bare`".into());
+    }
+    let layout = reader.layout(&parsed.layout, &parsed.layout.prefix, family);
     if let (Some(own), Some(numbers)) = (&own, &layout.keys.iter().map(|key| key.name.variables()).reduce(union)) {
         reader.coordinates(own, numbers, text);
     }
@@ -215,15 +258,21 @@ pub fn shipped_family(name: &str, text: &str) -> Family {
     reader.shipped(family)
 }
 
-/// A shipped layout.
-pub fn shipped_layout(name: &str, text: &str, families: &[Family]) -> Layout {
+/// A shipped layout, and the one without its prefix where the file asks for it.
+pub fn shipped_layouts(name: &str, text: &str, families: &[Family]) -> Vec<Layout> {
     let mut reader = Reader { file: name, faults: vec![] };
-    let layout = reader.toml(text).map(|parsed: LayoutText| {
+    let layouts = reader.toml(text).map(|parsed: LayoutText| {
         let family = families.iter().find(|family| family.id == *parsed.family.as_ref());
         assert!(family.is_some(), "shipped {name} has a shipped family");
-        reader.layout(parsed, family)
+        let mut layouts = vec![reader.layout(&parsed, &parsed.prefix, family)];
+        if let Some(id) = &parsed.bare {
+            let mut bare = reader.layout(&parsed, "", family);
+            bare.id = id.as_ref().clone();
+            layouts.push(bare);
+        }
+        layouts
     });
-    reader.shipped(layout)
+    reader.shipped(layouts)
 }
 
 fn union(mut left: Vec<Arc<str>>, right: Vec<Arc<str>>) -> Vec<Arc<str>> {
@@ -267,8 +316,21 @@ impl Reader<'_> {
     }
 
     fn template(&mut self, text: &Spanned<String>) -> Option<Template> {
-        let read = Template::parse(text.as_ref());
+        self.template_with(text, "", &Values::default())
+    }
+
+    /// A template with a prefix, and with the values of a `for` put in.
+    fn template_with(&mut self, text: &Spanned<String>, prefix: &str, values: &Values) -> Option<Template> {
+        let read = Template::parse(&format!("{prefix}{}", values.template(text.as_ref())));
         read.map_err(|reason| self.bad_template(reason, text.span())).ok()
+    }
+
+    /// The combinations that a `for` asks for.
+    fn spread(&mut self, text: &For, lists: &Lists) -> Vec<Values> {
+        spread::values(text, lists).unwrap_or_else(|(message, at, help)| {
+            self.fault(Code("E0435"), message, at, "cannot be used", help);
+            vec![]
+        })
     }
 
     fn bad_template(&mut self, reason: String, at: Range<usize>) {
@@ -281,10 +343,13 @@ impl Reader<'_> {
         let words = text.words.into_iter().filter_map(|word| self.word(&word)).map(|word| word.to_string()).collect();
         let mut family = Family::new(text.id.into_inner(), words);
         for rule in text.tensor {
-            if let Some(rule) = self.tensor(rule) {
-                family.add(rule);
+            for values in self.spread(&rule.r#for, &text.lists) {
+                if let Some(rule) = self.tensor(&rule, &values) {
+                    family.add(rule);
+                }
             }
         }
+        family.numbers = text.number.into_iter().filter_map(|number| self.number(number)).collect();
         family.facts = text.fact.into_iter().filter_map(|fact| self.fact(fact)).collect();
         family.refuses = text.refuses.into_iter().map(|refuses| (refuses.family, refuses.because)).collect();
         self.parts(text.part, &mut family);
@@ -343,9 +408,15 @@ impl Reader<'_> {
         None
     }
 
-    fn tensor(&mut self, text: TensorText) -> Option<TensorRule> {
-        let name = self.template(&text.name);
-        let words = text.words.iter().filter_map(|word| self.word(word)).collect();
+    fn tensor(&mut self, text: &TensorText, values: &Values) -> Option<TensorRule> {
+        let name = self.template_with(&text.name, "", values);
+        let mut words = vec![];
+        for word in &text.words {
+            // A value may be several words.
+            for one in values.template(word.as_ref()).split(' ') {
+                words.extend(self.word(&Spanned::new(word.span(), one.to_string())));
+            }
+        }
         let mut coords = vec![];
         for (coord, expr) in &text.coords {
             let Some(which) = Coord::from_text(coord.as_ref()) else {
@@ -356,7 +427,7 @@ impl Reader<'_> {
                 self.fault(Code("E0435"), message, coord.span(), "is no coordinate", help);
                 continue;
             };
-            match Expr::parse(expr.as_ref()) {
+            match Expr::parse(&values.expression(expr.as_ref())) {
                 Ok(expr) => coords.push((which, expr)),
                 Err(reason) => self.bad_template(reason, expr.span()),
             }
@@ -364,7 +435,8 @@ impl Reader<'_> {
         coords.sort_by_key(|entry| entry.0);
         let mut axes = vec![];
         for axis in &text.axes {
-            let space = if axis.as_ref().is_empty() { None } else { self.template(axis) };
+            let none = values.template(axis.as_ref()).is_empty();
+            let space = if none { None } else { self.template_with(axis, "", values) };
             let unbound = |space: &Template| name.as_ref().and_then(|name| lacks(name, space));
             if let Some(variable) = space.as_ref().and_then(unbound) {
                 self.unbound(&variable, text.name.as_ref(), axis.span());
@@ -394,6 +466,27 @@ impl Reader<'_> {
         Some(TensorRule { name, words, coords, axes, policy, from: text.from, by_name })
     }
 
+    fn number(&mut self, text: NumberText) -> Option<NumberRule> {
+        let name = &text.name;
+        let mut template = |text: &Spanned<String>| self.template(text);
+        let of = match (text.fact, &text.size, &text.count, &text.has, text.value) {
+            (Some(fact), None, None, None, None) => NumberOf::Fact(fact, text.over),
+            (None, Some(of), None, None, None) => {
+                NumberOf::Size { of: template(of)?, axis: text.axis, times: text.times.unwrap_or(1) }
+            }
+            (None, None, Some(of), None, None) => NumberOf::Count(template(of)?),
+            (None, None, None, Some(of), Some(value)) => NumberOf::Has(template(of)?, value),
+            (None, None, None, None, Some(value)) => NumberOf::Value(value),
+            _ => {
+                let message = format!("the number `{}` is not of one kind", name.as_ref());
+                let help = "give it one of `fact`, `size`, `count`, `has` with `value`, and `value`";
+                self.fault(Code("E0435"), message, name.span(), "is of no kind", help.into());
+                return None;
+            }
+        };
+        Some(NumberRule { name: name.as_ref().as_str().into(), of, help: text.help })
+    }
+
     fn fact(&mut self, text: FactText) -> Option<FactRule> {
         let mut template = |text: &Spanned<String>| self.template(text);
         let of = match (&text.has, &text.size, &text.count, &text.each, text.value) {
@@ -412,57 +505,53 @@ impl Reader<'_> {
         Some(FactRule { name: text.name.into_inner(), of, says: text.says })
     }
 
-    fn layout(&mut self, text: LayoutText, family: Option<&Family>) -> Layout {
-        let detect = text.detect.iter().filter_map(|name| self.template(name)).collect();
-        let mut layout = Layout::new(text.id.into_inner(), text.family.into_inner(), detect, text.canonical_names);
-        layout.nest = text.pt.map(|pt| {
+    fn layout(&mut self, text: &LayoutText, prefix: &str, family: Option<&Family>) -> Layout {
+        let none = Values::default();
+        let mut stored = |names: &[Spanned<String>], prefix: &str| {
+            names.iter().filter_map(|name| self.template_with(name, prefix, &none)).collect()
+        };
+        let mut layout = Layout::new(text.id.as_ref(), text.family.as_ref(), stored(&text.detect, prefix));
+        layout.canonical_names = text.canonical_names;
+        layout.facts = text.facts.clone().into_iter().collect();
+        layout.drop = stored(&text.drop, prefix);
+        layout.omit = stored(&text.omit, "");
+        layout.nest = text.pt.as_ref().map(|pt| {
             // The dictionary and a tensor cannot have one name.
-            let beside = pt.beside.into_iter().filter(|name| *name != pt.key).collect();
-            Nest { key: pt.key, beside }
+            let beside = pt.beside.iter().filter(|name| **name != pt.key).cloned().collect();
+            Nest { key: pt.key.clone(), beside }
         });
         layout.top = text.top.as_ref().and_then(|name| self.template(name));
-        layout.drop = text.drop.iter().filter_map(|name| self.template(name)).collect();
-        let others = text.key.iter().flat_map(|key| text.also.iter().filter_map(|set| key.under(set)));
-        // The names of the layout itself first: those are written.
-        let keys: Vec<KeyText> = others.collect();
         layout.also = text.also.iter().map(|set| self.detect_under(&text.detect, set)).collect();
-        for key in text.key.into_iter().chain(keys) {
-            let name = self.template(&key.name);
-            let mut canonical = vec![];
+        // The names of the layout itself first: those are written.
+        let others: Vec<KeyText> =
+            text.key.iter().flat_map(|key| text.also.iter().filter_map(|set| key.under(set))).collect();
+        for key in text.key.iter().chain(&others) {
             if key.r#as.as_ref().is_empty() {
                 let message = format!("`{}` gives no canonical tensor", key.name.as_ref());
                 let help = "name one in `as`, for example `as = [\"layers.{i}.weight\"]`, or leave the key out";
                 self.fault(Code("E0436"), message, key.r#as.span(), "is empty", help.into());
-            }
-            for text in key.r#as.as_ref() {
-                let Some(template) = self.template(text) else { continue };
-                let unbound = name.as_ref().and_then(|name| lacks(name, &template));
-                if let Some(variable) = unbound.filter(|variable| layout.top.is_none() || **variable != *TOP) {
-                    self.unbound(&variable, key.name.as_ref(), text.span());
-                }
-                self.of_family(text, &template, family);
-                canonical.push(template);
             }
             let mut fixes = vec![];
             for fix in &key.fix {
                 match Fix::parse(fix.as_ref()) {
                     Ok(fix) => fixes.push(fix),
                     Err(reason) => {
-                        let help =
-                            "write one of `drop_axis 0`, `add_axis 0`, `permute 1 0`, `flip 2`, `scale 0.25`, `add 1`";
+                        let help = "write one of `drop_axis 0`, `add_axis 0`, `permute 1 0`, `flip 2`, `rotary 128`, `scale 0.25`, `add 1`";
                         self.fault(Code("E0434"), reason, fix.span(), "is no fix", help.into());
                     }
                 }
             }
-            if let Some(name) = name {
-                layout.add(KeyRule { name, canonical, fixes });
+            for values in self.spread(&key.r#for, &text.lists) {
+                if let Some((name, canonical)) = self.key(key, prefix, &values, family, layout.top.is_some()) {
+                    layout.add(KeyRule { name, canonical, fixes: fixes.clone() });
+                }
             }
         }
-        layout.implied = text.implied.into_iter().filter_map(|rule| self.implied(rule, family)).collect();
-        for lacks in text.lacks {
+        layout.implied = text.implied.iter().filter_map(|rule| self.implied(rule, family)).collect();
+        for lacks in &text.lacks {
             if let Some(name) = self.template(&lacks.name) {
                 self.of_family(&lacks.name, &name, family);
-                layout.lacks.push((name, lacks.because));
+                layout.lacks.push((name, lacks.because.clone()));
             }
         }
         layout
@@ -474,7 +563,7 @@ impl Reader<'_> {
         detect.iter().filter_map(|name| self.template(&other(name))).collect()
     }
 
-    fn implied(&mut self, text: ImpliedText, family: Option<&Family>) -> Option<ImpliedRule> {
+    fn implied(&mut self, text: &ImpliedText, family: Option<&Family>) -> Option<ImpliedRule> {
         let (canonical, beside) = (self.template(&text.r#as)?, self.template(&text.beside)?);
         self.of_family(&text.r#as, &canonical, family);
         self.of_family(&text.beside, &beside, family);
@@ -486,7 +575,7 @@ impl Reader<'_> {
             let help = "write 1 to 64 numbers whose sum is not 0, such as `taps = [1, 3, 3, 1]`";
             self.fault(Code("E0435"), message, text.r#as.span(), "has such taps", help.into());
         }
-        Some(ImpliedRule { canonical, beside, taps: text.taps, fact: text.fact })
+        Some(ImpliedRule { canonical, beside, taps: text.taps.clone(), fact: text.fact.clone() })
     }
 
     /// Complains of a canonical tensor that the family does not have.
@@ -494,19 +583,42 @@ impl Reader<'_> {
         if let Some(family) = family
             && !family.may_have(template)
         {
-            self.no_such_tensor(text, family);
+            self.no_such_tensor(text, template.text(), family);
         }
     }
 
-    fn no_such_tensor(&mut self, text: &Spanned<String>, family: &Family) {
+    /// The names of a key.
+    fn key(
+        &mut self,
+        key: &KeyText,
+        prefix: &str,
+        values: &Values,
+        family: Option<&Family>,
+        has_top: bool,
+    ) -> Option<(Template, Vec<Template>)> {
+        let name = self.template_with(&key.name, prefix, values);
+        let mut canonical = vec![];
+        for text in key.r#as.as_ref() {
+            let Some(template) = self.template_with(text, "", values) else { continue };
+            let unbound = name.as_ref().and_then(|name| lacks(name, &template));
+            if let Some(variable) = unbound.filter(|variable| !has_top || **variable != *TOP) {
+                self.unbound(&variable, key.name.as_ref(), text.span());
+            }
+            self.of_family(text, &template, family);
+            canonical.push(template);
+        }
+        Some((name?, canonical))
+    }
+
+    fn no_such_tensor(&mut self, at: &Spanned<String>, text: &str, family: &Family) {
         let known: Vec<&str> = family.tensors.iter().map(|rule| rule.name.text()).collect();
-        let near = nearest(text.as_ref(), known.iter().copied());
-        let message = format!("the family `{}` has no tensor `{}`", family.id, text.as_ref());
+        let near = nearest(text, known.iter().copied());
+        let message = format!("the family `{}` has no tensor `{text}`", family.id);
         let help = match near.or(known.first().copied()) {
             Some(near) => format!("write `\"{near}\"`, or leave the key out: the tensor then keeps its own name"),
             None => format!("describe the tensor in `[[family.tensor]]` of `{}`", family.id),
         };
-        self.fault(Code("E0436"), message, text.span(), "is not in the family", help);
+        self.fault(Code("E0436"), message, at.span(), "is not in the family", help);
     }
 
     fn unbound(&mut self, variable: &str, name: &str, at: Range<usize>) {
@@ -523,7 +635,8 @@ impl Reader<'_> {
             for (coord, expr) in &rule.coords {
                 let lost = expr.variables().into_iter().find(|variable| {
                     let is_count = &**variable == "n" && layered;
-                    !is_count && !own.contains(variable) && !stored.contains(variable)
+                    let is_number = family.numbers.iter().any(|number| number.name == *variable);
+                    !is_count && !is_number && !own.contains(variable) && !stored.contains(variable)
                 });
                 if let Some(variable) = lost {
                     // The place of the name: expressions do not keep theirs.
@@ -566,6 +679,7 @@ impl KeyText {
             name: Spanned::new(self.name.span(), name),
             r#as: self.r#as.clone(),
             fix: self.fix.clone(),
+            r#for: self.r#for.clone(),
         })
     }
 }

@@ -47,6 +47,7 @@ pub fn canon(header: &Header) -> Canon {
         layout: LAYOUT.into(),
         tensors,
         index,
+        numbers: Binding::new(),
         facts,
         unknown: vec![],
         remarks: vec![],

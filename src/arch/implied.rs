@@ -7,9 +7,9 @@ use super::data::Family;
 use super::data::ImpliedRule;
 use super::data::Layout;
 use super::detect::Found;
+use super::detect::Sight;
 use super::template::Binding;
 use super::template::skeleton;
-use crate::tensor::Affine;
 use crate::tensor::Coord;
 use crate::tensor::Dtype;
 use crate::tensor::Entry;
@@ -17,7 +17,6 @@ use crate::tensor::FileInfo;
 use crate::tensor::Header;
 use crate::tensor::Lies;
 use crate::tensor::Shape;
-use crate::tensor::View;
 use crate::tensor::elems;
 use std::sync::Arc;
 
@@ -58,6 +57,8 @@ pub fn complete(header: &mut Header, canon: &mut Canon) {
     let path = header.files.first().map(|file| file.path.clone()).unwrap_or_default();
     let file = header.files.len();
     header.files.push(FileInfo { path, size: values.len() as u64, memory: Some(values.into()) });
+    let numbers = canon.numbers.clone();
+    let sight = Sight { layout, family, layers, numbers: &numbers };
     for (name, shape, offset) in made {
         if canon.index.contains_key(name.as_str()) {
             continue;
@@ -67,16 +68,16 @@ pub fn complete(header: &mut Header, canon: &mut Canon) {
         let found = Found {
             name: Arc::from(name.as_str()),
             entry: header.entries.len(),
-            view: View::contiguous(&shape),
-            ops: Arc::default(),
-            affine: Affine::IDENTITY,
+            fixes: &[],
             rule,
             stored: Binding::new(),
             primary: true,
         };
         let entry = Entry { name, dtype: Dtype::F32, shape, file, offset, len, lies: Lies::Rows };
-        canon.index.insert(found.name.clone(), canon.tensors.len());
-        canon.tensors.push(found.canonical(&entry, family, layers, true));
+        // Without fixes there is nothing that could fail but the number of axes, which the rule's taps decide.
+        let Ok(tensor) = found.canonical(&entry, &sight, true) else { continue };
+        canon.index.insert(tensor.name.clone(), canon.tensors.len());
+        canon.tensors.push(tensor);
         header.entries.push(entry);
     }
 }

@@ -96,7 +96,9 @@ mod generic;
 mod implied;
 mod near;
 mod network;
+mod number;
 mod part;
+mod spread;
 mod template;
 mod words;
 
@@ -189,6 +191,8 @@ pub struct Canon {
     pub tensors: Vec<CanonTensor>,
     /// Name to index in `tensors`.
     pub index: HashMap<Arc<str>, usize>,
+    /// What the family's numbers are here, such as how large a head is: those that the checkpoint tells.
+    pub numbers: Binding,
     /// Facts read off names and shapes, for people: `resolution = 64`, `layers = 32`.
     pub facts: Vec<(String, String)>,
     /// Entries of the header that the layout does not know (they are kept under their own names, words `extra`).
@@ -220,16 +224,18 @@ impl Architecture {
 pub enum Stored {
     /// Under this name: the operations turn a canonical view into the stored one, the affine map its values.
     Name { name: String, ops: Vec<ViewOp>, affine: Affine },
-    /// The layout stores it as part of another tensor.
+    /// The layout stores it as part of another tensor, or not at all, because whoever loads the file computes it.
     Dropped,
     /// The family knows the tensor, and the layout has no place for it.
     NoPlace,
+    /// It would be stored in an order that depends on a number, and nothing tells it.
+    Lacks { number: Arc<str> },
     /// The family does not know the tensor: it is written as it is.
     Unknown,
 }
 
 /// Where `layout` stores the canonical tensor `name` of its family.  `numbers` are those of the input that gives the
-/// tensor ([`CanonTensor::numbers`]); `own` is the user's architecture, where `layout` is one ([`Canon::own`]).
+/// tensor ([`CanonTensor::numbers`], [`Canon::numbers`]), the first of a name counts; `own` is the user's architecture, where `layout` is one ([`Canon::own`]).
 pub fn stored(own: Option<&Architecture>, layout: &str, name: &str, numbers: &[(Arc<str>, i64)]) -> Stored {
     match own.filter(|own| own.layout().id == layout) {
         Some(own) => own.layout().stored(name, numbers, own.family()),
@@ -274,6 +280,15 @@ impl Nest {
 pub fn nest<'o>(own: Option<&'o Architecture>, layout: &str) -> Option<&'o Nest> {
     let own = own.map(Architecture::layout).filter(|own| own.id == layout);
     own.or_else(|| data::layout(layout))?.nest.as_ref()
+}
+
+/// What to say where a layout needs a number that nothing tells ([`Stored::Lacks`]).
+pub fn unknown_number(own: Option<&Architecture>, layout: &str, number: &str) -> Problem {
+    let family = match own.filter(|own| own.layout().id == layout) {
+        Some(own) => Some(own.family()),
+        None => data::layout(layout).map(data::family_of),
+    };
+    number::unknown(number, layout, family.unwrap_or(&data::Family::default()))
 }
 
 /// The layouts of a family that can be written.

@@ -19,6 +19,7 @@ use super::written;
 use super::written::Room;
 use crate::arch;
 use crate::arch::Stored;
+use crate::diag::Problem;
 use crate::hir;
 use crate::hir::CallInstance;
 use crate::hir::ExprId;
@@ -257,6 +258,11 @@ fn place(
             }
         }
     }
+    if let Some(problem) = lacking(context, calls, &layout, &tensors) {
+        let option = statement.options.layout.as_ref().map(|option| option.1);
+        context.report(problem.at(option.unwrap_or(statement.site), "needs that number"));
+        return None;
+    }
     let homeless = |layout: &str| homeless(context, calls, layout, &tensors);
     let lost = homeless(&layout);
     if !lost.is_empty() {
@@ -290,6 +296,18 @@ fn place(
         metadata: statement.options.metadata.clone(),
         overflow: statement.options.overflow,
         tensors,
+    })
+}
+
+/// The first number that a layout needs and no input tells.
+fn lacking(context: &Context, calls: &[CallInstance], layout: &str, tensors: &[Made]) -> Option<Problem> {
+    tensors.iter().find_map(|made| match hir::stored(&context.inputs, calls, layout, made) {
+        Stored::Lacks { number } => {
+            let mut canons = context.inputs.iter().map(|input| &input.canon);
+            let own = canons.find_map(|canon| canon.own.as_ref().filter(|_| &*canon.layout == layout));
+            Some(arch::unknown_number(own, layout, &number))
+        }
+        _ => None,
     })
 }
 

@@ -92,6 +92,7 @@ static TENSORS: &[Row] = rows![
     "E0437" "a layout that fits no tensor",
     "E0438" "two tensors that are one",
     "E0439" "a tensor that the output's layout cannot hold",
+    "E0440" "a number that a layout needs and nothing tells",
 ];
 
 /// E05: files.

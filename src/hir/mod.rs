@@ -26,9 +26,11 @@ use crate::arch;
 use crate::arch::Canon;
 use crate::arch::Stored;
 use crate::arch::Traits;
+use crate::arch::ViewOp;
 use crate::tensor::Dtype;
 use crate::tensor::Header;
 use crate::tensor::Shape;
+use crate::tensor::View;
 use crate::text::Site;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -208,7 +210,19 @@ pub fn stored(inputs: &[Input], calls: &[CallInstance], layout: &str, made: &Mad
     // The input that gives the tensor comes first: two users' files may give one id to different layouts.
     let canons = canon.into_iter().chain(inputs.iter().map(|input| &*input.canon));
     let own = canons.filter(|canon| &*canon.layout == layout).find_map(|canon| canon.own.as_ref());
-    arch::stored(own, layout, &made.name, tensor.map_or(&[], |tensor| &tensor.numbers))
+    // The numbers of the input that gives the tensor come before those of the others.
+    let mut numbers = tensor.map_or_else(Vec::new, |tensor| tensor.numbers.to_vec());
+    let all = canon.into_iter().chain(inputs.iter().map(|input| &*input.canon));
+    all.for_each(|canon| numbers.extend(canon.numbers.iter().cloned()));
+    match arch::stored(own, layout, &made.name, &numbers) {
+        Stored::Name { ops, .. } if !fit(&ops, &made.shape) => Stored::NoPlace,
+        stored => stored,
+    }
+}
+
+/// Whether operations can be done to a tensor of this shape.
+fn fit(ops: &[ViewOp], shape: &[u64]) -> bool {
+    ops.iter().try_fold(View::contiguous(shape), |view, op| op.apply(view)).is_ok()
 }
 
 /// The first input tensor of a form, in order of appearance.

@@ -199,8 +199,8 @@ fn stored(maker: &Maker, layout: &str, made: &Made) -> Option<(String, Shape, Ta
                 Err(_) => Some((made.name.to_string(), made.shape.clone(), Target::AS_IS)),
             }
         }
-        // The check refuses outputs with tensors that have no place.
-        Stored::Dropped | Stored::NoPlace => None,
+        // The check refuses outputs with tensors that have no place or lack a number.
+        Stored::Dropped | Stored::NoPlace | Stored::Lacks { .. } => None,
         Stored::Unknown => Some((made.name.to_string(), made.shape.clone(), Target::AS_IS)),
     }
 }

@@ -44,7 +44,7 @@ impl Target {
 
     /// Whether the stored order may differ from the canonical one.
     pub fn reorders(&self) -> bool {
-        self.ops.iter().any(|op| matches!(op, ViewOp::Permute(_) | ViewOp::Flip(_)))
+        self.ops.iter().any(|op| matches!(op, ViewOp::Permute(_) | ViewOp::Flip(_) | ViewOp::Deal { .. }))
     }
 }
 
@@ -161,12 +161,7 @@ impl<'r> Maker<'r> {
 /// A load of the bytes of a tensor: one more axis, of the bytes of an element.
 pub fn bytes_of(load: Load) -> Load {
     let size = load.dtype.bytes();
-    let mut view = load.view;
-    view.base *= size;
-    view.strides.iter_mut().for_each(|stride| *stride *= size as i64);
-    view.strides.push(1);
-    view.shape.push(size);
-    Load { dtype: Dtype::U8, view, affine: Affine::IDENTITY, ..load }
+    Load { dtype: Dtype::U8, view: load.view.of_bytes(size), affine: Affine::IDENTITY, ..load }
 }
 
 /// Whether reading and writing change no value: the one undoes the other.

@@ -1,5 +1,6 @@
 //! A checkpoint, whatever it is made of: a file, a directory with an index, shards without one.
 
+use super::beside;
 use super::error;
 use super::format;
 use super::header;
@@ -21,21 +22,23 @@ const INDEX: &str = ".safetensors.index.json";
 /// Reads the headers of a checkpoint, never its weights: a file of any format; an index of shards; a directory with an
 /// index, with one safetensors file, or with shards whose tensors have different names; without safetensors in it, one
 /// with the files that PyTorch's users know: `pytorch_model.bin.index.json`, `pytorch_model.bin`, `consolidated.00.pth`.
-/// `key` names the dictionary of a pickle that is meant.  Takes less than 100 ms and 64 MiB for whatever input.
+/// `key` names the dictionary of a pickle that is meant.  Files beside it that describe the
+/// model are asked for its facts.  Takes less than 100 ms and 64 MiB for whatever input.
 ///
 /// Problems have no labels.  Errors: E0501 to E0513, E0517 to E0526, E0601.
 pub fn open(path: &Path, key: Option<&str>) -> Result<Header, Problem> {
     let metadata = std::fs::metadata(path).map_err(|error| error::not_opened(path, &error))?;
     let mut budget = Budget::new();
-    if metadata.is_dir() {
-        return open_directory(path, key, &mut budget);
-    }
-    if path.extension().is_some_and(|ending| ending == "json") {
-        let directory = path.parent().unwrap_or(Path::new(""));
-        return open_index(directory, path, key, &mut budget);
-    }
+    let directory = if metadata.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
     let mut header = Header::default();
-    format::read(path, key, &mut header, &mut budget)?;
+    if metadata.is_dir() {
+        header = open_directory(path, key, &mut budget)?;
+    } else if path.extension().is_some_and(|ending| ending == "json") {
+        header = open_index(directory, path, key, &mut budget)?;
+    } else {
+        format::read(path, key, &mut header, &mut budget)?;
+    }
+    header.facts = beside::facts(directory);
     Ok(header)
 }
 
@@ -165,7 +168,7 @@ fn open_index(directory: &Path, path: &Path, key: Option<&str>, budget: &mut Bud
 
 /// A file of a directory that a recipe names: links may not lead out of it, except to where the download cache of the
 /// Hugging Face hub keeps the files of a snapshot.
-fn contained(directory: &Path, name: &str) -> Result<PathBuf, Problem> {
+pub fn contained(directory: &Path, name: &str) -> Result<PathBuf, Problem> {
     let path = directory.join(name);
     if !path.is_symlink() {
         return Ok(path);

@@ -7,6 +7,7 @@ mod view;
 pub use coord::Coord;
 pub use dtype::Dtype;
 pub use view::Affine;
+pub use view::Step;
 pub use view::View;
 
 use smallvec::SmallVec;
@@ -93,7 +94,7 @@ impl Entry {
     /// The tensor's elements in row-major order, as elements of its bytes.
     pub fn view(&self) -> View {
         match &self.lies {
-            Lies::Strides(strides) => View { shape: self.shape.clone(), base: 0, strides: strides.clone() },
+            Lies::Strides(strides) => View::strided(&self.shape, 0, strides),
             Lies::Rows | Lies::Blocks(_) => View::contiguous(&self.shape),
         }
     }
@@ -131,6 +132,9 @@ pub struct Header {
     pub entries: Vec<Entry>,
     /// Free text of the file (`__metadata__`).
     pub metadata: BTreeMap<String, String>,
+    /// Whole numbers that files beside the checkpoint say of it, such as `config.json:hidden_size`; no output repeats
+    /// them.
+    pub facts: BTreeMap<String, String>,
 }
 
 impl Header {

@@ -1,7 +1,6 @@
 //! Stored tensors that a program reads.
 
 use super::blocks::Decoded;
-use super::gather;
 use super::gather::Strip;
 use crate::tensor::Affine;
 use crate::tensor::Blocks;
@@ -28,7 +27,7 @@ impl Load {
     /// bits are moved without a look at single elements.
     pub fn contiguous_offset(&self) -> Option<u64> {
         let is_plain = self.blocks.is_none();
-        gather::contiguous(&self.view).filter(|_| is_plain).map(|base| self.offset + base * self.dtype.bytes())
+        self.view.run().filter(|_| is_plain).map(|base| self.offset + base * self.dtype.bytes())
     }
 
     /// Bytes that so many of its elements take in the file.
@@ -90,7 +89,7 @@ impl Window {
             None => gathered(strip, load, start, count, fetch, bytes)?,
             Some(kind) => {
                 let decoded = Decoded::new(fetch, load, kind, blocks);
-                match gather::contiguous(&load.view) {
+                match load.view.run() {
                     Some(base) => {
                         bytes.resize(count * size, 0);
                         decoded.fetch(load.file, load.offset + (base + start) * size as u64, bytes)?;

@@ -9,6 +9,7 @@ mod goldens;
 mod grammar;
 mod hostile;
 mod laws;
+mod names;
 mod nvidia;
 mod pickle;
 mod presets;

@@ -46,9 +46,9 @@ fn elements(header: &Header, entry: &Entry) -> Vec<u8> {
     let mut out = vec![];
     for index in 0..elems(&entry.shape) {
         let (mut rest, mut at) = (index, 0);
-        for (length, stride) in view.shape.iter().zip(&view.strides).rev() {
-            at += (rest % length) as usize * *stride as usize;
-            rest /= length;
+        for step in view.steps.iter().rev() {
+            at += (rest % step.size) as usize * step.stride as usize;
+            rest /= step.size;
         }
         out.extend_from_slice(&bytes[at * size..][..size]);
     }

@@ -56,11 +56,11 @@ impl<'h> Sink<'h> {
 
     /// Adds an array of NumPy.
     pub fn array(&mut self, name: String, array: &Array) -> Result<(), Problem> {
-        let mut strides = View::contiguous(&array.shape).strides;
+        let mut strides = View::row_strides(&array.shape);
         if array.fortran {
             // The first axis is the fast one: strides of the turned shape, turned.
             let turned: Shape = array.shape.iter().rev().copied().collect();
-            strides = View::contiguous(&turned).strides.into_iter().rev().collect();
+            strides = View::row_strides(&turned).into_iter().rev().collect();
         }
         self.add(name, array.dtype, array.shape.clone(), strides, &array.data, 0, array.at)
     }
@@ -93,12 +93,12 @@ impl<'h> Sink<'h> {
         if !self.budget.charge(std::mem::size_of::<Entry>() + name.len() + spilled + 34) {
             return Err(refused(sheet::too_large(at)));
         }
-        let view = View { shape: shape.clone(), base: 0, strides };
+        let view = View::strided(&shape, 0, &strides);
         let (len, lies) = match whole == 0 || view.is_contiguous() {
             true => (whole, Lies::Rows),
             false => {
-                let last: i64 = shape.iter().zip(&view.strides).map(|(size, stride)| (*size as i64 - 1) * stride).sum();
-                ((last as u64 + 1) * dtype.bytes(), Lies::Strides(view.strides))
+                let last: i64 = shape.iter().zip(&strides).map(|(size, stride)| (*size as i64 - 1) * stride).sum();
+                ((last as u64 + 1) * dtype.bytes(), Lies::Strides(strides))
             }
         };
         // The machine has checked the window; nothing is trusted twice here, and a part that is not there is told.

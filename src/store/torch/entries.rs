@@ -197,8 +197,7 @@ impl Places<'_> {
 
 /// Strides only where they say more than the shape.
 fn lies(shape: &Shape, strides: SmallVec<[i64; 4]>) -> Lies {
-    let view = View { shape: shape.clone(), base: 0, strides };
-    if view.is_contiguous() { Lies::Rows } else { Lies::Strides(view.strides) }
+    if View::strided(shape, 0, &strides).is_contiguous() { Lies::Rows } else { Lies::Strides(strides) }
 }
 
 /// An entry of `span` elements from its first to its last; what is in memory follows the file itself.

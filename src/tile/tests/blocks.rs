@@ -104,11 +104,7 @@ fn values_are_those_of_ggml() {
 #[test]
 fn any_view_of_blocks() {
     // 34·32 elements are there of every kind.
-    let view = |shape: &[u64], base: u64, strides: &[i64]| View {
-        shape: shape.iter().copied().collect(),
-        base,
-        strides: strides.iter().copied().collect(),
-    };
+    let view = View::strided;
     check(&View::contiguous(&[17, 64]));
     // A run that starts and ends inside blocks.
     check(&view(&[5, 64], 33, &[64, 1]));
@@ -144,8 +140,7 @@ fn large_tensors_of_blocks() {
         let mut b = Builder::new(plain.shape.clone());
         let node = b.load(load);
         let values = run(&b.finish(node, Dtype::F32, false), &memory(&blocks, &[], false), 1 << 30).0;
-        let turned =
-            View { shape: [columns, rows].into_iter().collect(), base: 0, strides: [1, 768].into_iter().collect() };
+        let turned = View::strided(&[columns, rows], 0, &[1, 768]);
         for view in [plain, turned] {
             for mapped in [false, true] {
                 let memory = memory(&blocks, &values, mapped);

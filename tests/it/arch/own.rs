@@ -138,7 +138,7 @@ fn wrong_architectures() {
         "word = [\"attention\"",
         &[(
             "E0430",
-            "the file cannot be read: unknown field `word`, expected one of `name`, `words`, `coords`, `axes`, `policy`, `from` (in `my.toml`)",
+            "the file cannot be read: unknown field `word`, expected one of `name`, `words`, `coords`, `axes`, `policy`, `from`, `for` (in `my.toml`)",
             "write `words`",
             "9: word",
         )],
@@ -193,8 +193,8 @@ fn wrong_architectures() {
         "\"transpose\"",
         &[(
             "E0434",
-            "`transpose` is no fix: there are drop_axis, add_axis, permute, flip, scale and add (in `my.toml`)",
-            "write one of `drop_axis 0`, `add_axis 0`, `permute 1 0`, `flip 2`, `scale 0.25`, `add 1`",
+            "`transpose` is no fix: there are drop_axis, add_axis, permute, flip, rotary, scale and add (in `my.toml`)",
+            "write one of `drop_axis 0`, `add_axis 0`, `permute 1 0`, `flip 2`, `rotary 128`, `scale 0.25`, `add 1`",
             "27: \"transpose\"",
         )],
     );
@@ -224,7 +224,7 @@ fn wrong_architectures() {
         &[(
             "E0435",
             "the family `tinny` is not known and not given in the file (in `my.toml`)",
-            "write `\"tiny\"` (there are tiny, llama, stylegan2, stylegan3), or describe it in `[family]`",
+            "write `\"tiny\"` (there are tiny, llama, sd-unet, stylegan2, stylegan3), or describe it in `[family]`",
             "20: \"tinny\"",
         )],
     );

@@ -1,0 +1,233 @@
+//! Names of UNets and language models: two code bases' names of one network, and rows in another order.
+
+use crate::arch::files::Tensors;
+use crate::arch::files::built;
+use crate::arch::files::check;
+use crate::arch::files::read;
+use crate::arch::header;
+use crate::arch::sample;
+use crate::run::root;
+use blend::arch;
+use blend::arch::Canon;
+use blend::arch::Stored;
+use blend::tensor::Header;
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+
+fn seen(header: &Header) -> Canon {
+    arch::detect(header, None, None).expect("the header is of a layout")
+}
+
+/// Where a tensor goes in a layout, given the numbers of its checkpoint.
+fn stored(canon: &Canon, at: usize, layout: &str) -> Stored {
+    let tensor = &canon.tensors[at];
+    let numbers = [tensor.numbers.as_slice(), &canon.numbers].concat();
+    arch::stored(None, layout, &tensor.name, &numbers)
+}
+
+#[track_caller]
+fn name_of(stored: Stored) -> String {
+    match stored {
+        Stored::Name { name, ops, .. } if ops.is_empty() => name,
+        other => panic!("no name: {other:?}"),
+    }
+}
+
+/// The samples have the same tensor in the same line: what is what comes from diffusers' own converter.
+#[track_caller]
+fn check_unets(name: &str) {
+    let (theirs, ours) = (sample(&format!("{name}-ldm")), sample(&format!("{name}-diffusers")));
+    let (ldm, diffusers) = (seen(&theirs), seen(&ours));
+    assert_eq!(theirs.entries.len(), ours.entries.len());
+    assert_eq!(ldm.tensors.len(), ours.entries.len());
+    for (at, (their, our)) in theirs.entries.iter().zip(&ours.entries).enumerate() {
+        assert_eq!((&*ldm.tensors[at].name, &*diffusers.tensors[at].name), (our.name.as_str(), our.name.as_str()));
+        assert_eq!(ldm.tensors[at].traits, diffusers.tensors[at].traits, "{}", our.name);
+        assert_eq!(name_of(stored(&diffusers, at, "ldm")), their.name);
+        assert_eq!(name_of(stored(&ldm, at, "diffusers")), our.name);
+        let bare = their.name.strip_prefix("model.diffusion_model.").expect("the sample has the prefix");
+        assert_eq!(name_of(stored(&diffusers, at, "ldm-unet")), bare);
+    }
+}
+
+#[test]
+fn unets() {
+    check_unets("sd1-unet");
+    check_unets("sdxl-unet");
+}
+
+/// Without the prefix, and within a whole checkpoint.
+#[test]
+fn unets_alone_and_in_checkpoints() {
+    let mut bare = sample("sdxl-unet-ldm");
+    for entry in &mut bare.entries {
+        entry.name = entry.name.strip_prefix("model.diffusion_model.").expect("the sample has the prefix").into();
+    }
+    assert_eq!(arch::claimants(&bare), ["ldm-unet"]);
+    assert_eq!(seen(&bare).tensors[0].name, seen(&sample("sdxl-unet-ldm")).tensors[0].name);
+
+    let mut whole = sample("sd1-unet-ldm");
+    let others = "first_stage_model.decoder.conv_in.weight F16 [512, 4, 3, 3]\n\
+                  cond_stage_model.transformer.text_model.final_layer_norm.bias F16 [768]";
+    whole.entries.extend(header(others).entries);
+    let canon = seen(&whole);
+    assert_eq!((&*canon.layout, canon.unknown.as_slice()), ("ldm", [686, 687].as_slice()));
+    assert!(canon.tensors[686].traits.has_word("extra") && canon.tensors[686].traits.has_word("decoder"));
+    assert_eq!(
+        stored(&canon, 686, "diffusers"),
+        Stored::Name {
+            name: "first_stage_model.decoder.conv_in.weight".into(),
+            ops: vec![],
+            affine: blend::tensor::Affine::IDENTITY,
+        }
+    );
+}
+
+/// Words, coordinates and channel spaces, under LDM's names.
+#[track_caller]
+fn check_traits(sample_name: &str, stored: &str, words: &str, coords: &str, axes: &str) {
+    let file = sample(sample_name);
+    let canon = seen(&file);
+    let entry = file.entries.iter().position(|entry| entry.name == format!("model.diffusion_model.{stored}"));
+    let traits = &canon.tensors[entry.unwrap_or_else(|| panic!("there is no `{stored}`"))].traits;
+    assert_eq!(traits.words.join(" "), words, "{stored}");
+    let own: Vec<String> = traits.coords.iter().map(|(coord, value)| format!("{}={value}", coord.text())).collect();
+    assert_eq!(own.join(" "), coords, "{stored}");
+    let own: Vec<&str> = traits.axes.iter().map(|axis| axis.as_deref().unwrap_or("-")).collect();
+    assert_eq!(own.join(" "), axes, "{stored}");
+}
+
+/// Layers and blocks are those that block-weighted merging counts (IN00 to IN11, M00, OUT00 to OUT11).
+#[test]
+fn words_and_coordinates() {
+    let s = "sd1-unet-ldm";
+    check_traits(s, "time_embed.0.weight", "time embed weight", "layer=0 depth=0", "time -");
+    check_traits(
+        s,
+        "input_blocks.0.0.weight",
+        "down conv conv_in weight",
+        "layer=0 depth=0 block=0",
+        "down0 latent - -",
+    );
+    let in04 = format!("layer=4 depth={} block=4", 4.0 / 24.0);
+    check_traits(s, "input_blocks.4.0.in_layers.2.weight", "down resnet conv weight", &in04, "down1 - - -");
+    check_traits(s, "input_blocks.4.0.emb_layers.1.weight", "down resnet time weight", &in04, "down1 time");
+    check_traits(s, "input_blocks.4.1.proj_in.weight", "down attention proj_in weight", &in04, "");
+    let block = "input_blocks.4.1.transformer_blocks.0";
+    check_traits(s, &format!("{block}.attn1.to_q.weight"), "down attention self q weight", &in04, "down1 -");
+    check_traits(s, &format!("{block}.attn2.to_k.weight"), "down attention cross k weight", &in04, "down1 context");
+    check_traits(s, &format!("{block}.attn2.to_out.0.bias"), "down attention cross o bias", &in04, "down1");
+    check_traits(s, &format!("{block}.ff.net.0.proj.weight"), "down attention ff weight", &in04, "- down1");
+    check_traits(s, &format!("{block}.norm3.bias"), "down attention ff norm bias", &in04, "down1");
+    let in06 = "layer=6 depth=0.25 block=6";
+    check_traits(s, "input_blocks.6.0.op.weight", "down downsampler conv weight", in06, "down1 down1 - -");
+    let m00 = "layer=12 depth=0.5 block=0";
+    check_traits(s, "middle_block.2.out_layers.3.weight", "mid resnet conv weight", m00, "mid mid - -");
+    check_traits(s, "middle_block.1.norm.bias", "mid attention norm bias", m00, "mid");
+    let out02 = format!("layer=15 depth={} block=2", 15.0 / 24.0);
+    check_traits(s, "output_blocks.2.1.conv.bias", "up upsampler conv bias", &out02, "up0");
+    check_traits(s, "output_blocks.2.0.skip_connection.bias", "up resnet conv shortcut bias", &out02, "up0");
+    let out11 = "layer=24 depth=1 block=11";
+    check_traits(s, "output_blocks.11.1.norm.weight", "up attention norm weight", out11, "up3");
+    check_traits(s, "out.2.weight", "up conv conv_out weight", out11, "- down0 - -");
+
+    let s = "sdxl-unet-ldm";
+    check_traits(s, "label_emb.0.2.bias", "add embed bias", "layer=0 depth=0", "time");
+    let m00 = "layer=9 depth=0.5 block=0";
+    let last = "middle_block.1.transformer_blocks.9.attn2.to_v.weight";
+    check_traits(s, last, "mid attention cross v weight", m00, "mid context");
+    let out02 = format!("layer=12 depth={} block=2", 12.0 / 18.0);
+    check_traits(s, "output_blocks.2.2.conv.weight", "up upsampler conv weight", &out02, "up0 up0 - -");
+    check_traits(s, "out.0.bias", "up norm conv_norm_out bias", "layer=18 depth=1 block=8", "down0");
+}
+
+/// The tensors of a small decoder of `tests/data/names`.
+fn decoder(path: &str) -> Tensors {
+    read(&root().join("tests/data/names").join(path))
+}
+
+const DECODERS: [(&str, &str); 3] = [("hf", "huggingface"), ("meta", "meta-llama"), ("gguf", "gguf-llama")];
+
+/// From every code base's names and order to every other's, against what the published converters make of them.
+#[test]
+fn decoders_converted() {
+    for (from, _) in DECODERS {
+        for (to, layout) in DECODERS {
+            let model = format!("\"data/names/{from}/a.safetensors\"");
+            let value = format!("a {{ layout = \"{layout}\" }}");
+            check(&built(&[("a", &model)], &value, &[]), &decoder(&format!("{to}/a.safetensors")));
+        }
+    }
+}
+
+/// What is merged does not depend on the names and orders of the inputs, nor its order on anything but the output's.
+#[test]
+fn decoders_merged() {
+    for value in ["mix(a, b, 0.25)", "slerp(a, b, 0.3)", "match { mlp => a  attention => mix(a, b, depth)  else => b }"]
+    {
+        for (_, layout) in DECODERS {
+            let value = format!("{value} {{ layout = \"{layout}\" }}");
+            let merged = |one: &str, two: &str| {
+                let path = |code: &str, name: &str| format!("\"data/names/{code}/{name}.safetensors\"");
+                built(&[("a", &path(one, "a")), ("b", &path(two, "b"))], &value, &[])
+            };
+            let plain = merged("hf", "hf");
+            for (one, two) in [("meta", "hf"), ("hf", "gguf"), ("gguf", "meta"), ("meta", "meta")] {
+                check(&merged(one, two), &plain);
+            }
+        }
+    }
+}
+
+/// Claims see through orders: two files of one model are the same.
+#[test]
+fn decoders_compared() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::os::unix::fs::symlink(root().join("tests/data/names"), folder.path().join("names")).expect("a link");
+    let text = "blend 1\nmodel a = \"names/hf/a.safetensors\"\nmodel b = \"names/meta/a.safetensors\"\n\
+                model c = \"names/gguf/b.safetensors\"\n\
+                output \"out.safetensors\" = b { layout = \"huggingface\" }\n\
+                output \"two.safetensors\" = mix(a, c, 0.5) { layout = \"meta-llama\" }\n\
+                assert same(a, b)\nassert not same(a, c)\nassert cosine(a, b) > 0.999\nassert finite(mix(a, c, 0.5))\n";
+    crate::run::build(text, folder.path(), 2);
+}
+
+/// A file with the names and types of a sample, every axis of at most 2: the tensor of a line has values of its own.
+fn small(sample_name: &str, seed: u64) -> Vec<u8> {
+    let file = sample(sample_name);
+    let mut made: Vec<(String, Vec<usize>, Vec<u8>)> = vec![];
+    for (line, entry) in file.entries.iter().enumerate() {
+        let shape: Vec<usize> = entry.shape.iter().map(|&size| size.min(2) as usize).collect();
+        let value = |at: usize| half::f16::from_f64(((line as u64 * 31 + seed * 17 + at as u64) % 997) as f64 / 64.0);
+        let bytes = (0..shape.iter().product()).flat_map(|at| value(at).to_le_bytes()).collect();
+        made.push((entry.name.clone(), shape, bytes));
+    }
+    let views = made
+        .iter()
+        .map(|(name, shape, bytes)| (name, TensorView::new(Dtype::F16, shape.clone(), bytes).expect("the sizes fit")));
+    safetensors::serialize(views, None).expect("the names differ")
+}
+
+#[test]
+fn unets_merged() {
+    for name in ["sd1-unet", "sdxl-unet"] {
+        let own: Vec<(String, Vec<u8>)> = [("a", 1), ("b", 2)]
+            .into_iter()
+            .flat_map(|(file, seed)| {
+                ["ldm", "diffusers"].map(|side| (format!("{file}-{side}"), small(&format!("{name}-{side}"), seed)))
+            })
+            .collect();
+        let own: Vec<(&str, Vec<u8>)> = own.iter().map(|(path, bytes)| (path.as_str(), bytes.clone())).collect();
+        let merged = |one: &str, two: &str, layout: &str| {
+            let path = |file: &str, side: &str| format!("\"{file}-{side}\"");
+            let value = "mix(a, b, match { down and block ..3 => 0.25  cross => 1  up => depth  else => 0 })";
+            let value = format!("{value} {{ layout = \"{layout}\" }}");
+            built(&[("a", &path("a", one)), ("b", &path("b", two))], &value, &own)
+        };
+        for layout in ["diffusers", "ldm"] {
+            let plain = merged(layout, layout, layout);
+            check(&merged("ldm", "diffusers", layout), &plain);
+            check(&merged("diffusers", "ldm", layout), &plain);
+        }
+    }
+}
