@@ -59,7 +59,7 @@ pub fn read(path: &Path, key: Option<&str>, header: &mut Header, budget: &mut Bu
     if torch::is_stream(&opened.head) {
         return torch::read_stream(&opened, key, header, budget);
     }
-    if matches!(opened.head[..], [0x80, 2..=5, ..]) {
+    if matches!(opened.head[..], [0x80, 2..=5, ..]) && !header::begins(&opened.head) {
         return nvidia::read(opened, key, header, budget);
     }
     if opened.head.starts_with(gguf::MAGIC) {

@@ -86,6 +86,13 @@ impl Refusal {
     }
 }
 
+/// Whether a file begins as safetensors does: with the length of a header that is read, and a brace.  The length may have
+/// the bytes of another format's magic number; no pickle has the zeros above it and the brace there.
+pub fn begins(head: &[u8]) -> bool {
+    let length = head.first_chunk::<8>().map(|bytes| u64::from_le_bytes(*bytes));
+    length.is_some_and(|length| (2..=LONGEST).contains(&length)) && head.get(8) == Some(&b'{')
+}
+
 /// Reads the header of a safetensors file and adds file, tensors and metadata to `header`.
 pub fn read(opened: Opened, header: &mut Header, budget: &mut Budget) -> Result<(), Problem> {
     let Opened { path, mut file, size, head } = opened;
