@@ -67,6 +67,7 @@ fn transcripts() {
     cases.register_bin("blend", Path::new(BLEND));
     cases.register_bin("cat", Path::new("/bin/cat"));
     cases.env("COLUMNS", "100");
+    cases.env("LC_ALL", "C.UTF-8");
     let copy_of = |file: &Path| place.path().join(file.file_name().expect("a name"));
     for file in &files {
         let copy = copy_of(file);
