@@ -223,7 +223,11 @@ fn found<'l>(header: &Header, names: &Names, layout: &'l Layout, family: &Family
 fn through(header: &Header, names: &Names, layout: &Layout, family: &Family) -> Result<Canon, Problem> {
     let (found, unknown) = found(header, names, layout, family);
     let found = distinct(found, header)?;
-    let numbers = number::numbers(family, header, found.iter().map(|found| (&*found.name, found.entry)));
+    // Tensors that are not part of the network may still tell of it, under the names that they have.
+    let ignored = names.parts.iter().enumerate().filter(|(_, (bones, numbers))| layout.drops(bones, numbers));
+    let ignored = ignored.map(|(at, _)| (header.entries[at].name.as_str(), at));
+    let known = found.iter().map(|found| (&*found.name, found.entry)).chain(ignored);
+    let numbers = number::numbers(family, header, known);
     let layers = layers(&found, family, &numbers);
     let remark = near::lacking(&found, layout, family, names);
     let sight = Sight { layout, family, layers, numbers: &numbers };

@@ -219,7 +219,7 @@ struct ArchitectureText {
 
 /// Reads a user's architecture file; `name` is what messages call it.  Everything that is wrong is told.
 pub fn load(text: &str, name: &str) -> Result<Architecture, Vec<Fault>> {
-    let mut reader = Reader { file: name, faults: vec![] };
+    let mut reader = Reader { file: name, faults: vec![], entries: 0 };
     let parsed: ArchitectureText = reader.toml(text)?;
     for id in parsed.family.iter().map(|family| &family.id).chain([&parsed.layout.id]) {
         if data::family(id.as_ref()).is_some() || data::layout(id.as_ref()).is_some() || id.as_ref() == generic::LAYOUT
@@ -253,14 +253,14 @@ pub fn load(text: &str, name: &str) -> Result<Architecture, Vec<Fault>> {
 
 /// A shipped family.  Its file is part of the program: a mistake in it is found by every test.
 pub fn shipped_family(name: &str, text: &str) -> Family {
-    let mut reader = Reader { file: name, faults: vec![] };
+    let mut reader = Reader { file: name, faults: vec![], entries: 0 };
     let family = reader.toml(text).map(|parsed| reader.family(parsed));
     reader.shipped(family)
 }
 
 /// A shipped layout, and the one without its prefix where the file asks for it.
 pub fn shipped_layouts(name: &str, text: &str, families: &[Family]) -> Vec<Layout> {
-    let mut reader = Reader { file: name, faults: vec![] };
+    let mut reader = Reader { file: name, faults: vec![], entries: 0 };
     let layouts = reader.toml(text).map(|parsed: LayoutText| {
         let family = families.iter().find(|family| family.id == *parsed.family.as_ref());
         assert!(family.is_some(), "shipped {name} has a shipped family");
@@ -280,14 +280,23 @@ fn union(mut left: Vec<Arc<str>>, right: Vec<Arc<str>>) -> Vec<Arc<str>> {
     left
 }
 
+/// Entries that all `for` of a file may make together.
+const ENTRIES: usize = 16_384;
+
 struct Reader<'t> {
     /// What messages call the file.
     file: &'t str,
     faults: Vec<Fault>,
+    /// What every `for` so far has made.
+    entries: usize,
 }
 
 impl Reader<'_> {
     fn fault(&mut self, code: Code, message: String, at: Range<usize>, label: &str, help: String) {
+        // A `for` would tell of one mistake many times.
+        if self.faults.iter().any(|fault| fault.at == at && fault.problem.code == code) {
+            return;
+        }
         let problem = Problem::new(code, format!("{message} (in `{}`)", self.file)).help(help);
         self.faults.push(Fault { problem, at, label: label.to_string() });
     }
@@ -327,7 +336,18 @@ impl Reader<'_> {
 
     /// The combinations that a `for` asks for.
     fn spread(&mut self, text: &For, lists: &Lists) -> Vec<Values> {
-        spread::values(text, lists).unwrap_or_else(|(message, at, help)| {
+        let made = spread::values(text, lists).and_then(|all| {
+            self.entries += if text.is_empty() { 0 } else { all.len() };
+            match text.values().next().filter(|_| self.entries > ENTRIES) {
+                Some(rows) => Err((
+                    format!("`for` makes more than {ENTRIES} entries in this file"),
+                    rows.span(),
+                    "write templates such as `layers.{i}.weight` for what is counted".into(),
+                )),
+                None => Ok(all),
+            }
+        });
+        made.unwrap_or_else(|(message, at, help)| {
             self.fault(Code("E0435"), message, at, "cannot be used", help);
             vec![]
         })

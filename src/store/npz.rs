@@ -54,7 +54,7 @@ const ARRAYS: &str = "write arrays only: `numpy.savez(\"model.npz\", **arrays)` 
 
 /// Whether an archive is one of arrays.
 pub fn is_npz(directory: &Directory) -> bool {
-    directory.members.iter().any(|member| member.name.ends_with(ENDING) && !member.name.contains("data.pkl"))
+    directory.members.iter().any(|member| member.name.ends_with(ENDING))
 }
 
 /// Reads the headers of all arrays and adds file, tensors and what was unpacked to `header`.

@@ -33,7 +33,7 @@ fn values(inputs: &Inputs, entry: &Entry) -> Vec<u8> {
     for index in 0..count {
         let (mut rest, mut at) = (index, view.base as i64);
         for axis in (0..entry.shape.len()).rev() {
-            at += (rest % entry.shape[axis]) as i64 * view.strides[axis];
+            at += (rest % entry.shape[axis]) as i64 * view.steps[axis].stride;
             rest /= entry.shape[axis];
         }
         out.extend_from_slice(&bytes[at as usize * width..][..width]);

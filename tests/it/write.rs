@@ -337,7 +337,7 @@ fn wrong_conversions_are_told() {
         (&["missing.pt", "o.pt"], 2, "E0501"),
         (&[model, "o.pkl"], 2, "E0218"),
         (&[model, "o.pt", "--format", "safetensors"], 2, "E0220"),
-        (&[model, "o.safetensors", "--format", "pt"], 2, "blend convert"),
+        (&[model, "o.safetensors", "--format", "pt"], 2, "end the path in `.pt`"),
         (&[model, "o.pt", "--format", "gguf"], 2, "possible values: safetensors, pt"),
         (&[model, "o.pt", "--layout", "rosinalty"], 2, "`\"rosinality\"`"),
         (&[model, "o.pt", "--dtype", "i8"], 2, "possible values"),

@@ -50,6 +50,15 @@ fn npy() {
     check("a.npy", "b.npy", "a-npy.safetensors", "b-npy.safetensors");
 }
 
+/// Only pickles have dictionaries to choose from.
+#[test]
+fn keys() {
+    for name in ["a.gguf", "a.npz", "a-compressed.npz", "a.npy"] {
+        let problem = blend::store::open(&data().join(name), Some("g_ema")).expect_err("it has no dictionaries");
+        assert_eq!(problem.code.0, "E0521", "{}", problem.message);
+    }
+}
+
 /// A copy is the tensors themselves, as the formats' own packages read them.
 #[test]
 fn copies() {

@@ -39,7 +39,7 @@ fn lies_within(header: &Header) -> bool {
         let end = entry.offset.checked_add(entry.len);
         let view = entry.view();
         let last: i64 =
-            entry.shape.iter().zip(&view.strides).map(|(&size, &stride)| (size.max(1) as i64 - 1) * stride).sum();
+            entry.shape.iter().zip(&view.steps).map(|(&size, step)| (size.max(1) as i64 - 1) * step.stride).sum();
         let own = entry.shape.contains(&0) || (last as u64 + 1) * entry.dtype.bytes() <= entry.len;
         own && end.is_some_and(|end| end <= header.files[entry.file].size)
     })
