@@ -172,6 +172,54 @@ fn what_blend_knows_stands_in_a_member_of_its_own() {
     assert_eq!(said["note"], "a \"b\" ☃");
     assert_eq!(said["format"], "pt");
     assert!(said.contains_key("blend.inputs") && said.contains_key("blend.version"), "{said:?}");
+    // It is metadata again when the file is read, and goes on with what all inputs share.
+    let header = blend::store::open(&dir.path().join("o.pt"), None).expect("a checkpoint");
+    assert_eq!(header.metadata, said);
+    let next = "blend 1\nmodel a = \"o.pt\"\noutput \"next.pt\" = a { format = pt }\n";
+    let next: BTreeMap<String, String> =
+        serde_json::from_slice(&members(&build(next, dir.path()))["blend.json"].bytes).expect("an object of texts");
+    assert_eq!(next["note"], said["note"]);
+    assert_ne!(next["blend.recipe"], said["blend.recipe"]);
+}
+
+/// Somebody else's text in that member is told, never guessed at; a file without it is a checkpoint, too.
+#[test]
+fn metadata_that_cannot_be_read_is_told() {
+    let dir = folder();
+    let model = data("mini-nvidia.safetensors");
+    let text = format!("blend 1\nmodel a = \"{}\"\noutput \"o.pt\" = a {{ format = pt }}\n", model.display());
+    let path = build(&text, dir.path());
+    let whole = std::fs::read(&path).expect("an output");
+    let member = members(&path).remove("blend.json").expect("the metadata");
+    let at = |bytes: &[u8], wanted: &[u8]| -> Vec<usize> {
+        (0..bytes.len() - wanted.len()).filter(|&at| bytes[at..].starts_with(wanted)).collect()
+    };
+    let start = at(&whole, &member.bytes)[0];
+    let longest = member.bytes.len();
+    // What stands there instead, padded with spaces, and whether its sum is right.
+    for (content, summed, said) in [
+        (&b"{}"[..], true, ""),
+        (b"{\"a\":\"b\"}", false, "E0522"),
+        (b"[\"a\"]", true, "E0522"),
+        (b"{\"a\":1}", true, "E0522"),
+        (b"{\"a\":\"\xff\"}", true, "E0522"),
+        (b"{\"a\":{\"b\":[[[[", true, "E0522"),
+        (b"", true, "E0522"),
+    ] {
+        let mut changed = whole.clone();
+        let mut padded = content.to_vec();
+        padded.resize(longest, b' ');
+        changed[start..][..longest].copy_from_slice(&padded);
+        let places = at(&whole, &member.crc32.to_le_bytes());
+        assert_eq!(places.len(), 2, "behind the data and in the directory");
+        for place in places.into_iter().filter(|_| summed) {
+            changed[place..][..4].copy_from_slice(&crc32fast::hash(&padded).to_le_bytes());
+        }
+        let other = dir.path().join("changed.pt");
+        std::fs::write(&other, changed).expect("a file");
+        let told = blend::store::open(&other, None).map_or_else(|problem| problem.code.0, |_| "");
+        assert_eq!(told, said, "{}", String::from_utf8_lossy(content));
+    }
 }
 
 /// Directories have the names that Hugging Face's tools look for, and no dictionary around the tensors.

@@ -4,6 +4,7 @@
 use super::Window;
 use super::after_the_end;
 use super::entries::Places;
+use super::entries::too_large;
 use super::faulty;
 use crate::diag::Problem;
 use crate::pickle;
@@ -19,6 +20,7 @@ use crate::store::zip;
 use crate::store::zip::Directory;
 use crate::store::zip::Member;
 use crate::tensor::Header;
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 
 /// Versions of the archive that PyTorch's own reader knows.
@@ -26,6 +28,12 @@ const VERSIONS: std::ops::RangeInclusive<u32> = 1..=10;
 
 /// Longest `version` or `byteorder`.
 const SMALL: u64 = 64;
+
+/// The member in which blend keeps what safetensors has in `__metadata__`: one JSON object of texts.
+const METADATA: &str = "blend.json";
+
+/// Longest such member that is read; a checkpoint is one without it, too.
+const METADATA_MOST: u64 = 4 << 20;
 
 /// Whether an archive is one of PyTorch, to be read or refused by [`read`].
 pub fn owns(directory: &Directory) -> bool {
@@ -102,7 +110,35 @@ pub fn read(
         directory.members.iter().filter_map(|member| Some((member.name.strip_prefix(&data)?, member))).collect();
     let storages = |key: &str| storages.get(key).map(|member| (member.offset, member.len));
     let places = Places { opened, window: &window, storages: &storages };
-    places.add(&pickle, key, header, budget)
+    places.add(&pickle, key, header, budget)?;
+    match own(METADATA).filter(|member| member.len <= METADATA_MOST) {
+        Some(member) => texts(opened, directory, member, header, budget),
+        None => Ok(()),
+    }
+}
+
+/// Adds the texts of blend's own member to the metadata.
+fn texts(
+    opened: &Opened,
+    directory: &Directory,
+    member: &Member,
+    header: &mut Header,
+    budget: &mut Budget,
+) -> Result<(), Problem> {
+    let content = zip::content(opened, directory, member, METADATA_MOST)?;
+    // A pair has four quotes at least: what it takes is booked before anything is made of it.
+    let pairs = content.iter().filter(|byte| **byte == b'"').count() / 4;
+    if !budget.charge(content.len() + pairs.saturating_mul(320)) {
+        return Err(too_large(member.offset).of_file(opened.path));
+    }
+    let texts: BTreeMap<String, String> = serde_json::from_slice(&content).map_err(|error| {
+        let what = "has metadata that cannot be read";
+        wrong(opened, member.offset, what, error.to_string(), "a JSON object of texts in `blend.json`")
+    })?;
+    for (key, text) in texts {
+        header.metadata.entry(key).or_insert(text);
+    }
+    Ok(())
 }
 
 /// What all names begin with: the one folder on top.

@@ -215,7 +215,7 @@ fn entry(name: &str, dtype: Dtype, shape: &Shape, place: Place, span: u64, lies:
 
 const SPLIT_KEY: &str = "name one dictionary of the file, such as `{ key = \"state_dict\" }`";
 
-fn too_large(offset: u64) -> Refusal {
+pub fn too_large(offset: u64) -> Refusal {
     let what = "describes more than blend holds in memory".to_string();
     let flaw = Flaw { offset, found: "more names and texts".into(), expected: "no more than fits".into() };
     Refusal::Flaw(error::TOO_LARGE, what, flaw, SPLIT)
