@@ -42,7 +42,7 @@ fn members(path: &Path) -> BTreeMap<String, Member> {
         let mut bytes = vec![];
         // The sum is compared when the end is read.
         file.read_to_end(&mut bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let aligned = file.data_start().expect("a local header") % 64 == 0;
+        let aligned = file.data_start().expect("a local header").is_multiple_of(64);
         let stored = file.compression() == zip::CompressionMethod::Stored;
         let before = out.insert(name.clone(), Member { crc32: file.crc32(), aligned, stored, bytes });
         assert!(before.is_none(), "{name} stands twice");
