@@ -126,6 +126,7 @@ mod number;
 mod part;
 mod spread;
 mod template;
+mod text;
 mod words;
 
 pub use detect::claimants;
