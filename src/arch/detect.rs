@@ -224,9 +224,9 @@ fn through(header: &Header, names: &Names, layout: &Layout, family: &Family) -> 
     let (found, unknown) = found(header, names, layout, family);
     let found = distinct(found, header)?;
     // Tensors that are not part of the network may still tell of it, under the names that they have.
-    let ignored = names.parts.iter().enumerate().filter(|(_, (bones, numbers))| layout.drops(bones, numbers));
-    let ignored = ignored.map(|(at, _)| (header.entries[at].name.as_str(), at));
-    let known = found.iter().map(|found| (&*found.name, found.entry)).chain(ignored);
+    let dropped = names.parts.iter().enumerate().filter(|(_, (bones, numbers))| layout.drops(bones, numbers));
+    let dropped = dropped.map(|(at, _)| (header.entries[at].name.as_str(), at));
+    let known = found.iter().map(|found| (&*found.name, found.entry)).chain(dropped);
     let numbers = number::numbers(family, header, known);
     let layers = layers(&found, family, &numbers);
     let remark = near::lacking(&found, layout, family, names);

@@ -25,11 +25,19 @@ use super::spread::Lists;
 use super::spread::Values;
 use super::template::Expr;
 use super::template::Template;
+use super::text::ArchitectureText;
+use super::text::FactText;
+use super::text::FamilyText;
+use super::text::ImpliedText;
+use super::text::KeyText;
+use super::text::LayoutText;
+use super::text::NumberText;
+use super::text::PartText;
+use super::text::TensorText;
 use crate::diag::Code;
 use crate::diag::Problem;
 use crate::diag::suggest::nearest;
 use crate::tensor::Coord;
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -52,169 +60,6 @@ impl Fault {
         let line = text.lines().nth(number).unwrap_or("").trim();
         self.problem.note(format!("line {} {}: {line}", number + 1, self.label))
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FamilyText {
-    id: Spanned<String>,
-    #[allow(dead_code, reason = "for people who read the file")]
-    about: String,
-    #[serde(default)]
-    words: Vec<Spanned<String>>,
-    #[serde(default)]
-    lists: Lists,
-    #[serde(default)]
-    tensor: Vec<TensorText>,
-    #[serde(default)]
-    number: Vec<NumberText>,
-    #[serde(default)]
-    fact: Vec<FactText>,
-    #[serde(default)]
-    refuses: Vec<RefusesText>,
-    #[serde(default)]
-    part: Vec<PartText>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RefusesText {
-    family: String,
-    because: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TensorText {
-    name: Spanned<String>,
-    #[serde(default)]
-    words: Vec<Spanned<String>>,
-    #[serde(default)]
-    coords: BTreeMap<Spanned<String>, Spanned<String>>,
-    #[serde(default)]
-    axes: Vec<Spanned<String>>,
-    policy: Option<Spanned<String>>,
-    #[serde(default)]
-    from: i64,
-    #[serde(default)]
-    r#for: For,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NumberText {
-    name: Spanned<String>,
-    fact: Option<String>,
-    over: Option<String>,
-    size: Option<Spanned<String>>,
-    #[serde(default)]
-    axis: usize,
-    times: Option<i64>,
-    count: Option<Spanned<String>>,
-    has: Option<Spanned<String>>,
-    value: Option<i64>,
-    help: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PartText {
-    name: Spanned<String>,
-    words: Vec<Spanned<String>>,
-    tells: Option<Spanned<String>>,
-    of: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FactText {
-    name: Spanned<String>,
-    has: Option<Spanned<String>>,
-    size: Option<Spanned<String>>,
-    count: Option<Spanned<String>>,
-    each: Option<Spanned<String>>,
-    #[serde(default)]
-    axis: usize,
-    #[serde(default)]
-    says: BTreeMap<String, String>,
-    value: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LayoutText {
-    id: Spanned<String>,
-    family: Spanned<String>,
-    #[allow(dead_code, reason = "for people who read the file")]
-    about: String,
-    detect: Vec<Spanned<String>>,
-    /// Per set: beginnings of names, and what they are instead.
-    #[serde(default)]
-    also: Vec<BTreeMap<String, String>>,
-    #[serde(default)]
-    facts: BTreeMap<String, Vec<String>>,
-    #[serde(default)]
-    prefix: String,
-    bare: Option<Spanned<String>>,
-    #[serde(default)]
-    omit: Vec<Spanned<String>>,
-    #[serde(default)]
-    canonical_names: bool,
-    top: Option<Spanned<String>>,
-    #[serde(default)]
-    drop: Vec<Spanned<String>>,
-    pt: Option<NestText>,
-    #[serde(default)]
-    lists: Lists,
-    #[serde(default)]
-    key: Vec<KeyText>,
-    #[serde(default)]
-    implied: Vec<ImpliedText>,
-    #[serde(default)]
-    lacks: Vec<LacksText>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ImpliedText {
-    r#as: Spanned<String>,
-    beside: Spanned<String>,
-    taps: Vec<f32>,
-    fact: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LacksText {
-    name: Spanned<String>,
-    because: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NestText {
-    key: String,
-    #[serde(default)]
-    beside: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyText {
-    name: Spanned<String>,
-    r#as: Spanned<Vec<Spanned<String>>>,
-    #[serde(default)]
-    fix: Vec<Spanned<String>>,
-    #[serde(default)]
-    r#for: For,
-}
-
-/// A user's architecture file: a layout, with a family of its own or one that is shipped.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ArchitectureText {
-    family: Option<FamilyText>,
-    layout: LayoutText,
 }
 
 /// Reads a user's architecture file; `name` is what messages call it.  Everything that is wrong is told.

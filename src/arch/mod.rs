@@ -47,7 +47,6 @@
 //! canonical_names = false                 # true: names without a key are canonical ones
 //! facts = { "general.architecture" = ["tiny"] }    # metadata that must be there, each with its possible values
 //! prefix = ""                             # before every stored name below and above
-//! ignore = ["net.freqs"]                  # stored tensors that whoever loads the file computes
 //! omit = []                               # canonical tensors that the format does not hold
 //!
 //! [[layout.key]]
@@ -78,7 +77,8 @@
 //! `{3*i+j+1}` with `j = [0, 1]` is two templates of one variable.  Values may hold templates: `"down_blocks.{i}"`.
 //!
 //! *Coordinates* are expressions of any variables of the names, of the numbers of the checkpoint, and of `n`, the number of
-//! layers (one more than the highest `layer`).  A coordinate without a value, such as `log2(r)` for `r = 5`, means that the rule does not fit the name.
+//! layers (one more than the highest `layer`).  A coordinate without a value, such as `log2(r)` for `r = 5`, means that the
+//! rule does not fit the name.
 //!
 //! *Fixes*: `drop_axis K`, `add_axis K`, `permute A B …`, `flip K`, `rotary N`, `scale X`, `add X`.  Each has an inverse;
 //! axes are views, so that bytes are not moved.  `rotary N` sorts axis 0 in blocks of N rows, the rows of a head: pairs of
@@ -126,6 +126,7 @@ mod number;
 mod part;
 mod spread;
 mod template;
+mod text;
 mod words;
 
 pub use detect::claimants;

@@ -332,7 +332,7 @@ family = "spread"
 about = "names of the code"
 prefix = "net."
 detect = ["block_0.a"]
-ignore = ["freqs"]
+drop = ["freqs"]
 
 [[layout.key]]
 name = "block_{2*i+k}.{part}"
