@@ -133,8 +133,8 @@ pub struct Layout {
     /// What a PyTorch file has around the tensors.
     pub nest: Option<Nest>,
     pub keys: Vec<KeyRule>,
-    /// A stored name whose highest number is `top` in canonical names.
-    pub top: Option<Template>,
+    /// Stored names whose highest number is `top` in canonical names.
+    pub top: Vec<Template>,
     /// Stored names that are left out.
     pub drop: Vec<Template>,
     /// Canonical tensors that the code base computes and does not store.

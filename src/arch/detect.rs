@@ -190,7 +190,7 @@ impl Found<'_> {
 /// Every canonical tensor of a header, and the entries that the layout does not know.
 fn found<'l>(header: &Header, names: &Names, layout: &'l Layout, family: &Family) -> (Vec<Found<'l>>, Vec<usize>) {
     let (mut found, mut unknown) = (vec![], vec![]);
-    let top = layout.top.as_ref().and_then(|top| names.highest(top));
+    let top = layout.top.iter().filter_map(|top| names.highest(top)).max();
     for (at, entry) in header.entries.iter().enumerate() {
         let (bones, numbers) = &names.parts[at];
         if layout.drops(bones, numbers) {
@@ -223,7 +223,11 @@ fn found<'l>(header: &Header, names: &Names, layout: &'l Layout, family: &Family
 fn through(header: &Header, names: &Names, layout: &Layout, family: &Family) -> Result<Canon, Problem> {
     let (found, unknown) = found(header, names, layout, family);
     let found = distinct(found, header)?;
-    let numbers = number::numbers(family, header, found.iter().map(|found| (&*found.name, found.entry)));
+    // Tensors that are not part of the network may still tell of it, under the names that they have.
+    let dropped = names.parts.iter().enumerate().filter(|(_, (bones, numbers))| layout.drops(bones, numbers));
+    let dropped = dropped.map(|(at, _)| (header.entries[at].name.as_str(), at));
+    let known = found.iter().map(|found| (&*found.name, found.entry)).chain(dropped);
+    let numbers = number::numbers(family, header, known);
     let layers = layers(&found, family, &numbers);
     let remark = near::lacking(&found, layout, family, names);
     let sight = Sight { layout, family, layers, numbers: &numbers };

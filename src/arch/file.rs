@@ -25,11 +25,19 @@ use super::spread::Lists;
 use super::spread::Values;
 use super::template::Expr;
 use super::template::Template;
+use super::text::ArchitectureText;
+use super::text::FactText;
+use super::text::FamilyText;
+use super::text::ImpliedText;
+use super::text::KeyText;
+use super::text::LayoutText;
+use super::text::NumberText;
+use super::text::PartText;
+use super::text::TensorText;
 use crate::diag::Code;
 use crate::diag::Problem;
 use crate::diag::suggest::nearest;
 use crate::tensor::Coord;
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -54,172 +62,9 @@ impl Fault {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FamilyText {
-    id: Spanned<String>,
-    #[allow(dead_code, reason = "for people who read the file")]
-    about: String,
-    #[serde(default)]
-    words: Vec<Spanned<String>>,
-    #[serde(default)]
-    lists: Lists,
-    #[serde(default)]
-    tensor: Vec<TensorText>,
-    #[serde(default)]
-    number: Vec<NumberText>,
-    #[serde(default)]
-    fact: Vec<FactText>,
-    #[serde(default)]
-    refuses: Vec<RefusesText>,
-    #[serde(default)]
-    part: Vec<PartText>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RefusesText {
-    family: String,
-    because: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TensorText {
-    name: Spanned<String>,
-    #[serde(default)]
-    words: Vec<Spanned<String>>,
-    #[serde(default)]
-    coords: BTreeMap<Spanned<String>, Spanned<String>>,
-    #[serde(default)]
-    axes: Vec<Spanned<String>>,
-    policy: Option<Spanned<String>>,
-    #[serde(default)]
-    from: i64,
-    #[serde(default)]
-    r#for: For,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NumberText {
-    name: Spanned<String>,
-    fact: Option<String>,
-    over: Option<String>,
-    size: Option<Spanned<String>>,
-    #[serde(default)]
-    axis: usize,
-    times: Option<i64>,
-    count: Option<Spanned<String>>,
-    has: Option<Spanned<String>>,
-    value: Option<i64>,
-    help: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PartText {
-    name: Spanned<String>,
-    words: Vec<Spanned<String>>,
-    tells: Option<Spanned<String>>,
-    of: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FactText {
-    name: Spanned<String>,
-    has: Option<Spanned<String>>,
-    size: Option<Spanned<String>>,
-    count: Option<Spanned<String>>,
-    each: Option<Spanned<String>>,
-    #[serde(default)]
-    axis: usize,
-    #[serde(default)]
-    says: BTreeMap<String, String>,
-    value: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LayoutText {
-    id: Spanned<String>,
-    family: Spanned<String>,
-    #[allow(dead_code, reason = "for people who read the file")]
-    about: String,
-    detect: Vec<Spanned<String>>,
-    /// Per set: beginnings of names, and what they are instead.
-    #[serde(default)]
-    also: Vec<BTreeMap<String, String>>,
-    #[serde(default)]
-    facts: BTreeMap<String, Vec<String>>,
-    #[serde(default)]
-    prefix: String,
-    bare: Option<Spanned<String>>,
-    #[serde(default)]
-    omit: Vec<Spanned<String>>,
-    #[serde(default)]
-    canonical_names: bool,
-    top: Option<Spanned<String>>,
-    #[serde(default)]
-    drop: Vec<Spanned<String>>,
-    pt: Option<NestText>,
-    #[serde(default)]
-    lists: Lists,
-    #[serde(default)]
-    key: Vec<KeyText>,
-    #[serde(default)]
-    implied: Vec<ImpliedText>,
-    #[serde(default)]
-    lacks: Vec<LacksText>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ImpliedText {
-    r#as: Spanned<String>,
-    beside: Spanned<String>,
-    taps: Vec<f32>,
-    fact: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LacksText {
-    name: Spanned<String>,
-    because: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NestText {
-    key: String,
-    #[serde(default)]
-    beside: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyText {
-    name: Spanned<String>,
-    r#as: Spanned<Vec<Spanned<String>>>,
-    #[serde(default)]
-    fix: Vec<Spanned<String>>,
-    #[serde(default)]
-    r#for: For,
-}
-
-/// A user's architecture file: a layout, with a family of its own or one that is shipped.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ArchitectureText {
-    family: Option<FamilyText>,
-    layout: LayoutText,
-}
-
 /// Reads a user's architecture file; `name` is what messages call it.  Everything that is wrong is told.
 pub fn load(text: &str, name: &str) -> Result<Architecture, Vec<Fault>> {
-    let mut reader = Reader { file: name, faults: vec![] };
+    let mut reader = Reader { file: name, faults: vec![], entries: 0 };
     let parsed: ArchitectureText = reader.toml(text)?;
     for id in parsed.family.iter().map(|family| &family.id).chain([&parsed.layout.id]) {
         if data::family(id.as_ref()).is_some() || data::layout(id.as_ref()).is_some() || id.as_ref() == generic::LAYOUT
@@ -253,14 +98,14 @@ pub fn load(text: &str, name: &str) -> Result<Architecture, Vec<Fault>> {
 
 /// A shipped family.  Its file is part of the program: a mistake in it is found by every test.
 pub fn shipped_family(name: &str, text: &str) -> Family {
-    let mut reader = Reader { file: name, faults: vec![] };
+    let mut reader = Reader { file: name, faults: vec![], entries: 0 };
     let family = reader.toml(text).map(|parsed| reader.family(parsed));
     reader.shipped(family)
 }
 
 /// A shipped layout, and the one without its prefix where the file asks for it.
 pub fn shipped_layouts(name: &str, text: &str, families: &[Family]) -> Vec<Layout> {
-    let mut reader = Reader { file: name, faults: vec![] };
+    let mut reader = Reader { file: name, faults: vec![], entries: 0 };
     let layouts = reader.toml(text).map(|parsed: LayoutText| {
         let family = families.iter().find(|family| family.id == *parsed.family.as_ref());
         assert!(family.is_some(), "shipped {name} has a shipped family");
@@ -280,14 +125,23 @@ fn union(mut left: Vec<Arc<str>>, right: Vec<Arc<str>>) -> Vec<Arc<str>> {
     left
 }
 
+/// Entries that all `for` of a file may make together.
+const ENTRIES: usize = 16_384;
+
 struct Reader<'t> {
     /// What messages call the file.
     file: &'t str,
     faults: Vec<Fault>,
+    /// What every `for` so far has made.
+    entries: usize,
 }
 
 impl Reader<'_> {
     fn fault(&mut self, code: Code, message: String, at: Range<usize>, label: &str, help: String) {
+        // A `for` would tell of one mistake many times.
+        if self.faults.iter().any(|fault| fault.at == at && fault.problem.code == code) {
+            return;
+        }
         let problem = Problem::new(code, format!("{message} (in `{}`)", self.file)).help(help);
         self.faults.push(Fault { problem, at, label: label.to_string() });
     }
@@ -327,7 +181,18 @@ impl Reader<'_> {
 
     /// The combinations that a `for` asks for.
     fn spread(&mut self, text: &For, lists: &Lists) -> Vec<Values> {
-        spread::values(text, lists).unwrap_or_else(|(message, at, help)| {
+        let made = spread::values(text, lists).and_then(|all| {
+            self.entries += if text.is_empty() { 0 } else { all.len() };
+            match text.values().next().filter(|_| self.entries > ENTRIES) {
+                Some(rows) => Err((
+                    format!("`for` makes more than {ENTRIES} entries in this file"),
+                    rows.span(),
+                    "write templates such as `layers.{i}.weight` for what is counted".into(),
+                )),
+                None => Ok(all),
+            }
+        });
+        made.unwrap_or_else(|(message, at, help)| {
             self.fault(Code("E0435"), message, at, "cannot be used", help);
             vec![]
         })
@@ -513,19 +378,20 @@ impl Reader<'_> {
         let mut layout = Layout::new(text.id.as_ref(), text.family.as_ref(), stored(&text.detect, prefix));
         layout.canonical_names = text.canonical_names;
         layout.facts = text.facts.clone().into_iter().collect();
-        layout.drop = stored(&text.drop, prefix);
         layout.omit = stored(&text.omit, "");
         layout.nest = text.pt.as_ref().map(|pt| {
             // The dictionary and a tensor cannot have one name.
             let beside = pt.beside.iter().filter(|name| **name != pt.key).cloned().collect();
             Nest { key: pt.key.clone(), beside }
         });
-        layout.top = text.top.as_ref().and_then(|name| self.template(name));
-        layout.also = text.also.iter().map(|set| self.detect_under(&text.detect, set)).collect();
-        // The names of the layout itself first: those are written.
+        layout.top = self.every_name(text.top.as_slice(), prefix, &text.also);
+        layout.drop = self.every_name(&text.drop, prefix, &text.also);
+        layout.also = text.also.iter().map(|set| named_under(&text.detect, set)).collect();
         let others: Vec<KeyText> =
             text.key.iter().flat_map(|key| text.also.iter().filter_map(|set| key.under(set))).collect();
-        for key in text.key.iter().chain(&others) {
+        // The names of the layout itself first: those are written, and what is wrong with them is told.
+        for (at, key) in text.key.iter().chain(&others).enumerate() {
+            let told = self.faults.len();
             if key.r#as.as_ref().is_empty() {
                 let message = format!("`{}` gives no canonical tensor", key.name.as_ref());
                 let help = "name one in `as`, for example `as = [\"layers.{i}.weight\"]`, or leave the key out";
@@ -542,9 +408,12 @@ impl Reader<'_> {
                 }
             }
             for values in self.spread(&key.r#for, &text.lists) {
-                if let Some((name, canonical)) = self.key(key, prefix, &values, family, layout.top.is_some()) {
+                if let Some((name, canonical)) = self.key(key, prefix, &values, family, !layout.top.is_empty()) {
                     layout.add(KeyRule { name, canonical, fixes: fixes.clone() });
                 }
+            }
+            if at >= text.key.len() {
+                self.faults.truncate(told);
             }
         }
         layout.implied = text.implied.iter().filter_map(|rule| self.implied(rule, family)).collect();
@@ -557,10 +426,17 @@ impl Reader<'_> {
         layout
     }
 
-    /// The names that tell a layout, with other beginnings.
-    fn detect_under(&mut self, detect: &[Spanned<String>], set: &BTreeMap<String, String>) -> Vec<Template> {
-        let other = |name: &Spanned<String>| Spanned::new(name.span(), under(name.as_ref(), set));
-        detect.iter().filter_map(|name| self.template(&other(name))).collect()
+    /// Names as they are and with all other beginnings.
+    fn every_name(
+        &mut self,
+        names: &[Spanned<String>],
+        prefix: &str,
+        sets: &[BTreeMap<String, String>],
+    ) -> Vec<Template> {
+        let none = Values::default();
+        let mut out: Vec<Template> = names.iter().filter_map(|name| self.template_with(name, prefix, &none)).collect();
+        sets.iter().for_each(|set| out.extend(named_under(names, set)));
+        out
     }
 
     fn implied(&mut self, text: &ImpliedText, family: Option<&Family>) -> Option<ImpliedRule> {
@@ -668,6 +544,11 @@ fn under(name: &str, set: &BTreeMap<String, String>) -> String {
         Some((own, other)) => format!("{other}{}", &name[own.len()..]),
         None => name.to_string(),
     }
+}
+
+/// Names with other beginnings, where the set has some.
+fn named_under(names: &[Spanned<String>], set: &BTreeMap<String, String>) -> Vec<Template> {
+    names.iter().filter_map(|name| Template::parse(&under(name.as_ref(), set)).ok()).collect()
 }
 
 impl KeyText {

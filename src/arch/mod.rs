@@ -22,6 +22,12 @@
 //! policy = "mix"                          # or "equal" (must agree: filters), "first" (counters)
 //! from = 0                                # lowest value of the variable
 //!
+//! [[family.number]]                       # numbers of a checkpoint that no name holds, for fixes, names and coordinates:
+//! name = "head_dim"                       # the first of a name that the checkpoint tells counts
+//! fact = "config.json:hidden_size"        # of the metadata, or of `config.json` or `params.json` beside the checkpoint
+//! over = "config.json:num_attention_heads"    # divided by this; or `size` (+ `axis`, `times`) of a tensor, `count`,
+//! help = "put `config.json` beside it"        # `has` + `value`, `value`
+//!
 //! [[family.fact]]                         # for `blend inspect`: `value`, `has` + `value`, `size` or `each` (+ `axis`),
 //! name = "hidden size"                    # `count`; `says` renames results; the first fact of a name that holds counts
 //! size = "layers.{i}.mix.weight"
@@ -39,11 +45,22 @@
 //! about = "names of the paper's code"
 //! detect = ["net.block_{i+1}/w"]          # names that must be there
 //! canonical_names = false                 # true: names without a key are canonical ones
+//! facts = { "general.architecture" = ["tiny"] }    # metadata that must be there, each with its possible values
+//! prefix = ""                             # before every stored name below and above
+//! omit = []                               # canonical tensors that the format does not hold
 //!
 //! [[layout.key]]
 //! name = "net.block_{i+1}/w"              # the name in the file
 //! as = ["layers.{i}.mix.weight"]          # what it is; the first is written again, further ones are by-products
 //! fix = ["permute 1 0"]                   # from stored to canonical, in order
+//!
+//! [[layout.key]]
+//! name = "net.block_{i+1}/{theirs}.{end}"
+//! as = ["layers.{i}.{ours}.{end}"]
+//! for = { end = ["weight", "bias"], "theirs, ours" = "parts" }    # once per combination
+//!
+//! [layout.lists]
+//! parts = [["up", "mlp.up"], ["down", "mlp.down"]]    # rows that several `for` share
 //!
 //! [layout.pt]                             # only where PyTorch files of the layout are not flat
 //! key = "g_ema"                           # the dictionary that holds the tensors
@@ -55,11 +72,20 @@
 //! Canonical names may use the variables of the stored name, and none else.  Variables that only the stored name has are
 //! kept to write it again (`size` in StyleGAN3's `L3_52_512`) and may be used in coordinates.
 //!
-//! *Coordinates* are expressions of any variables of the names and of `n`, the number of layers (one more than the highest
-//! `layer`).  A coordinate without a value, such as `log2(r)` for `r = 5`, means that the rule does not fit the name.
+//! *`for`* stands in keys and in tensors of a family (whose lists are `[family.lists]`).  A value is put in wherever its
+//! variable stands: as text in `{…}` (in words it may be several), as a number in expressions too, so that
+//! `{3*i+j+1}` with `j = [0, 1]` is two templates of one variable.  Values may hold templates: `"down_blocks.{i}"`.
 //!
-//! *Fixes*: `drop_axis K`, `add_axis K`, `permute A B …`, `flip K`, `scale X`, `add X`.  Each has an inverse; axes are views,
-//! so that bytes are not moved.
+//! *Coordinates* are expressions of any variables of the names, of the numbers of the checkpoint, and of `n`, the number of
+//! layers (one more than the highest `layer`).  A coordinate without a value, such as `log2(r)` for `r = 5`, means that the
+//! rule does not fit the name.
+//!
+//! *Fixes*: `drop_axis K`, `add_axis K`, `permute A B …`, `flip K`, `rotary N`, `scale X`, `add X`.  Each has an inverse;
+//! axes are views, so that bytes are not moved.  `rotary N` sorts axis 0 in blocks of N rows, the rows of a head: pairs of
+//! neighbours, which some code bases turn together, become the two halves that others turn.  N is an expression of
+//! numbers of the checkpoint; where nothing tells them, reading or writing is refused (E0440).
+//!
+//! A shipped layout with a `prefix` may say `bare = "ID"`: its names without the prefix are a layout of that id.
 //!
 //! A tensor that no key fits keeps its name, with the word `extra`.
 //!
@@ -100,6 +126,7 @@ mod number;
 mod part;
 mod spread;
 mod template;
+mod text;
 mod words;
 
 pub use detect::claimants;
@@ -245,17 +272,24 @@ pub fn stored(own: Option<&Architecture>, layout: &str, name: &str, numbers: &[(
     }
 }
 
-/// Why a layout cannot hold a canonical tensor, where its file says so.
-pub fn lacks_because(layout: &str, name: &str) -> Option<&'static str> {
+/// Why a layout cannot hold a canonical tensor, where its file says so; `own` as for [`stored`].
+pub fn lacks_because(own: Option<&Architecture>, layout: &str, name: &str) -> Option<String> {
     let (bones, numbers) = template::skeleton(name);
-    data::layout(layout)?.lacks(&bones, &numbers)
+    let layout = match own.filter(|own| own.layout().id == layout) {
+        Some(own) => own.layout(),
+        None => data::layout(layout)?,
+    };
+    layout.lacks(&bones, &numbers).map(str::to_string)
 }
 
 /// Why models of two families cannot be mixed, where one of their files says so.
-pub fn refuses_because(one: &str, other: &str) -> Option<&'static str> {
-    let of = |one: &str, other: &str| {
-        let refused = data::family(one)?.refuses.iter().find(|refused| refused.0 == other)?;
-        Some(refused.1.as_str())
+pub fn refuses_because(one: &Canon, other: &Canon) -> Option<String> {
+    let of = |one: &Canon, other: &Canon| {
+        let family = match &one.own {
+            Some(own) => own.family(),
+            None => data::family(&one.family)?,
+        };
+        family.refuses.iter().find(|refused| *refused.0 == *other.family).map(|refused| refused.1.clone())
     };
     of(one, other).or_else(|| of(other, one))
 }

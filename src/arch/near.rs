@@ -79,8 +79,9 @@ fn lost(header: &Header, names: &Names, layout: &Layout) -> Option<String> {
 /// Tensors that a network lacks although more than half of its blocks or layers have them, and those that its layout
 /// is known by.
 pub fn lacking(found: &[Found], layout: &Layout, family: &Family, names: &Names) -> Option<Problem> {
-    let mut lost: Vec<String> =
-        layout.detect.iter().filter(|template| !names.have(template)).map(|template| template.text().into()).collect();
+    let is_known = layout.also.iter().any(|list| list.iter().all(|template| names.have(template)));
+    let lost = layout.detect.iter().filter(|template| !is_known && !names.have(template));
+    let mut lost: Vec<String> = lost.map(|template| template.text().into()).collect();
     // Per rule of one variable, the values that are there.
     let mut there: BTreeMap<usize, BTreeSet<i64>> = BTreeMap::new();
     let mut highest: BTreeMap<Arc<str>, i64> = BTreeMap::new();

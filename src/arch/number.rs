@@ -37,7 +37,7 @@ pub fn fact<'h>(header: &'h Header, name: &str) -> Option<&'h str> {
     header.facts.get(name).or_else(|| header.metadata.get(name)).map(String::as_str)
 }
 
-/// The numbers that a checkpoint tells; `found` are its canonical names with their entries.
+/// The numbers that a checkpoint tells; `found` are its canonical names, and those that are dropped, with their entries.
 pub fn numbers<'f>(family: &Family, header: &Header, found: impl Iterator<Item = (&'f str, usize)>) -> Binding {
     let mut out = Binding::new();
     if family.numbers.is_empty() {

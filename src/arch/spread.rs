@@ -9,6 +9,9 @@ use toml::Value;
 /// Entries that one may become at most.
 const MOST: usize = 4096;
 
+/// Longest value, and longest text that values are put into, in bytes: no name is longer.
+const LONGEST: usize = 300;
+
 /// `for`: rows of values, or the name of a list, by variables.
 pub type For = BTreeMap<Spanned<String>, Spanned<Value>>;
 
@@ -40,7 +43,8 @@ pub fn values(text: &For, lists: &Lists) -> Result<Vec<Values>, Wrong> {
                 None => {
                     let known: Vec<String> = lists.keys().map(|name| format!("`{name}`")).collect();
                     let message = format!("there is no list `{}`", name.escape_debug());
-                    let help = format!("describe it in `lists` (there are {})", known.join(", "));
+                    let there = format!(" (there are {})", known.join(", "));
+                    let help = format!("describe it in `lists`{}", if known.is_empty() { "" } else { &there });
                     return Err((message, rows.span(), help));
                 }
             },
@@ -63,19 +67,19 @@ pub fn values(text: &For, lists: &Lists) -> Result<Vec<Values>, Wrong> {
                 }
                 let mut values = before.clone();
                 for (name, cell) in names.iter().zip(cells) {
-                    values.0.push((
-                        name.to_string(),
-                        match cell {
-                            Value::Integer(number) => Cell::Number(*number),
-                            Value::String(text) => Cell::Text(text.clone()),
-                            _ => {
-                                return wrong(
-                                    "a value that is neither text nor a whole number".into(),
-                                    "write texts or whole numbers",
-                                );
-                            }
-                        },
-                    ));
+                    let cell = match cell {
+                        Value::Integer(number) => Cell::Number(*number),
+                        Value::String(text) if text.len() > LONGEST => {
+                            let message = format!("a value of {} bytes, but up to {LONGEST} can be used", text.len());
+                            return wrong(message, "write a shorter one");
+                        }
+                        Value::String(text) => Cell::Text(text.clone()),
+                        _ => {
+                            let message = "a value that is neither text nor a whole number".into();
+                            return wrong(message, "write texts or whole numbers");
+                        }
+                    };
+                    values.0.push((name.to_string(), cell));
                 }
                 next.push(values);
                 if next.len() > MOST {
@@ -95,6 +99,9 @@ impl Values {
 
     /// A template with the values put in; whatever cannot be read is left for [`super::template::Template::parse`].
     pub fn template(&self, text: &str) -> String {
+        if self.0.is_empty() || text.len() > LONGEST {
+            return text.to_string();
+        }
         self.holes(text, |inside| {
             let expr = self.expression(inside);
             let number = if expr == *inside { None } else { Expr::parse(&expr).ok().and_then(|expr| expr.eval(&[])) };
@@ -104,6 +111,9 @@ impl Values {
 
     /// The expression of a coordinate with the values put in.
     pub fn expression(&self, text: &str) -> String {
+        if self.0.is_empty() || text.len() > LONGEST {
+            return text.to_string();
+        }
         let text = self.holes(text, |inside| format!("{{{inside}}}"));
         let mut out = String::new();
         let mut rest = text.as_str();
@@ -179,6 +189,8 @@ mod tests {
         check("for = { j = \"none\" }", "", &["there is no list `none`"]);
         check("for = { j = 3 }", "", &["`for` has neither a list nor the name of one"]);
         check("for = { j = [[1, 2]] }", "", &["a row of 2 for `j`"]);
+        let long = format!("for = {{ j = [\"{}\"] }}", "x".repeat(301));
+        check(&long, "", &["a value of 301 bytes, but up to 300 can be used"]);
         check("for = { j = [0.5] }", "", &["a value that is neither text nor a whole number"]);
         let many = format!("for = {{ a = {0}, b = {0} }}", format!("[{}]", "0,".repeat(65)));
         check(&many, "", &["`for` makes more than 4096 entries"]);

@@ -76,7 +76,12 @@ fn lost_average(context: &Context, evaluated: &Evaluated, output: &Output) -> Op
             whole.extend(found.map(|found| (found.1, gives(other))));
         }
         let Some((part, first)) = whole.first() else { continue };
-        if whole.iter().any(|entry| entry.1 == own) {
+        // A model without the average (rosinality's files may lack it) cannot give it a share.
+        let gives = |entry: &(Part, Gives)| {
+            let has = |input: &InputId| context.inputs[input.0 as usize].canon.index.contains_key(&made.name);
+            entry.1.inputs().iter().all(|input| has(input) || own.inputs().contains(input))
+        };
+        if whole.iter().any(|entry| entry.1 == own) || !whole.iter().any(gives) {
             continue;
         }
         return Some(error::lost_average(made, part, &own, first, context, output.value));

@@ -269,6 +269,12 @@ fn place(
         let fit = arch::layouts_of(&family).into_iter().find(|layout| homeless(layout).is_empty());
         let option = statement.options.layout.as_ref().map(|option| option.1);
         let problem = error::no_place(&lost, &layout, fit, option, statement.site, &statement.room);
+        let mut owns = context.inputs.iter().filter(|input| input.canon.layout == layout);
+        let own = owns.find_map(|input| input.canon.own.as_ref());
+        let problem = match lost.iter().find_map(|name| arch::lacks_because(own, &layout, name)) {
+            Some(because) => problem.note(because),
+            None => problem,
+        };
         context.report(problem);
         return None;
     }

@@ -17,6 +17,7 @@ use crate::exec::Stop;
 use crate::store;
 use crate::text::Sources;
 use clap::ValueEnum;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -91,8 +92,9 @@ Distance is |a - b| / |a|, a the first model; the weighted cosine takes all elem
     origin          random numbers that training never changes: parts, tensors, equal
     only_in_base, only_in_other, shapes   what cannot be compared: names; name, base, other
     advice          an expression that mixes what fits, or null
-    parts, places   name, tensors, elements, equal, not_finite, median_cosine, weighted_cosine,
-                    distance, farthest (name, distance), largest (of |a - b|)
+    parts, places   name, tensors, elements, equal, not_finite, directions (tensors with a cosine),
+                    median_cosine, weighted_cosine, distance, farthest (name, distance),
+                    largest (of |a - b|)
     place           what places are: resolution or layer
     tensors         name, part, elements, differ (elements), cosine, distance, largest
   median_cosines, distances   all against all, by row and column; a distance is relative to the row";
@@ -132,7 +134,7 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
     }
 }
 
-fn open(args: &Args, path: &PathBuf, name: String) -> Result<Model, Problem> {
+fn open(args: &Args, path: &Path, name: String) -> Result<Model, Problem> {
     let header = store::open(path, args.key.as_deref())?;
     let canon = arch::detect(&header, None, args.layout.as_deref())?;
     Ok(Model { name, path: path.display().to_string(), header: Arc::new(header), canon: Arc::new(canon) })

@@ -65,21 +65,22 @@ Examples:
 
 How other code loads the result:
 
-  rosinality/stylegan2-pytorch (--layout rosinality, OUT.pt; latent_avg is kept beside g_ema):
-    python generate.py --ckpt OUT.pt --size 64
+  rosinality/stylegan2-pytorch (--layout rosinality; latent_avg stands beside g_ema):
+    python generate.py --ckpt OUT.pt --size 256
 
-  NVIDIA's stylegan2-ada-pytorch and stylegan3 (--layout nvidia-pytorch or nvidia-stylegan3):
-    G = Generator(z_dim=512, c_dim=0, w_dim=512, img_resolution=256, img_channels=3, **kwargs)
+  NVIDIA's stylegan2-ada-pytorch and stylegan3 (--layout nvidia-pytorch, nvidia-stylegan3):
+    G = Generator(z_dim=512, c_dim=0, w_dim=512, img_resolution=256, img_channels=3)
     G.load_state_dict(safetensors.torch.load_file(\"OUT.safetensors\"))
-    img = G.eval()(torch.randn(1, G.z_dim), None)
-  `Generator` is that of training.networks, training.networks_stylegan2 or training.networks_stylegan3;
-  the numbers, and kwargs such as mapping_kwargs, channel_base and channel_max, are those the network was
-  made with: `blend inspect IN` shows what the file tells of them.
+    image = G.eval()(torch.randn(1, G.z_dim), None)
+  Generator is that of training.networks, training.networks_stylegan2 or
+  training.networks_stylegan3, made with the numbers that `blend inspect IN` shows;
+  mapping_kwargs, channel_base and channel_max belong to them.
 
-  Hugging Face transformers (OUT is a directory; config and tokenizer files are copied there by hand):
-    AutoModelForCausalLM.from_pretrained(\"OUT\")
+  transformers (OUT is a directory; copy config and tokenizer files into it):
+    model = AutoModelForCausalLM.from_pretrained(\"OUT\")
 
-  PyTorch: torch.load(\"OUT.pt\", weights_only=True, mmap=True)";
+  PyTorch:
+    tensors = torch.load(\"OUT.pt\", weights_only=True, mmap=True)";
 
 pub fn run(args: &Args, ui: &Ui) -> Exit {
     let text = match text(args) {
@@ -137,12 +138,8 @@ fn fitting<'a>(format: &'a str, args: &Args) -> Result<Option<&'a str>, Problem>
     }
     let to = args.to.display();
     let message = format!("`{to}` ends in `.{}`, but `--format {format}` is given", ending.unwrap_or_default());
-    let other = args.to.with_extension(format);
-    Err(Problem::new(Code("E0220"), message).help(format!(
-        "write `blend convert {} {}`, or leave `--format` away",
-        args.from.display(),
-        other.display()
-    )))
+    let help = format!("leave `--format` away, or end the path in `.{format}`");
+    Err(Problem::new(Code("E0220"), message).help(help))
 }
 
 /// A path as a string of the language.

@@ -19,8 +19,14 @@ pub struct Difference {
 pub fn differences(models: &[Model]) -> Vec<Difference> {
     let mut out = vec![];
     let mut add = |fact: &str, values: Vec<Option<String>>| {
-        if values.iter().any(|value| *value != values[0]) {
-            out.push(Difference { fact: fact.into(), values: arch::apart(&values) });
+        if values.iter().all(|value| *value == values[0]) {
+            return;
+        }
+        let values = arch::apart(&values);
+        // Items that some models simply lack follow from another fact: who has no block of 512 has no channels there.
+        let said = values.iter().flatten().filter(|value| !value.is_empty()).count();
+        if said > 1 || said == values.iter().flatten().count() {
+            out.push(Difference { fact: fact.into(), values });
         }
     };
     add("architecture", models.iter().map(|model| Some(model.canon.family.to_string())).collect());

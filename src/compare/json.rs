@@ -72,6 +72,7 @@ fn summary(summary: &Summary, mut with: Value) -> Value {
         "elements": summary.elems,
         "equal": summary.equal,
         "not_finite": summary.not_finite,
+        "directions": summary.directions,
         "median_cosine": summary.median,
         "weighted_cosine": summary.cosine,
         "distance": summary.distance,

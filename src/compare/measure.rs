@@ -88,6 +88,8 @@ pub struct Summary {
     pub elems: u64,
     /// Tensors with NaN or infinities; they count in nothing below.
     pub not_finite: usize,
+    /// Tensors that have a cosine: neither side is 0.
+    pub directions: usize,
     /// Median of the tensors' cosines.
     pub median: Option<f64>,
     /// Cosine of all elements as one vector: large tensors weigh more.
@@ -124,6 +126,7 @@ impl Summary {
             }
         }
         let [aa, ab, bb, dd] = total;
+        out.directions = cosines.len();
         out.median = median(cosines);
         out.cosine = cosine(aa, ab, bb);
         out.distance = if out.elems > 0 && (aa > 0.0 || bb > 0.0) { distance(aa, dd) } else { None };

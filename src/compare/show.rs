@@ -145,7 +145,8 @@ fn verdict(comparison: &Comparison, pair: &Pair, style: Style) -> String {
     }
     let odd: usize = pair.parts.iter().map(|part| part.summary.not_finite).sum();
     if odd > 0 {
-        let line = format!("{} hold NaN or infinite values and count in nothing", counted(odd, "tensor"));
+        let hold = if odd == 1 { "holds" } else { "hold" };
+        let line = format!("{} {hold} NaN or infinite values, which count in nothing", counted(odd, "tensor"));
         out.push_str(&format!("{b} and {a}: {}\n", style.paint(Tone::Bad, &line)));
     }
     out
@@ -157,7 +158,7 @@ pub fn grounds(pair: &Pair) -> String {
     if let Some(median) = pair.kin.median {
         parts.push(format!(
             "median cosine {median:.4} over {} ({})",
-            counted(pair.kin.tensors, "tensor"),
+            counted(pair.kin.directions, "tensor"),
             pair.judged.join(", ")
         ));
     }
@@ -258,9 +259,10 @@ fn table(head: &str, groups: &[Group], style: Style) -> String {
     let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(head.len());
     let bar = style.width.saturating_sub(longest.min(44) + 57).clamp(8, 30);
     let name = longest.min(style.width.saturating_sub(57 + bar).max(16));
+    let spread = bar + 9;
     let mut out = format!(
-        "  {head:name$} {:>7} {:>5}  {:bar$} {:>8} {:>8} {:>9} {:>9}\n",
-        "tensors", "equal", "median cosine", "", "weighted", "distance", "farthest"
+        "  {head:name$} {:>7} {:>5}  {:spread$} {:>8} {:>9} {:>9}\n",
+        "tensors", "equal", "median cosine", "weighted", "distance", "farthest"
     );
     for (group, shown) in groups.iter().zip(names) {
         let sums = &group.summary;

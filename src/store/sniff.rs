@@ -63,11 +63,6 @@ pub fn kind(head: &[u8]) -> Option<&'static Guess> {
     const NPZ: Guess = binary("a zip archive of NumPy arrays (.npz)", CHOOSE);
     const TORCH: Guess = binary("a PyTorch checkpoint (zip)", CONVERT);
     const ZIP: Guess = binary("a zip archive", UNPACK);
-    const NVIDIA: Guess = binary(
-        "a pickle of NVIDIA's StyleGAN code",
-        "convert its `G_ema` to safetensors: `safetensors.torch.save_file(G_ema.state_dict(), \"G.safetensors\")` in Python",
-    );
-    const PICKLE: Guess = binary("a Python pickle, perhaps a PyTorch checkpoint", CONVERT);
     const TAR: Guess = binary("a tar archive", UNPACK);
     const OLD_TORCH: Guess = binary(
         "a PyTorch checkpoint of before version 0.1.10 (tar)",
@@ -86,10 +81,6 @@ pub fn kind(head: &[u8]) -> Option<&'static Guess> {
             () if holds(b".npy") => &NPZ,
             () => &ZIP,
         });
-    }
-    if matches!(head, [0x80, 2..=5, ..]) {
-        let nvidia = [&b"torch_utils"[..], b"dnnlib", b"training.networks"].iter().any(|name| contains(head, name));
-        return Some(if nvidia { &NVIDIA } else { &PICKLE });
     }
     if head.get(257..262) == Some(b"ustar") {
         let name = head.split(|&byte| byte == 0).next().unwrap_or(&[]);

@@ -42,3 +42,30 @@ impl Sums {
         runs.get(&offset).filter(|run| run.0 == len).map(|run| run.1.clone().finalize())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pieces of `123456789`, whose CRC-32 the standard tells, in the order of `cuts`.
+    #[track_caller]
+    fn check(order: &[(usize, usize)]) {
+        let sums = Sums::default();
+        for &(start, end) in order {
+            assert_eq!(sums.of(100, 9), None);
+            sums.add(100 + start as u64, &b"123456789"[start..end]);
+        }
+        assert_eq!(sums.of(100, 9), Some(0xcbf4_3926), "{order:?}");
+        assert_eq!((sums.of(100, 8), sums.of(101, 8), sums.of(99, 10)), (None, None, None));
+        assert_eq!(sums.runs.lock().unwrap().len(), 1, "neighbours are joined");
+    }
+
+    #[test]
+    fn pieces_in_any_order() {
+        check(&[(0, 9)]);
+        check(&[(0, 4), (4, 4), (4, 9)]);
+        check(&[(4, 9), (0, 4)]);
+        check(&[(0, 3), (6, 9), (3, 6)]);
+        check(&[(8, 9), (6, 7), (0, 2), (4, 6), (7, 8), (2, 4)]);
+    }
+}

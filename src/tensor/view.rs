@@ -140,10 +140,10 @@ fn cut(steps: &[Step], inner: u64) -> Option<(Vec<Step>, Vec<Step>)> {
     let mut left = inner;
     while left > 1 {
         let step = outside.pop()?;
-        if left % step.size == 0 {
+        if left.is_multiple_of(step.size) {
             left /= step.size;
             inside.insert(0, step);
-        } else if step.size % left == 0 {
+        } else if step.size.is_multiple_of(left) {
             inside.insert(0, Step { size: left, ..step });
             let stride = step.stride.checked_mul(i64::try_from(left).ok()?)?;
             outside.push(Step { size: step.size / left, stride, ..step });

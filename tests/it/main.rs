@@ -3,6 +3,7 @@
 mod arch;
 mod arrays;
 mod cli;
+mod compare;
 mod faults;
 mod fmt;
 mod goldens;

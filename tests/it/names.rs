@@ -231,3 +231,104 @@ fn unets_merged() {
         }
     }
 }
+
+/// The names of a decoder of one layer, with more lines.
+fn decoder_header(code: &str, more: &str) -> Header {
+    let (names, q): (&[&str], &str) = match code {
+        "hf" => (
+            &["model.embed_tokens.weight", "model.layers.0.mlp.down_proj.weight"],
+            "model.layers.0.self_attn.q_proj.weight",
+        ),
+        "meta" => (&["tok_embeddings.weight", "layers.0.feed_forward.w1.weight"], "layers.0.attention.wq.weight"),
+        _ => (&["token_embd.weight", "blk.0.ffn_down.weight"], "blk.0.attn_q.weight"),
+    };
+    let lines: Vec<String> = names.iter().chain([&q]).map(|name| format!("{name} F32 [16, 16]")).collect();
+    header(&format!("{}\n{more}", lines.join("\n")))
+}
+
+/// Facts of a checkpoint of one layer, and its layout with how large a head is, or the refusal.
+#[track_caller]
+fn check_heads(code: &str, more: &str, facts: &[(&str, &str)], expected: &str) {
+    let mut file = decoder_header(code, more);
+    for (name, value) in facts {
+        let map = if name.contains(':') { &mut file.facts } else { &mut file.metadata };
+        map.insert(name.to_string(), value.to_string());
+    }
+    let found = match arch::detect(&file, None, None) {
+        Ok(canon) => {
+            let head = canon.numbers.iter().find(|number| &*number.0 == "head_dim");
+            format!("{} {}", canon.layout, head.map_or("-".into(), |head| head.1.to_string()))
+        }
+        Err(problem) => format!("{} {}", problem.code.0, problem.message),
+    };
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn heads() {
+    let params = [("params.json:dim", "16"), ("params.json:n_heads", "4")];
+    check_heads("meta", "", &params, "meta-llama 4");
+    check_heads("meta", "", &[params.as_slice(), &[("params.json:head_dim", "8")]].concat(), "meta-llama 8");
+    check_heads("meta", "", &[("config.json:head_dim", "2")], "meta-llama 2");
+    // The checkpoint's own word counts more than that of files beside it.
+    check_heads("meta", "rope.freqs F32 [4]", &params, "meta-llama 8");
+    let unknown = "E0440 the `head_dim` of the model is not told, and the layout `meta-llama` needs it";
+    check_heads("meta", "", &[], unknown);
+    check_heads("meta", "", &params[..1], unknown);
+    check_heads("meta", "", &[("params.json:dim", "16"), ("params.json:n_heads", "3")], unknown);
+    for nonsense in ["0", "-8", "many", "8.0", "99999999999999999999", ""] {
+        check_heads("meta", "", &[("config.json:head_dim", nonsense)], unknown);
+    }
+    for (size, reason) in [("6", "6"), ("5", "5"), ("32", "32"), ("1", "1")] {
+        let shape = "`layers.0.attention.wq.weight` does not have the shape of its layout: axis 0 has size 16";
+        let message = format!("E0432 {shape}, which is not whole heads of {reason}");
+        check_heads("meta", "", &[("config.json:head_dim", size)], &message);
+    }
+    check_heads("hf", "", &[], "huggingface -");
+    check_heads("hf", "model.layers.0.self_attn.rotary_emb.inv_freq F32 [2]", &[], "huggingface 4");
+    check_heads(
+        "hf",
+        "",
+        &[("config.json:hidden_size", "16"), ("config.json:num_attention_heads", "2")],
+        "huggingface 8",
+    );
+    let llama = ("general.architecture", "llama");
+    check_heads("gguf", "", &[llama, ("llama.attention.key_length", "4")], "gguf-llama 4");
+    check_heads(
+        "gguf",
+        "rope_freqs.weight F32 [4]",
+        &[llama, ("llama.embedding_length", "16"), ("llama.attention.head_count", "4")],
+        "gguf-llama 4",
+    );
+    // The same names with the rows as Hugging Face has them, and with nobody knows what.
+    check_heads("gguf", "", &[("general.architecture", "qwen2")], "gguf-qwen -");
+    check_heads("gguf", "", &[("general.architecture", "gemma2")], "generic -");
+    check_heads("gguf", "", &[], "generic -");
+}
+
+/// Frequencies that loaders compute are in no other code base's files, and no merge asks for them.
+#[test]
+fn frequencies() {
+    let meta = decoder_header("meta", "rope.freqs BF16 [4]");
+    let canon = seen(&meta);
+    assert_eq!((canon.tensors.len(), canon.unknown.len(), canon.remarks.len()), (3, 0, 0));
+    let hf = seen(&decoder_header("hf", "model.layers.0.self_attn.rotary_emb.inv_freq F32 [4]"));
+    assert_eq!(stored(&hf, 3, "meta-llama"), Stored::Dropped);
+    assert_eq!(stored(&hf, 3, "gguf-llama"), Stored::Dropped);
+    let norm = seen(&decoder_header("hf", "model.layers.0.self_attn.q_norm.weight F32 [8]"));
+    assert_eq!(stored(&norm, 3, "meta-llama"), Stored::NoPlace);
+    assert_eq!(stored(&norm, 2, "meta-llama"), Stored::Lacks { number: "head_dim".into() });
+}
+
+/// llama.cpp's names without its metadata are told, not guessed.
+#[test]
+fn no_architecture_in_the_metadata() {
+    let canon = seen(&decoder_header("gguf", ""));
+    let said: Vec<_> = canon.remarks.iter().map(|problem| (problem.code.0, problem.message.as_str())).collect();
+    let message =
+        "3 of 3 tensors are named as in the layout `gguf-llama`, but its metadata do not have `general.architecture`";
+    assert_eq!(said, [("W0403", message)]);
+    let mut other = decoder_header("gguf", "");
+    other.metadata.insert("general.architecture".into(), "gemma2".into());
+    assert_eq!(seen(&other).remarks, []);
+}

@@ -47,6 +47,7 @@ impl FakeWorld {
         world
             .with("toon.pt", rosinality(64, 2048, 128, 96, 4))
             .with("narrow.safetensors", stylegan2(64, 1024, 64, 96, 4))
+            .with("shallow.safetensors", stylegan2(64, 2048, 128, 96, 2))
             .with("small.safetensors", stylegan2(256, 16384, 512, 512, 8))
             .with("big.safetensors", stylegan2(512, 16384, 512, 512, 8))
             .with("wide.safetensors", stylegan2(512, 32768, 512, 512, 8))

@@ -52,6 +52,15 @@ fn first_word(input: &Input) -> Option<&str> {
 pub struct Gives(pub Vec<(Option<InputId>, Vec<Gives>, f64)>);
 
 impl Gives {
+    /// Every input, those of calls too.
+    pub fn inputs(&self) -> Vec<InputId> {
+        let own = |(input, inner, _): &(Option<InputId>, Vec<Gives>, f64)| {
+            let inner = inner.iter().flat_map(Gives::inputs);
+            input.iter().copied().chain(inner).collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(own).collect()
+    }
+
     /// "`a`", "0.5 of `a` and 0.5 of `b`"
     fn text(&self, context: &Context) -> String {
         let name = |(input, inner, _): &(Option<InputId>, Vec<Gives>, f64)| match (input, inner.as_slice()) {

@@ -1,5 +1,6 @@
 //! Every message of the checker: names (E02), kinds (E03), tensors (E04), warnings (W02, W04).
 
+mod apart;
 mod kinds;
 mod lints;
 mod names;

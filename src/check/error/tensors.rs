@@ -4,6 +4,8 @@ use crate::check::context::Context;
 use crate::check::demand::Complaint;
 use crate::check::demand::Complaints;
 use crate::check::demand::Group;
+use crate::check::error::apart::missing;
+use crate::check::error::apart::shapes;
 use crate::check::error::counted;
 use crate::check::error::listed;
 use crate::check::error::number_fault;
@@ -21,15 +23,14 @@ use crate::hir::Kind;
 use crate::hir::Pattern;
 use crate::hir::PatternId;
 use crate::tensor::Coord;
-use crate::tensor::shape_text;
 use crate::text::Site;
 use crate::text::Span;
 
-fn at_start(site: Site) -> Site {
+pub(super) fn at_start(site: Site) -> Site {
     Site { span: Span { start: site.span.start, end: site.span.start }, ..site }
 }
 
-fn at_end(site: Site) -> Site {
+pub(super) fn at_end(site: Site) -> Site {
     Site { span: Span { start: site.span.end, end: site.span.end }, ..site }
 }
 
@@ -43,7 +44,7 @@ fn names<'s>(group: &Group, space: &'s Space) -> Vec<&'s str> {
 }
 
 /// "`a`" or "`a` and 11 other tensors"
-fn subject(names: &[&str]) -> String {
+pub(super) fn subject(names: &[&str]) -> String {
     match names {
         [one] => format!("`{one}`"),
         [first, rest @ ..] => format!("`{first}` and {}", counted(rest.len(), "other tensor")),
@@ -89,7 +90,7 @@ fn complaint(group: &Group, space: &Space, root: ExprId, context: &Context) -> O
 }
 
 /// A pattern that fits these tensors: a few names as they are, more by what they share.
-fn any_of(names: &[&str]) -> String {
+pub(super) fn any_of(names: &[&str]) -> String {
     names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(" or ")
 }
 
@@ -119,7 +120,7 @@ fn no_arm(expr: ExprId, group: &Group, space: &Space, names: &[&str], context: &
 }
 
 /// The name of an input that has every tensor of a group.
-fn model_with(group: &Group, space: &Space, context: &Context) -> Option<String> {
+pub(super) fn model_with(group: &Group, space: &Space, context: &Context) -> Option<String> {
     let has_all = |input: &&InputId| {
         let canon = &context.inputs[input.0 as usize].canon;
         group.tensors.iter().all(|&tensor| canon.index.contains_key(&space.names[tensor]))
@@ -259,104 +260,6 @@ fn total(
 fn rounded(number: f64) -> String {
     let rounded = (number * 1e9).round() / 1e9;
     format!("{rounded}")
-}
-
-fn missing(input: InputId, root: ExprId, group: &Group, space: &Space, names: &[&str], context: &Context) -> Problem {
-    let lacking = &context.inputs[input.0 as usize];
-    // Where the recipe brings the model in: the first mention below the root.
-    let mention = space
-        .reachable
-        .iter()
-        .find(|id| matches!(context.exprs[id.0 as usize].kind, ExprKind::Input(found) if found == input));
-    let site = mention.map_or(context.site_of(root), |id| context.site_of(*id));
-    let problem =
-        Problem::new(Code("E0404"), format!("`{}` has no {}, but it has a share there", lacking.name, subject(names)))
-            .at(site, format!("lacks {}", if names.len() == 1 { "it" } else { "them" }))
-            .because(
-                lacking.site,
-                format!("{}, {}", facts(lacking, None), counted(lacking.canon.tensors.len(), "tensor")),
-            );
-    let other_family = space
-        .inputs
-        .iter()
-        .map(|id| &context.inputs[id.0 as usize])
-        .find(|other| other.canon.family != lacking.canon.family);
-    if let Some(other) = other_family {
-        let problem = problem.note(format!(
-            "`{}` is {} and `{}` is {}: their tensors have different names",
-            lacking.name, lacking.canon.family, other.name, other.canon.family
-        ));
-        let problem = match crate::arch::refuses_because(&lacking.canon.family, &other.canon.family) {
-            Some(because) => problem.note(format!("they never mix: {because}")),
-            None => problem,
-        };
-        return problem.help("merge models of one architecture, or name an `arch` file that gives both the same names");
-    }
-    match model_with(group, space, context) {
-        Some(full) => problem
-            .help(format!("take what it lacks from `{full}`: `complete({}, from = {full})`", context.text_at(site)))
-            .edit(site, format!("complete({}, from = {full})", context.text_at(site))),
-        None => problem.help("give those tensors to a model that has them, with `match`"),
-    }
-}
-
-fn shapes(
-    first: &(InputId, crate::tensor::Shape),
-    other: &(InputId, crate::tensor::Shape),
-    root: ExprId,
-    group: &Group,
-    space: &Space,
-    names: &[&str],
-    context: &Context,
-) -> Problem {
-    let (a, b) = (&context.inputs[first.0.0 as usize], &context.inputs[other.0.0 as usize]);
-    let site = context.site_of(root);
-    let message = format!(
-        "{} {} {} in `{}` and {} in `{}`",
-        subject(names),
-        if names.len() == 1 { "is" } else { "are" },
-        shape_text(&first.1),
-        a.name,
-        shape_text(&other.1),
-        b.name
-    );
-    let mut problem = Problem::new(Code("E0406"), message)
-        .at(site, "mixes tensors of different shapes")
-        .because(a.site, facts(a, Some(b)))
-        .because(b.site, facts(b, Some(a)));
-    let pattern = by_resolution(group, space).unwrap_or_else(|| any_of(&names[..names.len().min(12)]));
-    let text = context.text_at(site);
-    let rest = if text.len() > 60 { "…" } else { &text };
-    problem = problem.help(format!("take them from one model: `match {{ {pattern} => {}  else => {rest} }}`", a.name));
-    let text_is_here = !context.text_at(site).is_empty();
-    if text_is_here && (names.len() <= 12 || by_resolution(group, space).is_some()) {
-        problem = problem
-            .edit(at_start(site), format!("match {{\n  {pattern} => {}\n  else => ", a.name))
-            .edit(at_end(site), "\n}");
-    }
-    problem
-}
-
-/// What is known of a model; beside another one, first what differs.
-fn facts(input: &crate::hir::Input, other: Option<&crate::hir::Input>) -> String {
-    let is_same = |fact: &(String, String)| other.is_some_and(|other| other.canon.facts.contains(fact));
-    let mut facts: Vec<&(String, String)> = input.canon.facts.iter().collect();
-    facts.sort_by_key(|fact| is_same(fact));
-    let shown: Vec<String> =
-        facts.iter().take(if other.is_some() { 2 } else { 1 }).map(|(name, value)| format!("{name} {value}")).collect();
-    [vec![input.canon.family.to_string()], shown].concat().join(", ")
-}
-
-/// `resolution [64, 128]` when all tensors of a group have one.
-fn by_resolution(group: &Group, space: &Space) -> Option<String> {
-    let mut found: Vec<u64> = vec![];
-    for &tensor in &group.tensors {
-        found.push(space.traits[tensor].coord(Coord::Resolution)? as u64);
-    }
-    found.sort();
-    found.dedup();
-    let texts: Vec<String> = found.iter().map(u64::to_string).collect();
-    Some(format!("resolution [{}]", texts.join(", ")))
 }
 
 /// An arm that takes no tensor in any use.
@@ -513,11 +416,6 @@ pub fn no_place(
     let message = format!("{} {has} no place in the layout `{layout}`", subject(&all));
     let problem = Problem::new(Code("E0439"), message).at(option.unwrap_or(path), "cannot hold all of the result");
     let problem = if all.len() > 1 { problem.note(listed(&all)) } else { problem };
-    let because = all.iter().find_map(|name| crate::arch::lacks_because(layout, name));
-    let problem = match because {
-        Some(because) => problem.note(because),
-        None => problem,
-    };
     match (fit, option) {
         (Some(fit), Some(option)) => {
             problem.help(format!("write `\"{fit}\"`, which holds them all")).edit(option, format!("\"{fit}\""))

@@ -207,8 +207,12 @@ fn no_key(scene: &Scene, there: &str, rest: &str, children: &[Found]) -> Problem
         true => problem.note("nothing in it has a name"),
         false => problem.note(format!("it has {}", listed(&names))),
     };
+    // The averaged generator has two names.
+    let other = AVERAGED.iter().find(|name| **name != rest && names.iter().any(|own| own == *name));
+    let other = other.filter(|_| AVERAGED.contains(&rest)).copied();
     let whole = |name: &str| if there.is_empty() { name.to_string() } else { format!("{there}.{name}") };
-    match nearest(rest, names.iter().map(String::as_str)).or(names.first().map(String::as_str)) {
+    let near = other.or(nearest(rest, names.iter().map(String::as_str)));
+    match near.or(names.first().map(String::as_str)) {
         Some(near) => problem.help(format!("write `{{ key = \"{}\" }}`", whole(near))),
         None => problem.help("leave `key` out: the file holds one network"),
     }

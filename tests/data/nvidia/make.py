@@ -145,7 +145,7 @@ def grow(root, net, make):
 
 
 def stylegan2(net, conv_clamp=256, architecture="skip", labels=0, flat=True, **more):
-    own = dict(channel_base=128, channel_max=8, num_fp16_res=4, conv_clamp=conv_clamp, **more)
+    own = dict(channel_base=64, channel_max=8, num_fp16_res=4, conv_clamp=conv_clamp, **more)
     kwargs = dict(z_dim=8, c_dim=labels, w_dim=8, img_resolution=16, img_channels=3)
     mapping = EasyDict(num_layers=2)
     kwargs |= dict(mapping_kwargs=mapping, **own) if flat else dict(mapping_kwargs=mapping, synthesis_kwargs=EasyDict(own))
@@ -176,7 +176,7 @@ def stylegan2(net, conv_clamp=256, architecture="skip", labels=0, flat=True, **m
 FACTS2 = {
     "stylegan.source": "nvidia-pytorch", "stylegan.network": "G_ema", "stylegan.class_name": "Generator",
     "stylegan.resolution": "16", "stylegan.img_channels": "3", "stylegan.z_dim": "8", "stylegan.w_dim": "8",
-    "stylegan.c_dim": "0", "stylegan.channel_base": "128", "stylegan.channel_max": "8", "stylegan.architecture": "skip",
+    "stylegan.c_dim": "0", "stylegan.channel_base": "64", "stylegan.channel_max": "8", "stylegan.architecture": "skip",
     "stylegan.activation": "lrelu", "stylegan.use_noise": "true", "stylegan.conv_clamp": "256", "stylegan.num_fp16_res": "4",
     "stylegan.mapping_layers": "2", "stylegan.mapping_lr_multiplier": "0.01", "stylegan.w_avg_beta": "0.998",
 }
@@ -376,10 +376,10 @@ def flat(parts):
     return own | {f"mapping/{k}": v for k, v in mapping.items()} | {f"synthesis/{k}": v for k, v in synthesis.items()}
 
 
-KWARGS = dict(fmap_base=64, fmap_max=8, latent_size=8, dlatent_size=8, mapping_layers=2, mapping_lrmul=0.01, resample_kernel=[1, 3, 3, 1])
+KWARGS = dict(fmap_base=32, fmap_max=8, latent_size=8, dlatent_size=8, mapping_layers=2, mapping_lrmul=0.01, resample_kernel=[1, 3, 3, 1])
 TF_FACTS = {
     "stylegan.source": "nvidia-tensorflow", "stylegan.network": "Gs", "stylegan.class_name": "G_main", "stylegan.resolution": "16",
-    "stylegan.img_channels": "3", "stylegan.channel_base": "128", "stylegan.channel_max": "8", "stylegan.z_dim": "8",
+    "stylegan.img_channels": "3", "stylegan.channel_base": "64", "stylegan.channel_max": "8", "stylegan.z_dim": "8",
     "stylegan.w_dim": "8", "stylegan.c_dim": "0", "stylegan.mapping_layers": "2", "stylegan.mapping_lr_multiplier": "0.01",
     "stylegan.resample_filter": "[1, 3, 3, 1]",
 }

@@ -52,6 +52,7 @@ fn pages_show_what_is_said() {
     let gone = br#"{"weight_map": {"conv1.weight": "model-00001-of-00001.safetensors"}}"#;
     let twice = [tensor("conv1.weight", "U8", "4", 0, 4), tensor("conv1.weight", "F32", "1", 0, 4)];
     let hole = [tensor("conv1.weight", "F32", "2", 0, 8), tensor("conv2.weight", "F32", "2", 16, 24)];
+    let networks = std::fs::read(crate::run::root().join("tests/data/nvidia/two.pkl")).unwrap();
     let long = framed(34_000_000, &[b"{".to_vec(), vec![b' '; 100]].concat(), 0);
     let examples = [
         ("E0501", said_of("faces.safetensors", b"", &open("face.safetensors"))),
@@ -75,6 +76,7 @@ fn pages_show_what_is_said() {
         ("E0523", said_of("a.npy", &npy::file(1, &npy::header("'>f4'", "(2, 3)"), 24), &open("a.npy"))),
         ("E0524", said_of("a.gguf", &gguf::countless().bytes(), &open("a.gguf"))),
         ("E0525", said_of("a.gguf", &gguf::undecoded().bytes(), &open("a.gguf"))),
+        ("E0526", said_of("network-snapshot.pkl", &networks, &open("network-snapshot.pkl"))),
     ];
     for (code, problem) in &examples {
         assert_eq!(problem.code.0, *code, "{}", problem.message);

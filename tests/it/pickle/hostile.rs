@@ -218,6 +218,7 @@ fn names_are_plain_words() {
     check(Asm::new(4).text("t\u{43e}rch").text("FloatStorage").op(0x93), Evil, "the plain name");
     check(Asm::new(4).text("torch").text("a\u{202e}b").op(0x93), Evil, "\\u{202e}");
     check(new().raw("ct\u{43e}rch\nx\n".as_bytes()), Evil, "ASCII");
+    check(new().raw(b"c\x1b[31m\xff\nx\n"), Evil, "\\u{1b}");
     check(new().raw(b"c").raw(&[b'a'; 600]).raw(b"\nb\n"), Malformed, "longer than 512");
     // A name from the memo is the name that it is.
     let built = Asm::new(4).text("os").op(0x94).text("system").op(0x94).raw(b"00h\0h\x01\x93");
