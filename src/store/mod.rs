@@ -5,7 +5,8 @@
 //! failed.
 //!
 //! Invariants: an input is never written, truncated or renamed; an output path holds what stood there before or the
-//! complete new content; a header that is refused costs under 100 ms and 64 MiB.
+//! complete new content; a header that is refused costs under 100 ms and 64 MiB (packed arrays of
+//! NumPy: up to 256 MiB more).
 
 mod beside;
 mod copy;

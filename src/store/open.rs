@@ -23,7 +23,8 @@ const INDEX: &str = ".safetensors.index.json";
 /// index, with one safetensors file, or with shards whose tensors have different names; without safetensors in it, one
 /// with the files that PyTorch's users know: `pytorch_model.bin.index.json`, `pytorch_model.bin`, `consolidated.00.pth`.
 /// `key` names the dictionary of a pickle that is meant.  Files beside it that describe the
-/// model are asked for its facts.  Takes less than 100 ms and 64 MiB for whatever input.
+/// model are asked for its facts.  Takes less than 100 ms and 64 MiB for whatever input, but
+/// for packed arrays of NumPy: those are unpacked, at most 256 MiB of them.
 ///
 /// Problems have no labels.  Errors: E0501 to E0513, E0517 to E0526, E0601.
 pub fn open(path: &Path, key: Option<&str>) -> Result<Header, Problem> {
