@@ -3,6 +3,7 @@
 
 pub mod gguf;
 mod merges;
+mod mutants;
 pub mod npy;
 mod npz;
 

@@ -340,3 +340,14 @@ fn strip_wrappers(leaves: &mut [Leaf]) {
         leaves.iter_mut().for_each(|leaf| drop(leaf.name.drain(..wrapper.len())));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_page_lists_the_order() {
+        let page = include_str!("../../diag/codes/E0521.md");
+        let listed: Vec<&str> = page.split("has tensors is taken: ").nth(1).expect("the list").split('`').collect();
+        let names: Vec<&str> = listed.into_iter().skip(1).step_by(2).take(super::ORDER.len()).collect();
+        assert_eq!(names, super::ORDER);
+    }
+}

@@ -50,9 +50,9 @@ def blocks():
 
 
 def model(name, seed):
-    """A small language model with a tensor of every type that blend reads."""
+    """A model of no known architecture with a tensor of every type that blend reads."""
     rng = np.random.default_rng(seed)
-    writer = gguf.GGUFWriter(HERE / f"{name}.gguf", "llama")
+    writer = gguf.GGUFWriter(HERE / f"{name}.gguf", "mini")
     writer.add_name(f"Mini {seed}")
     writer.add_license("apache-2.0")
     writer.add_context_length(2048)
@@ -109,6 +109,51 @@ def save_with_bf16(tensors, narrow, path):
     path.write_bytes(len(head).to_bytes(8, "little") + head + content[8 + length :])
 
 
+def llama(seed):
+    """A Llama of one layer, quantised; and its weights under Hugging Face's names, in Hugging Face's order of rows."""
+    rng = np.random.default_rng(seed)
+    width, heads, groups, head = 256, 4, 2, 8
+    writer = gguf.GGUFWriter(HERE / "llama.gguf", "llama")
+    writer.add_embedding_length(width)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(groups)
+    writer.add_key_length(head)
+    out = {}
+
+    def quantised(key, theirs, kind, rows, columns, turned=0):
+        elems, _ = gguf.GGML_QUANT_SIZES[KINDS[kind]]
+        scales = (rng.standard_normal(31) * 0.01).astype("<f2").tolist()
+        stored = blocks_of(kind, rows * columns // elems, rng, scales)
+        writer.add_tensor(key, stored.reshape(rows, -1), raw_dtype=KINDS[kind])
+        values = decoded(kind, stored).reshape(rows, columns)
+        if turned:
+            # Neighbouring rows of a head belong together there, its halves here.
+            values = values.reshape(turned, head // 2, 2, columns).swapaxes(1, 2).reshape(rows, columns)
+        out[theirs] = np.array(values, order="C")
+
+    def ones(key, theirs):
+        out[theirs] = np.ones(width, "<f4")
+        writer.add_tensor(key, out[theirs])
+
+    layer = "model.layers.0"
+    quantised("token_embd.weight", "model.embed_tokens.weight", "q6_k", 4, width)
+    ones("blk.0.attn_norm.weight", f"{layer}.input_layernorm.weight")
+    quantised("blk.0.attn_q.weight", f"{layer}.self_attn.q_proj.weight", "q4_k", heads * head, width, heads)
+    quantised("blk.0.attn_k.weight", f"{layer}.self_attn.k_proj.weight", "q6_k", groups * head, width, groups)
+    quantised("blk.0.attn_v.weight", f"{layer}.self_attn.v_proj.weight", "q8_0", groups * head, width)
+    quantised("blk.0.attn_output.weight", f"{layer}.self_attn.o_proj.weight", "q4_0", width, heads * head)
+    ones("blk.0.ffn_norm.weight", f"{layer}.post_attention_layernorm.weight")
+    quantised("blk.0.ffn_gate.weight", f"{layer}.mlp.gate_proj.weight", "q4_0", 32, width)
+    quantised("blk.0.ffn_up.weight", f"{layer}.mlp.up_proj.weight", "q4_k", 32, width)
+    quantised("blk.0.ffn_down.weight", f"{layer}.mlp.down_proj.weight", "q8_0", width, 32)
+    ones("output_norm.weight", "model.norm.weight")
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    save_file(out, HERE / "llama.safetensors")
+
+
 def arrays(name, seed):
     """The same arrays as .npz (stored and compressed) and as safetensors; one of them as .npy."""
     rng = np.random.default_rng(seed)
@@ -144,6 +189,7 @@ def versions():
 blocks()
 model("a", 11)
 model("b", 12)
+llama(13)
 arrays("a", 21)
 arrays("b", 22)
 versions()

@@ -6,11 +6,11 @@ use super::open;
 use super::sweep;
 
 /// Numbers of value types.
-const U8: u32 = 0;
-const U32: u32 = 4;
+pub const U8: u32 = 0;
+pub const U32: u32 = 4;
 const BOOL: u32 = 7;
-const TEXT: u32 = 8;
-const LIST: u32 = 9;
+pub const TEXT: u32 = 8;
+pub const LIST: u32 = 9;
 
 /// Types of tensors.
 const F32: u32 = 0;
@@ -20,17 +20,17 @@ const Q5_K: u32 = 13;
 /// A file in the making.
 #[derive(Clone)]
 pub struct Gguf {
-    version: u32,
+    pub version: u32,
     /// Where the file says another number.
-    tensors: Option<u64>,
-    pairs: Option<u64>,
-    pairs_made: Vec<Vec<u8>>,
-    infos: Vec<Vec<u8>>,
-    alignment: usize,
-    data: Vec<u8>,
+    pub tensors: Option<u64>,
+    pub pairs: Option<u64>,
+    pub pairs_made: Vec<Vec<u8>>,
+    pub infos: Vec<Vec<u8>>,
+    pub alignment: usize,
+    pub data: Vec<u8>,
 }
 
-fn text(text: &str) -> Vec<u8> {
+pub fn text(text: &str) -> Vec<u8> {
     [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat()
 }
 
@@ -86,7 +86,7 @@ fn good() -> Gguf {
 }
 
 /// A value of the type of lists: element type, count, bytes.
-fn list(kind: u32, count: u64, bytes: &[u8]) -> Vec<u8> {
+pub fn list(kind: u32, count: u64, bytes: &[u8]) -> Vec<u8> {
     [&kind.to_le_bytes()[..], &count.to_le_bytes(), bytes].concat()
 }
 

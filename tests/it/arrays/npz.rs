@@ -10,21 +10,21 @@ const DEFLATED: u16 = 8;
 
 /// A member of an archive.
 #[derive(Clone)]
-struct Member {
-    name: String,
-    method: u16,
+pub struct Member {
+    pub name: String,
+    pub method: u16,
     /// As they stand in the file.
-    bytes: Vec<u8>,
-    len: u32,
-    crc: u32,
+    pub bytes: Vec<u8>,
+    pub len: u32,
+    pub crc: u32,
 }
 
-fn stored(name: &str, bytes: Vec<u8>) -> Member {
+pub fn stored(name: &str, bytes: Vec<u8>) -> Member {
     let (len, crc) = (bytes.len() as u32, crc32fast::hash(&bytes));
     Member { name: name.into(), method: 0, bytes, len, crc }
 }
 
-fn packed(name: &str, bytes: &[u8]) -> Member {
+pub fn packed(name: &str, bytes: &[u8]) -> Member {
     let mut stream = flate2::write::DeflateEncoder::new(vec![], flate2::Compression::default());
     stream.write_all(bytes).expect("memory takes all");
     let packed = stream.finish().expect("memory takes all");
@@ -32,7 +32,7 @@ fn packed(name: &str, bytes: &[u8]) -> Member {
     Member { name: name.into(), method: DEFLATED, bytes: packed, len, crc }
 }
 
-fn archive(members: &[Member]) -> Vec<u8> {
+pub fn archive(members: &[Member]) -> Vec<u8> {
     let (mut out, mut directory) = (vec![], vec![]);
     for member in members {
         let fields: Vec<u8> = [
@@ -58,7 +58,7 @@ fn archive(members: &[Member]) -> Vec<u8> {
 }
 
 /// An array of so many numbers.
-fn array(count: usize) -> Vec<u8> {
+pub fn array(count: usize) -> Vec<u8> {
     npy::file(1, &npy::header("'<f4'", &format!("({count},)")), 4 * count)
 }
 

@@ -319,7 +319,7 @@ fn family_29_storages() {
     check(&stream(&one, &[("0", 3, 12)]), "E0518", "3 elements in the storage `0`");
     check(&stream(&one, &[("0", -1, 8)]), "E0518", "-1 elements");
     check(&stream(&one, &[("0", 2, 7)]), "E0518", "15 bytes for the storage");
-    check(&stream(&one, &[]), "E0518", "no storage `0`");
+    check(&stream(&one, &[]), "E0518", "found 0 of the 1 storages");
     check(&stream(&one, &[("0", 2, 8), ("1", 2, 8)]), "E0518", "the storage `1`");
     check(&stream(&one, &[("0", 2, 8), ("0", 2, 8)]), "E0518", "the key `0` twice");
 }
