@@ -6,6 +6,7 @@ use crate::arch::files::check;
 use crate::arch::files::read;
 use crate::arch::header;
 use crate::arch::sample;
+use crate::arrays::gguf::Gguf;
 use crate::run::root;
 use blend::arch;
 use blend::arch::Canon;
@@ -177,6 +178,63 @@ fn decoders_merged() {
             }
         }
     }
+}
+
+/// Matrices stored column by column and rows in the order of pairs, at once.
+#[test]
+fn decoders_by_columns() {
+    let model = ("a", "\"data/names/meta/a.pth\"");
+    for (code, layout) in DECODERS {
+        let value = format!("a {{ layout = \"{layout}\" }}");
+        check(&built(&[model], &value, &[]), &decoder(&format!("{code}/a.safetensors")));
+    }
+    let hf = ("b", "\"data/names/hf/b.safetensors\"");
+    let value = "mix(a, b, 0.25) { layout = \"meta-llama\" }";
+    let rows = ("a", "\"data/names/meta/a.safetensors\"");
+    check(&built(&[model, hf], value, &[]), &built(&[rows, hf], value, &[]));
+}
+
+/// Rows of quantised blocks: a GGUF model whose heads have 8 rows of 32 values.
+#[test]
+fn decoders_in_blocks() {
+    const Q8_0: u32 = 8;
+    let text = |text: &str| [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat();
+    let block = |row: u64| {
+        let scale = half::f16::from_f64(0.25 + row as f64);
+        let values: Vec<u8> = (0..32).map(|column| (row as i64 * 7 + column * 5 - 80) as i8 as u8).collect();
+        [scale.to_le_bytes().to_vec(), values].concat()
+    };
+    let (rows, down, embed) = (24u64, 32 * 32 * 4, 4 * 32 * 4);
+    let mut bytes = Gguf::new()
+        .pair("general.architecture", 8, &text("llama"))
+        .pair("llama.attention.key_length", 4, &8u32.to_le_bytes())
+        .tensor("blk.0.attn_q.weight", &[32, 16], Q8_0, 0)
+        .tensor("blk.0.attn_k.weight", &[32, 8], Q8_0, 16 * 34)
+        .tensor("blk.0.ffn_down.weight", &[32, 32], 0, 26 * 32)
+        .tensor("token_embd.weight", &[32, 4], 0, 26 * 32 + down)
+        .data((26 * 32 + down + embed) as usize)
+        .bytes();
+    let start = bytes.len() - (26 * 32 + down + embed) as usize;
+    let blocks: Vec<u8> = (0..rows).flat_map(block).collect();
+    bytes[start..start + blocks.len()].copy_from_slice(&blocks);
+
+    // Row `half · 4 + pair` of a head is row `2 · pair + half` of the file.
+    let decoded = |first: u64, rows: u64| -> Vec<u8> {
+        let stored = |row: u64| first + row / 8 * 8 + row % 4 * 2 + row % 8 / 4;
+        let value = |row: u64, column: i64| {
+            ((0.25 + row as f32) * f32::from((row as i64 * 7 + column * 5 - 80) as i8)).to_le_bytes()
+        };
+        (0..rows).flat_map(|row| (0..32).flat_map(move |column| value(stored(row), column))).collect()
+    };
+    let own = [("a.gguf", bytes)];
+    let found = built(&[("a", "\"a.gguf\"")], "a { layout = \"huggingface\" }", &own);
+    let part = |part: &str| found[&format!("model.layers.0.self_attn.{part}_proj.weight")].clone();
+    assert_eq!(part("q"), (vec![16, 32], decoded(0, 16)));
+    assert_eq!(part("k"), (vec![8, 32], decoded(16, 8)));
+    // Back in the file's order, and through arithmetic: the file's own rows, twice halved.
+    let back = built(&[("a", "\"a.gguf\""), ("b", "\"a.gguf\"")], "mix(a, b, 0.5) { layout = \"gguf-llama\" }", &own);
+    let generic = built(&[("a", "\"a.gguf\" { layout = \"generic\" }")], "a", &own);
+    check(&back, &generic);
 }
 
 /// Claims see through orders: two files of one model are the same.

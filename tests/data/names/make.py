@@ -5,13 +5,15 @@
 
 The orders are those of the published converters (Meta to Hugging Face: view, transpose, reshape; Hugging Face to
 GGUF: reshape, swapaxes, reshape), and `scores` shows what they are for: attention comes out the same when either code
-turns its own rows.  Needs numpy and safetensors.
+turns its own rows.  `meta/a.pth` is `meta/a.safetensors` saved by PyTorch, with every matrix stored column by column.
+Needs numpy, safetensors and torch.
 """
 
 import json
 import pathlib
 
 import numpy as np
+import torch
 from safetensors.numpy import save_file
 
 HERE = pathlib.Path(__file__).parent
@@ -84,11 +86,12 @@ def model(seed):
     for i in range(LAYERS):
         for ours, theirs, cpp, shape in NAMES:
             add(f"model.layers.{i}.{ours}", f"layers.{i}.{theirs}", f"blk.{i}.{cpp}", shape)
-        of = lambda tensors, name: tensors[name.format(i)]
-        halves = scores(of(hf, "model.layers.{}.self_attn.q_proj.weight"), of(hf, "model.layers.{}.self_attn.k_proj.weight"), False)
-        pairs = scores(of(meta, "layers.{}.attention.wq.weight"), of(meta, "layers.{}.attention.wk.weight"), True)
-        assert np.allclose(halves, pairs) and np.allclose(scores(of(gguf, "blk.{}.attn_q.weight"), of(gguf, "blk.{}.attn_k.weight"), True), pairs)
-        assert not np.allclose(pairs, scores(of(meta, "layers.{}.attention.wq.weight"), of(meta, "layers.{}.attention.wk.weight"), False))
+        ours = [hf[f"model.layers.{i}.self_attn.{part}_proj.weight"] for part in "qk"]
+        theirs = [meta[f"layers.{i}.attention.w{part}.weight"] for part in "qk"]
+        cpp = [gguf[f"blk.{i}.attn_{part}.weight"] for part in "qk"]
+        assert np.allclose(scores(*ours, False), scores(*theirs, True))
+        assert np.allclose(scores(*cpp, True), scores(*theirs, True))
+        assert not np.allclose(scores(*theirs, False), scores(*theirs, True))
     return hf, meta, gguf
 
 
@@ -96,7 +99,15 @@ for seed, name in [(1, "a"), (2, "b")]:
     hf, meta, gguf = model(seed)
     save_file(hf, HERE / f"hf/{name}.safetensors", {"format": "pt"})
     save_file(meta, HERE / f"meta/{name}.safetensors", {"format": "pt"})
-    facts = {"general.architecture": "llama", "llama.embedding_length": str(HIDDEN), "llama.attention.head_count": str(HEADS)}
+    facts = {
+        "general.architecture": "llama",
+        "llama.embedding_length": str(HIDDEN),
+        "llama.attention.head_count": str(HEADS),
+    }
+    if name == "a":
+        columns = {key: torch.from_numpy(value.T.copy()).permute(*range(value.ndim)[::-1]) for key, value in meta.items()}
+        assert not columns["output.weight"].is_contiguous()
+        torch.save(columns, HERE / "meta/a.pth")
     save_file(gguf, HERE / f"gguf/{name}.safetensors", facts)
 config = {"architectures": ["LlamaForCausalLM"], "head_dim": None, "hidden_size": HIDDEN, "num_attention_heads": HEADS}
 (HERE / "hf/config.json").write_text(json.dumps(config) + "\n")
