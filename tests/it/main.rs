@@ -9,6 +9,7 @@ mod fmt;
 mod goldens;
 mod grammar;
 mod hostile;
+mod kinds;
 mod laws;
 mod names;
 mod nvidia;
