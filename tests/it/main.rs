@@ -11,6 +11,7 @@ mod grammar;
 mod hostile;
 mod kinds;
 mod laws;
+mod mutations;
 mod names;
 mod nvidia;
 mod pickle;
