@@ -9,6 +9,8 @@
 //! | zip tricks | all but npz: bytes before and behind |
 //! | evil names | all but pickles: names that are paths or hide characters; npy, npz: objects |
 
+mod indexes;
+
 use super::arrays::gguf::Gguf;
 use super::arrays::npy;
 use super::run::compile;
