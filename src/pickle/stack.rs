@@ -209,7 +209,7 @@ impl Machine<'_> {
 
     pub fn set_items(&mut self, items: Vec<Id>) -> Result<(), Bad> {
         let target = self.top()?;
-        if items.len() % 2 != 0 {
+        if !items.len().is_multiple_of(2) {
             return Err(Bad::malformed("a key without a value", "keys and values in pairs"));
         }
         match self.values.get(target) {

@@ -136,7 +136,7 @@ impl Values {
         match self.get(id) {
             Value::Dict(entries) => {
                 let (key, value) = entries.get(index / 2)?;
-                Some(if index % 2 == 0 { *key } else { *value })
+                Some(if index.is_multiple_of(2) { *key } else { *value })
             }
             _ => self.place(id, index).map(|(_, child)| child),
         }

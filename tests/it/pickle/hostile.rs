@@ -629,7 +629,7 @@ fn legacy_streams_are_what_torch_writes() {
     check(of(&stream(MAGIC, 1001, 0x88, 2, &[0; 9])), Malformed, "1 bytes after them");
     check(of(&stream(b"K\x07", 1001, 0x88, 2, &[0; 8])), Malformed, "the magic number");
     // A magic number that is computed.
-    let computed = new().global("builtins", "int").raw(&MAGIC[..]).raw(b"\x85R").0;
+    let computed = new().global("builtins", "int").raw(MAGIC).raw(b"\x85R").0;
     check(of(&stream(&computed[2..], 1001, 0x88, 2, &[0; 8])), Malformed, "the magic number");
     check(of(&stream(b"cos\nsystem\nU\x02id\x85R", 1001, 0x88, 2, &[0; 8])), Evil, "`os.system`");
     // Bytes in bytes in bytes.
