@@ -47,22 +47,25 @@ pub struct Args {
     run: RunArgs,
 }
 
-const EXAMPLES: &str = "\
+/// The examples of both helps.
+macro_rules! examples {
+    () => {
+        "\
 Examples:
   blend convert toon.safetensors toon.pt --layout rosinality
   blend convert stylegan2.pt stylegan2.safetensors --key g_ema --layout nvidia-pytorch
   blend convert llama/ llama-f16/ --dtype f16 --format pt
   blend convert a.pt a.safetensors --recipe > a.blend
 
-`--help` shows how other code loads the result.";
+"
+    };
+}
 
-const LOADERS: &str = "\
-Examples:
-  blend convert toon.safetensors toon.pt --layout rosinality
-  blend convert stylegan2.pt stylegan2.safetensors --key g_ema --layout nvidia-pytorch
-  blend convert llama/ llama-f16/ --dtype f16 --format pt
-  blend convert a.pt a.safetensors --recipe > a.blend
+const EXAMPLES: &str = concat!(examples!(), "`--help` shows how other code loads the result.");
 
+const LOADERS: &str = concat!(
+    examples!(),
+    "\
 How other code loads the result:
 
   rosinality/stylegan2-pytorch (--layout rosinality; latent_avg stands beside g_ema):
@@ -80,7 +83,8 @@ How other code loads the result:
     model = AutoModelForCausalLM.from_pretrained(\"OUT\")
 
   PyTorch:
-    tensors = torch.load(\"OUT.pt\", weights_only=True, mmap=True)";
+    tensors = torch.load(\"OUT.pt\", weights_only=True, mmap=True)"
+);
 
 pub fn run(args: &Args, ui: &Ui) -> Exit {
     let text = match text(args) {

@@ -4,10 +4,10 @@ use super::Blob;
 use super::Id;
 use super::Value;
 use super::fault::Bad;
-use super::fault::shown;
 use super::machine::Machine;
 use super::names;
 use super::names::Known;
+use crate::diag::shown;
 use std::sync::Arc;
 
 /// More arguments than any known function has.
@@ -115,9 +115,9 @@ impl Machine<'_> {
     /// A fault of an argument.
     pub fn wrong(&self, name: &str, what: &str, arg: Id, expected: &str) -> Bad {
         let found = match self.values.get(arg) {
-            Value::Str(text) => format!("the text `{}`", shown(text)),
+            Value::Str(text) => format!("the text `{}`", shown::name(text)),
             Value::Int(int) => int.to_string(),
-            Value::Global(global) | Value::Opaque(global) => format!("`{}`", shown(global)),
+            Value::Global(global) | Value::Opaque(global) => format!("`{}`", shown::name(global)),
             other => other.noun().to_string(),
         };
         Bad::malformed(format!("{found} as the {what} of `{name}`"), expected)

@@ -133,27 +133,3 @@ pub(super) fn fault_at(offset: u64, bad: Bad) -> Fault {
     let (offset, opcode) = bad.inner.unwrap_or((offset, None));
     Fault { offset, opcode, found: bad.found, expected: bad.expected, code: bad.kind, path: String::new() }
 }
-
-/// Longest text that is shown of a name from a pickle.
-const SHOWN: usize = 96;
-
-/// A text from a pickle so that it is safe to print: it may hold escape sequences or be megabytes long.
-pub(super) fn shown(text: &str) -> String {
-    let is_hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
-    let mut out = String::new();
-    for (count, c) in text.chars().enumerate() {
-        if count == SHOWN {
-            out.push('…');
-            break;
-        }
-        if is_hidden(c) {
-            out.extend(c.escape_unicode());
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}

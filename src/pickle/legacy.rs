@@ -13,9 +13,9 @@ use super::Value;
 use super::call::arity;
 use super::fault::Bad;
 use super::fault::fault_at;
-use super::fault::shown;
 use super::machine::Machine;
 use super::value::Told;
+use crate::diag::shown;
 use std::sync::Arc;
 
 impl Machine<'_> {
@@ -188,7 +188,7 @@ fn read_legacy(source: &dyn Source, start: u64, limits: &Limits, is_nested: bool
     let mut sorted: Vec<&Arc<str>> = keys.iter().collect();
     sorted.sort();
     if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(bad(at_list, format!("the key `{}` twice", shown(twice[0])), "every key once"));
+        return Err(bad(at_list, format!("the key `{}` twice", shown::name(twice[0])), "every key once"));
     }
     Ok((Legacy { data: list.end, pickle, keys }, opcodes))
 }
@@ -201,7 +201,7 @@ impl Legacy {
         let mut out = Vec::with_capacity(self.keys.len());
         let mut at = self.data;
         for key in &self.keys {
-            let shown = shown(key);
+            let shown = shown::name(key);
             let Some(&Told { dtype, elements, unit }) = self.pickle.values.storages.get(key) else {
                 return Err(bad(at, format!("the storage `{shown}`"), "storages that the object uses".into()));
             };

@@ -8,7 +8,6 @@ use super::Source;
 use super::Value;
 use super::Values;
 use super::fault::Bad;
-use super::fault::shown;
 use super::names;
 use super::numpy::Numpy;
 use super::opcode;
@@ -18,6 +17,7 @@ use super::stack::Key;
 use super::stack::LINE;
 use super::stack::over;
 use super::walk;
+use crate::diag::shown;
 use std::collections::HashMap;
 use std::collections::HashSet;
 
@@ -351,6 +351,6 @@ impl<'a> Machine<'a> {
     fn key_text(&self, id: Id) -> Option<String> {
         let text = self.values.str(id)?;
         let is_frame = ["_modules", "_parameters", "_buffers", "state", "components", "variables"].contains(&text);
-        (!is_frame && (1..=96).contains(&text.len())).then(|| shown(text))
+        (!is_frame && (1..=96).contains(&text.len())).then(|| shown::name(text))
     }
 }

@@ -6,8 +6,8 @@ use super::Id;
 use super::Value;
 use super::call::arity;
 use super::fault::Bad;
-use super::fault::shown;
 use super::machine::Machine;
+use crate::diag::shown;
 use crate::tensor::Dtype;
 use crate::tensor::Shape;
 use crate::tensor::elems;
@@ -208,7 +208,7 @@ impl Machine<'_> {
         let needed = bytes.map(|_| elems(&shape) * dtype.bytes());
         if needed != Some(data.len()) {
             let shape = crate::tensor::shape_text(&shape);
-            let found = format!("{} bytes for {shape} of {dtype} in `{}`", data.len(), shown(name));
+            let found = format!("{} bytes for {shape} of {dtype} in `{}`", data.len(), shown::name(name));
             let expected = needed.map_or("sizes whose product can be counted".into(), |needed| needed.to_string());
             return Err(Bad::malformed(found, expected));
         }

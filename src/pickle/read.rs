@@ -2,7 +2,7 @@
 
 use super::Source;
 use super::fault::Bad;
-use super::fault::shown;
+use crate::diag::shown;
 
 /// First read after a step over a payload, and the longest read; in bytes.
 const SMALL: usize = 4 << 10;
@@ -139,7 +139,9 @@ impl<'a> Reader<'a> {
                     return Err(Bad::malformed(format!("a name longer than {most} bytes"), "a name"));
                 }
                 byte if byte.is_ascii() => out.push(byte as char),
-                byte => return Err(Bad::evil(format!("`{}\\x{byte:02x}…`", shown(&out)), "a name of ASCII letters")),
+                byte => {
+                    return Err(Bad::evil(format!("`{}\\x{byte:02x}…`", shown::name(&out)), "a name of ASCII letters"));
+                }
             }
         }
     }

@@ -4,10 +4,10 @@ use super::Blob;
 use super::Id;
 use super::Value;
 use super::fault::Bad;
-use super::fault::shown;
 use super::machine::Machine;
 use super::machine::SMALL_INTS;
 use super::names;
+use crate::diag::shown;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
@@ -292,7 +292,7 @@ impl Machine<'_> {
 
     pub fn global(&mut self, module: &str, name: &str) -> Result<(), Bad> {
         if let Some(expected) = names::evil(module, name) {
-            return Err(Bad::evil(format!("`{}`", shown(&format!("{module}.{name}"))), expected));
+            return Err(Bad::evil(format!("`{}`", shown::name(&format!("{module}.{name}"))), expected));
         }
         let full: Arc<str> = format!("{module}.{name}").into();
         self.charge(full.len() as u64 + COST_LIST)?;

@@ -1,8 +1,8 @@
 //! What can be wrong with files: E05xx the input, E06xx the machine.
 
-use super::shown;
 use crate::diag::Code;
 use crate::diag::Problem;
+use crate::diag::shown;
 use crate::diag::suggest::nearest;
 use std::io;
 use std::path::Path;

@@ -11,9 +11,9 @@ use super::json::Json;
 use super::json::Stop;
 use super::json::quoted;
 use super::sheet::Sheet;
-use super::shown;
 use super::sniff;
 use crate::diag::Problem;
+use crate::diag::shown;
 use crate::tensor::Entry;
 use crate::tensor::FileInfo;
 use crate::tensor::Header;
@@ -110,7 +110,7 @@ pub fn read(opened: Opened, header: &mut Header, budget: &mut Budget) -> Result<
 fn frame(path: &Path, head: &[u8], size: u64) -> Result<u64, Problem> {
     let name = shown::path(path);
     if size == 0 || head.is_empty() {
-        return Err(Problem::new(error::CUT_OFF, format!("`{name}` is empty, a safetensors file was expected"))
+        return Err(Problem::new(error::CUT_OFF, format!("`{name}` is empty, a checkpoint was expected"))
             .note("at byte 0: found the end, expected the length of the header (8 bytes)")
             .help(error::AGAIN));
     }

@@ -25,7 +25,6 @@ mod open;
 mod part;
 mod place;
 mod sheet;
-mod shown;
 mod sigbus;
 mod sniff;
 mod stage;

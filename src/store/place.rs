@@ -1,10 +1,10 @@
 //! Where an output really goes, and that no input stands there.
 
 use super::error;
-use super::shown;
 use super::sys;
 use super::sys::Identity;
 use crate::diag::Problem;
+use crate::diag::shown;
 use std::ffi::OsString;
 use std::io;
 use std::path::Component;

@@ -9,7 +9,7 @@ use super::header::SPLIT;
 use super::json::Json;
 use super::json::Stop;
 use super::json::quoted;
-use super::shown;
+use crate::diag::shown;
 use crate::tensor::Dtype;
 use crate::tensor::Entry;
 use crate::tensor::Header;

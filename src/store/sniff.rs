@@ -1,8 +1,8 @@
 //! What a file is when it is not safetensors, by its content and never by its name.
 
 use super::error;
-use super::shown;
 use crate::diag::Problem;
+use crate::diag::shown;
 use std::path::Path;
 
 /// Bytes of a file's start that are looked at.
@@ -24,9 +24,10 @@ const fn binary(name: &'static str, help: &'static str) -> Guess {
 
 const CONVERT: &str =
     "convert it to safetensors: `safetensors.torch.save_file(tensors, \"model.safetensors\")` in Python";
-const UNPACK: &str = "unpack it, and write the path of the `.safetensors` file in it";
+const UNPACK: &str = "unpack it, and write the path of the checkpoint in it";
 const DOWNLOAD: &str = "get the file itself: use the download link, and log in where the model asks for it";
-const CHOOSE: &str = "write the path of a `.safetensors` file, or of a directory of them";
+const CHOOSE: &str =
+    "write the path of a checkpoint (`.safetensors`, `.pt`, `.pkl`, `.npz`, `.gguf`), or of a directory that holds one";
 
 /// Kinds that their first bytes tell.
 const MAGIC: &[(&[u8], Guess)] = &[
@@ -112,7 +113,7 @@ pub fn refuse(path: &Path, head: &[u8]) -> Option<Problem> {
         None if head.trim_ascii_start().starts_with(b"{") => &JSON,
         None => &TEXT,
     };
-    let message = format!("`{}` is {}, a safetensors file was expected", shown::path(path), guess.name);
+    let message = format!("`{}` is {}, a checkpoint was expected", shown::path(path), guess.name);
     Some(Problem::new(error::OTHER_KIND, message).help(guess.help))
 }
 

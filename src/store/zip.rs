@@ -17,9 +17,9 @@ use super::error::Flaw;
 use super::error::flawed;
 use super::format::Opened;
 use super::json::quoted;
-use super::shown;
 use super::sys;
 use crate::diag::Problem;
+use crate::diag::shown;
 use std::collections::HashSet;
 
 /// Members at most: archives of checkpoints have one or two per tensor.

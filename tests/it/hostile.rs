@@ -1,7 +1,7 @@
 //! Inputs that lie: every family of them is refused with its code, and what is accepted, the safetensors crate reads
 //! in the same way.
 
-mod pages;
+pub mod pages;
 
 use blend::diag::Problem;
 use blend::store;

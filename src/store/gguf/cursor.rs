@@ -5,9 +5,9 @@ use super::super::error;
 use super::super::error::Flaw;
 use super::super::header::Refusal;
 use super::super::json::quoted;
-use super::super::shown;
 use super::super::sys;
 use super::malformed;
+use crate::diag::shown;
 use std::fs::File;
 
 /// Longest header that is read.  Vocabularies make them long: the largest published ones take 15 MB.

@@ -17,9 +17,9 @@
 //! | `tf_version`, `fmap_decay`, `lod` | of TensorFlow's files; the level of detail only where it is not 0 |
 
 use super::Scene;
+use crate::diag::shown;
 use crate::pickle::Id;
 use crate::pickle::Value;
-use crate::store::shown;
 
 /// Longest text of a fact.
 const LONGEST: usize = 200;

@@ -4,11 +4,11 @@ use super::SAVE;
 use super::Scene;
 use super::sink::Sink;
 use crate::diag::Problem;
+use crate::diag::shown;
 use crate::diag::suggest::nearest;
 use crate::pickle::Id;
 use crate::pickle::Step;
 use crate::pickle::Value;
-use crate::store::shown;
 
 /// Names of averaged generators, which are taken when no key says otherwise.
 const AVERAGED: &[&str] = &["G_ema", "Gs"];

@@ -5,9 +5,9 @@ use super::Scene;
 use super::find::Found;
 use super::sink::Sink;
 use crate::diag::Problem;
+use crate::diag::shown;
 use crate::pickle::Id;
 use crate::pickle::Value;
-use crate::store::shown;
 
 /// Classes of PyTorch without tensors: their contents, which nobody looks into, are not missed.
 const EMPTY: &[&str] = &[

@@ -3,6 +3,7 @@
 use super::Scene;
 use super::error;
 use crate::diag::Problem;
+use crate::diag::shown;
 use crate::pickle::Array;
 use crate::pickle::Blob;
 use crate::pickle::StorageBytes;
@@ -11,7 +12,6 @@ use crate::store::header::Budget;
 use crate::store::header::Refusal;
 use crate::store::json::quoted;
 use crate::store::sheet;
-use crate::store::shown;
 use crate::tensor::Dtype;
 use crate::tensor::Entry;
 use crate::tensor::FileInfo;

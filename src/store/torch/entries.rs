@@ -3,6 +3,7 @@
 use super::Window;
 use super::choose;
 use crate::diag::Problem;
+use crate::diag::shown;
 use crate::pickle::Array;
 use crate::pickle::Blob;
 use crate::pickle::Pickle;
@@ -19,7 +20,6 @@ use crate::store::header::SPLIT;
 use crate::store::json::quoted;
 use crate::store::sheet;
 use crate::store::sheet::check_name;
-use crate::store::shown;
 use crate::tensor::Dtype;
 use crate::tensor::Entry;
 use crate::tensor::FileInfo;

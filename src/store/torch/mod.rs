@@ -19,9 +19,9 @@ pub use self::stream::is_stream;
 pub use self::stream::read as read_stream;
 
 use super::error;
-use super::shown;
 use super::sys;
 use crate::diag::Problem;
+use crate::diag::shown;
 use crate::pickle::Fault;
 use crate::pickle::Source;
 use std::fs::File;

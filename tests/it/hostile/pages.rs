@@ -36,6 +36,22 @@ fn torch_file(local: Option<&str>) -> Vec<u8> {
     archive.bytes()
 }
 
+/// The example on a code's page is this problem; `UPDATE=1` writes it there.
+#[track_caller]
+pub fn check(code: &str, problem: &Problem) {
+    assert_eq!(problem.code.0, code, "{}", problem.message);
+    let row = blend::diag::codes::all().find(|row| row.code == code).expect("it has a row");
+    let said = said(problem, Path::new("?"));
+    let (before, rest) = row.page.split_once("```text\n").expect("the page has an example");
+    let (shown, after) = rest.split_once("\n```").expect("the example ends");
+    if shown != said && std::env::var_os("UPDATE").is_some() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/diag/codes/{code}.md"));
+        std::fs::write(page, format!("{before}```text\n{said}\n```{after}")).unwrap();
+    } else {
+        assert_eq!(shown, said, "the page of {code}");
+    }
+}
+
 /// The example of each page is what is really said; `UPDATE=1` writes it there.
 #[test]
 fn pages_show_what_is_said() {
@@ -79,17 +95,7 @@ fn pages_show_what_is_said() {
         ("E0526", said_of("network-snapshot.pkl", &networks, &open("network-snapshot.pkl"))),
     ];
     for (code, problem) in &examples {
-        assert_eq!(problem.code.0, *code, "{}", problem.message);
-        let row = blend::diag::codes::all().find(|row| row.code == *code).expect("it has a row");
-        let said = said(problem, Path::new("?"));
-        let (before, rest) = row.page.split_once("```text\n").expect("the page has an example");
-        let (shown, after) = rest.split_once("\n```").expect("the example ends");
-        if shown != said && std::env::var_os("UPDATE").is_some() {
-            let page = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/diag/codes/{code}.md"));
-            std::fs::write(page, format!("{before}```text\n{said}\n```{after}")).unwrap();
-        } else {
-            assert_eq!(shown, said, "the page of {code}");
-        }
+        check(code, problem);
     }
     // The codes of pickles are shown by the suite of pickles.
     let is_ours = |code: &str| code.starts_with("E05") && !("E0517"..="E0520").contains(&code);
