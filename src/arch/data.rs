@@ -247,6 +247,12 @@ impl Layout {
         self.lacks.iter().find(|(name, _)| name.fits(bones, numbers)).map(|(_, because)| because.as_str())
     }
 
+    /// The numbers of a checkpoint that the order of some tensor's rows depends on.
+    pub fn numbers(&self) -> BTreeSet<Arc<str>> {
+        let blocks = self.keys.iter().flat_map(|key| &key.fixes).filter_map(Fix::block);
+        blocks.flat_map(Expr::variables).collect()
+    }
+
     /// Where this layout stores a canonical tensor; `numbers` are those that only stored names hold, and those of the
     /// checkpoint.
     pub fn stored(&self, name: &str, numbers: &[(Arc<str>, i64)], family: &Family) -> Stored {

@@ -77,6 +77,14 @@ impl Fix {
         }
     }
 
+    /// How many rows it orders at once, where it orders rows.
+    pub fn block(&self) -> Option<&Expr> {
+        match self {
+            Fix::Rotary(block) => Some(block),
+            Fix::View(_) | Fix::Scale(_) | Fix::Add(_) => None,
+        }
+    }
+
     /// What it does to a view, where `numbers` are those of the name and of the checkpoint; an `Err` names the number
     /// that is not known.
     pub fn view(&self, numbers: &[(Arc<str>, i64)]) -> Result<Option<ViewOp>, Arc<str>> {

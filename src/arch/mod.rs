@@ -45,7 +45,8 @@
 //! about = "names of the paper's code"
 //! detect = ["net.block_{i+1}/w"]          # names that must be there
 //! canonical_names = false                 # true: names without a key are canonical ones
-//! facts = { "general.architecture" = ["tiny"] }    # metadata that must be there, each with its possible values
+//! facts = { "general.architecture" = ["tiny"] }    # metadata that must be there, each with its possible values; an
+//!                                         # output gets an input's value if it is possible, or the first
 //! prefix = ""                             # before every stored name below and above
 //! omit = []                               # canonical tensors that the format does not hold
 //!
@@ -83,7 +84,8 @@
 //! *Fixes*: `drop_axis K`, `add_axis K`, `permute A B …`, `flip K`, `rotary N`, `scale X`, `add X`.  Each has an inverse;
 //! axes are views, so that bytes are not moved.  `rotary N` sorts axis 0 in blocks of N rows, the rows of a head: pairs of
 //! neighbours, which some code bases turn together, become the two halves that others turn.  N is an expression of
-//! numbers of the checkpoint; where nothing tells them, reading or writing is refused (E0440).
+//! numbers of the checkpoint; where nothing tells them, reading or writing is refused (E0440).  An output of the layout
+//! says them in its metadata, where a `[[family.number]]` has such a `fact` without `over`.
 //!
 //! A shipped layout with a `prefix` may say `bare = "ID"`: its names without the prefix are a layout of that id.
 //!
@@ -147,6 +149,7 @@ use crate::diag::Problem;
 use crate::tensor::Affine;
 use crate::tensor::Coord;
 use crate::tensor::Dtype;
+use crate::tensor::Header;
 use crate::tensor::Shape;
 use crate::tensor::View;
 use std::collections::HashMap;
@@ -261,25 +264,50 @@ pub enum Stored {
     Unknown,
 }
 
-/// Where `layout` stores the canonical tensor `name` of its family.  `numbers` are those of the input that gives the
-/// tensor ([`CanonTensor::numbers`], [`Canon::numbers`]), the first of a name counts; `own` is the user's architecture, where `layout` is one ([`Canon::own`]).
-pub fn stored(own: Option<&Architecture>, layout: &str, name: &str, numbers: &[(Arc<str>, i64)]) -> Stored {
+/// A layout with its family: the user's own where it has that id, or a shipped one.
+fn sight<'o>(own: Option<&'o Architecture>, layout: &str) -> Option<(&'o data::Layout, &'o data::Family)> {
     match own.filter(|own| own.layout().id == layout) {
-        Some(own) => own.layout().stored(name, numbers, own.family()),
-        None => {
-            data::layout(layout).map_or(Stored::Unknown, |layout| layout.stored(name, numbers, data::family_of(layout)))
-        }
+        Some(own) => Some((own.layout(), own.family())),
+        None => data::layout(layout).map(|layout| (layout, data::family_of(layout))),
     }
+}
+
+/// Where `layout` stores the canonical tensor `name` of its family.  `numbers` are those of the input that gives the
+/// tensor ([`CanonTensor::numbers`], [`Canon::numbers`]), the first of a name counts; `own` is the user's architecture,
+/// where `layout` is one ([`Canon::own`]).
+pub fn stored(own: Option<&Architecture>, layout: &str, name: &str, numbers: &[(Arc<str>, i64)]) -> Stored {
+    sight(own, layout).map_or(Stored::Unknown, |(layout, family)| layout.stored(name, numbers, family))
 }
 
 /// Why a layout cannot hold a canonical tensor, where its file says so; `own` as for [`stored`].
 pub fn lacks_because(own: Option<&Architecture>, layout: &str, name: &str) -> Option<String> {
     let (bones, numbers) = template::skeleton(name);
-    let layout = match own.filter(|own| own.layout().id == layout) {
-        Some(own) => own.layout(),
-        None => data::layout(layout)?,
-    };
-    layout.lacks(&bones, &numbers).map(str::to_string)
+    sight(own, layout)?.0.lacks(&bones, &numbers).map(str::to_string)
+}
+
+/// Whether an entry of metadata tells layouts of a family apart, so that it is true of no other one; `own` as for
+/// [`stored`].
+pub fn tells_layout(own: Option<&Architecture>, family: &str, entry: &str) -> bool {
+    let shipped = data::layouts().iter().filter(|layout| layout.family == family);
+    let mut all = shipped.chain(own.map(Architecture::layout));
+    all.any(|layout| layout.facts.iter().any(|fact| fact.0 == entry))
+}
+
+/// What a file of a layout must have in its metadata to be read as it is meant: the layout's facts, as one of `inputs`
+/// has them where that value is allowed, and the numbers that its order of rows depends on.  `own` as for [`stored`].
+pub fn metadata_of(own: Option<&Architecture>, layout: &str, inputs: &[(&Header, &Canon)]) -> Vec<(String, String)> {
+    let Some((layout, family)) = sight(own, layout) else { return vec![] };
+    let mut out: Vec<(String, String)> = vec![];
+    for (name, values) in &layout.facts {
+        let said = inputs.iter().filter_map(|(header, _)| number::fact(header, name));
+        let mut allowed = said.filter(|said| values.iter().any(|value| value == said)).map(str::to_string);
+        out.extend(allowed.next().or(values.first().cloned()).map(|value| (name.clone(), value)));
+    }
+    for number in layout.numbers() {
+        let mut known = inputs.iter().flat_map(|(_, canon)| &canon.numbers).filter(|known| known.0 == number);
+        out.extend(number::entry(family, &number).zip(known.next()).map(|(name, known)| (name, known.1.to_string())));
+    }
+    out
 }
 
 /// Why models of two families cannot be mixed, where one of their files says so.
@@ -312,16 +340,12 @@ impl Nest {
 
 /// The dictionary that a PyTorch file of a layout has around its tensors, if any; `own` as in [`stored`].
 pub fn nest<'o>(own: Option<&'o Architecture>, layout: &str) -> Option<&'o Nest> {
-    let own = own.map(Architecture::layout).filter(|own| own.id == layout);
-    own.or_else(|| data::layout(layout))?.nest.as_ref()
+    sight(own, layout)?.0.nest.as_ref()
 }
 
 /// What to say where a layout needs a number that nothing tells ([`Stored::Lacks`]).
 pub fn unknown_number(own: Option<&Architecture>, layout: &str, number: &str) -> Problem {
-    let family = match own.filter(|own| own.layout().id == layout) {
-        Some(own) => Some(own.family()),
-        None => data::layout(layout).map(data::family_of),
-    };
+    let family = sight(own, layout).map(|sight| sight.1);
     number::unknown(number, layout, family.unwrap_or(&data::Family::default()))
 }
 

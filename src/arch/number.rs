@@ -37,6 +37,14 @@ pub fn fact<'h>(header: &'h Header, name: &str) -> Option<&'h str> {
     header.facts.get(name).or_else(|| header.metadata.get(name)).map(String::as_str)
 }
 
+/// The entry of a file's metadata that tells a number by itself.
+pub fn entry(family: &Family, number: &str) -> Option<String> {
+    family.numbers.iter().filter(|rule| *rule.name == *number).find_map(|rule| match &rule.of {
+        NumberOf::Fact(name, None) if !name.contains(':') => Some(name.clone()),
+        _ => None,
+    })
+}
+
 /// The numbers that a checkpoint tells; `found` are its canonical names, and those that are dropped, with their entries.
 pub fn numbers<'f>(family: &Family, header: &Header, found: impl Iterator<Item = (&'f str, usize)>) -> Binding {
     let mut out = Binding::new();

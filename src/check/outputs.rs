@@ -269,8 +269,7 @@ fn place(
         let fit = arch::layouts_of(&family).into_iter().find(|layout| homeless(layout).is_empty());
         let option = statement.options.layout.as_ref().map(|option| option.1);
         let problem = error::no_place(&lost, &layout, fit, option, statement.site, &statement.room);
-        let mut owns = context.inputs.iter().filter(|input| input.canon.layout == layout);
-        let own = owns.find_map(|input| input.canon.own.as_ref());
+        let own = hir::own_of(&context.inputs, &layout);
         let problem = match lost.iter().find_map(|name| arch::lacks_because(own, &layout, name)) {
             Some(because) => problem.note(because),
             None => problem,
@@ -308,11 +307,7 @@ fn place(
 /// The first number that a layout needs and no input tells.
 fn lacking(context: &Context, calls: &[CallInstance], layout: &str, tensors: &[Made]) -> Option<Problem> {
     tensors.iter().find_map(|made| match hir::stored(&context.inputs, calls, layout, made) {
-        Stored::Lacks { number } => {
-            let mut canons = context.inputs.iter().map(|input| &input.canon);
-            let own = canons.find_map(|canon| canon.own.as_ref().filter(|_| &*canon.layout == layout));
-            Some(arch::unknown_number(own, layout, &number))
-        }
+        Stored::Lacks { number } => Some(arch::unknown_number(hir::own_of(&context.inputs, layout), layout, &number)),
         _ => None,
     })
 }

@@ -23,6 +23,7 @@ pub use form::Form;
 pub use form::snap;
 
 use crate::arch;
+use crate::arch::Architecture;
 use crate::arch::Canon;
 use crate::arch::Stored;
 use crate::arch::Traits;
@@ -200,16 +201,33 @@ impl Recipe {
     pub fn stored(&self, output: &Output, made: &Made) -> Stored {
         stored(&self.inputs, &self.calls, &output.layout, made)
     }
+
+    /// The inputs that the tensors of an output are made of first, in order of appearance.
+    pub fn leading(&self, output: &Output) -> Vec<&Input> {
+        let mut out: Vec<InputId> = vec![];
+        for (input, _) in output.tensors.iter().filter_map(|made| first_leaf(&made.form, &self.calls)) {
+            if !out.contains(&input) {
+                out.push(input);
+            }
+        }
+        out.into_iter().map(|id| self.input(id)).collect()
+    }
+}
+
+/// The user's own architecture that a layout is of, where some of these inputs has one.
+pub fn own_of<'i>(inputs: impl IntoIterator<Item = &'i Input>, layout: &str) -> Option<&'i Architecture> {
+    let same = inputs.into_iter().map(|input| &*input.canon).filter(|canon| *canon.layout == *layout);
+    same.filter_map(|canon| canon.own.as_ref()).next()
 }
 
 /// [`Recipe::stored`] before there is a recipe.
 pub fn stored(inputs: &[Input], calls: &[CallInstance], layout: &str, made: &Made) -> Stored {
     let leaf = first_leaf(&made.form, calls);
-    let canon = leaf.map(|(input, _)| &*inputs[input.0 as usize].canon);
+    let input = leaf.map(|(input, _)| &inputs[input.0 as usize]);
+    let canon = input.map(|input| &*input.canon);
     let tensor = leaf.zip(canon).and_then(|((_, name), canon)| Some(&canon.tensors[*canon.index.get(name)?]));
     // The input that gives the tensor comes first: two users' files may give one id to different layouts.
-    let canons = canon.into_iter().chain(inputs.iter().map(|input| &*input.canon));
-    let own = canons.filter(|canon| &*canon.layout == layout).find_map(|canon| canon.own.as_ref());
+    let own = own_of(input.into_iter().chain(inputs), layout);
     // The numbers of the input that gives the tensor come before those of the others.
     let mut numbers = tensor.map_or_else(Vec::new, |tensor| tensor.numbers.to_vec());
     let all = canon.into_iter().chain(inputs.iter().map(|input| &*input.canon));

@@ -168,8 +168,7 @@ impl Unplaced<'_> {
 
 /// The dictionary in which a loader of the output's layout looks for its tensors.
 fn nest<'m>(maker: &'m Maker, output: &hir::Output) -> Option<&'m Nest> {
-    let own = maker.recipe.inputs.iter().map(|input| &*input.canon).filter(|canon| canon.layout == output.layout);
-    arch::nest(own.filter_map(|canon| canon.own.as_ref()).next(), &output.layout)
+    arch::nest(hir::own_of(&maker.recipe.inputs, &output.layout), &output.layout)
 }
 
 /// Name, shape and form of a canonical tensor in a layout; `None` where the layout does not store it.

@@ -161,6 +161,53 @@ fn decoders_converted() {
     }
 }
 
+/// Written in one layout after another, each file read as what it is by itself, the last one as Hugging Face has it.
+#[track_caller]
+fn check_told(from: &str, layouts: &[&str]) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::os::unix::fs::symlink(root().join("tests/data/names"), folder.path().join("names")).expect("a link");
+    let mut model = format!("names/{from}");
+    let chain: Vec<&str> = layouts.iter().copied().chain(["huggingface"]).collect();
+    for (step, layout) in chain.iter().enumerate() {
+        let text =
+            format!("blend 1\nmodel a = \"{model}\"\noutput \"{step}.safetensors\" = a {{ layout = \"{layout}\" }}\n");
+        let written = crate::run::build(&text, folder.path(), 1);
+        let header = blend::store::open(&written[0], None).expect("the file can be read");
+        assert_eq!(&*seen(&header).layout, *layout, "step {step}");
+        model = format!("{step}.safetensors");
+    }
+    check(&read(&folder.path().join(&model)), &decoder("hf/a.safetensors"));
+}
+
+#[test]
+fn decoders_tell_their_layout() {
+    check_told("hf/a.safetensors", &["gguf-llama"]);
+    check_told("hf/a.safetensors", &["meta-llama"]);
+    check_told("gguf/a.safetensors", &["gguf-qwen"]);
+    check_told("hf/a.safetensors", &["gguf-llama", "gguf-qwen", "gguf-llama"]);
+    check_told("meta/a.safetensors", &["gguf-qwen", "huggingface"]);
+}
+
+/// An input's own value is kept where the layout allows it, and what tells of another layout is not.
+#[test]
+fn decoders_keep_their_architecture() {
+    let header = |architecture: &str, more: &[(&str, &str)]| {
+        let mut file = decoder_header("gguf", "");
+        file.metadata.insert("general.architecture".into(), architecture.into());
+        file.metadata.extend(more.iter().map(|(name, value)| (name.to_string(), value.to_string())));
+        file
+    };
+    let said = |file: &Header, layout: &str| arch::metadata_of(None, layout, &[(file, &seen(file))]);
+    let pair = |name: &str, value: &str| (name.to_string(), value.to_string());
+    let qwen3 = header("qwen3", &[("qwen3.attention.key_length", "4")]);
+    assert_eq!(said(&qwen3, "gguf-qwen"), [pair("general.architecture", "qwen3")]);
+    let llama = [pair("general.architecture", "llama"), pair("llama.attention.key_length", "4")];
+    assert_eq!(said(&qwen3, "gguf-llama"), llama);
+    let qwen2 = header("qwen2", &[("qwen2.embedding_length", "16"), ("qwen2.attention.head_count", "4")]);
+    assert_eq!(said(&qwen2, "gguf-llama"), llama);
+    assert_eq!(said(&qwen2, "huggingface"), []);
+}
+
 /// What is merged does not depend on the names and orders of the inputs, nor its order on anything but the output's.
 #[test]
 fn decoders_merged() {
