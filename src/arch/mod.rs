@@ -293,6 +293,36 @@ pub fn tells_layout(own: Option<&Architecture>, family: &str, entry: &str) -> bo
     all.any(|layout| layout.facts.iter().any(|fact| fact.0 == entry))
 }
 
+/// The first name that files of a layout are known by and that is not among these, where they would not be known; `own`
+/// as for [`stored`].
+pub fn missing<'n>(
+    own: Option<&Architecture>,
+    layout: &str,
+    names: impl Iterator<Item = &'n str> + Clone,
+) -> Option<String> {
+    let (layout, _) = sight(own, layout)?;
+    let names = detect::Names::from(names);
+    if layout.also.iter().any(|set| set.iter().all(|template| names.have(template))) {
+        return None;
+    }
+    layout.detect.iter().find(|template| !names.have(template)).map(|template| template.text().to_string())
+}
+
+/// An entry of metadata that files of a layout cannot have, with the values that they may have there; `own` as for
+/// [`stored`].
+pub fn contradicted<'m>(
+    own: Option<&'m Architecture>,
+    layout: &str,
+    metadata: &'m [(String, String)],
+) -> Option<(&'m str, &'m [String])> {
+    let (layout, _) = sight(own, layout)?;
+    let known = metadata.iter().filter_map(|(name, value)| {
+        let fact = layout.facts.iter().find(|fact| fact.0 == *name)?;
+        (!fact.1.contains(value)).then_some((name.as_str(), fact.1.as_slice()))
+    });
+    known.into_iter().next()
+}
+
 /// What a file of a layout must have in its metadata to be read as it is meant: the layout's facts, as one of `inputs`
 /// has them where that value is allowed, and the numbers that its order of rows depends on.  `own` as for [`stored`].
 pub fn metadata_of(own: Option<&Architecture>, layout: &str, inputs: &[(&Header, &Canon)]) -> Vec<(String, String)> {

@@ -240,7 +240,8 @@ fn place(
 ) -> Option<Output> {
     let first = &context.inputs[space.inputs.first()?.0 as usize];
     let family = first.canon.family.clone();
-    let mut layout = first.canon.layout.clone();
+    let first_layout = first.canon.layout.clone();
+    let mut layout = first_layout.clone();
     if let Some((wanted, site)) = &statement.options.layout {
         // A user's own layouts of the family are those of its inputs.
         let mut known = arch::layouts_of(&family);
@@ -263,17 +264,7 @@ fn place(
         context.report(problem.at(option.unwrap_or(statement.site), "needs that number"));
         return None;
     }
-    let homeless = |layout: &str| homeless(context, calls, layout, &tensors);
-    let lost = homeless(&layout);
-    if !lost.is_empty() {
-        let fit = arch::layouts_of(&family).into_iter().find(|layout| homeless(layout).is_empty());
-        let option = statement.options.layout.as_ref().map(|option| option.1);
-        let problem = error::no_place(&lost, &layout, fit, option, statement.site, &statement.room);
-        let own = hir::own_of(&context.inputs, &layout);
-        let problem = match lost.iter().find_map(|name| arch::lacks_because(own, &layout, name)) {
-            Some(because) => problem.note(because),
-            None => problem,
-        };
+    if let Some(problem) = unfit(context, calls, statement, &family, &layout, &first_layout, &tensors) {
         context.report(problem);
         return None;
     }
@@ -309,6 +300,55 @@ fn lacking(context: &Context, calls: &[CallInstance], layout: &str, tensors: &[M
     tensors.iter().find_map(|made| match hir::stored(&context.inputs, calls, layout, made) {
         Stored::Lacks { number } => Some(arch::unknown_number(hir::own_of(&context.inputs, layout), layout, &number)),
         _ => None,
+    })
+}
+
+/// Why an output cannot be a file of its layout: a tensor has no place there, or nobody would know the file again.
+fn unfit(
+    context: &Context,
+    calls: &[CallInstance],
+    statement: &Statement,
+    family: &str,
+    layout: &str,
+    first: &str,
+    tensors: &[Made],
+) -> Option<Problem> {
+    let inputs = &context.inputs;
+    let own = |layout: &str| hir::own_of(inputs, layout);
+    let missing = |layout: &str| {
+        let stored = |made| hir::stored_name(inputs, calls, layout, made);
+        let names: Vec<String> = tensors.iter().filter_map(stored).collect();
+        arch::missing(own(layout), layout, names.iter().map(String::as_str))
+    };
+    let metadata = &statement.options.metadata;
+    let lost = homeless(context, calls, layout, tensors);
+    let reason = match arch::contradicted(own(layout), layout, metadata) {
+        _ if !lost.is_empty() => None,
+        Some((name, values)) => Some(error::metadata_of_another(name, values)),
+        // A part of a network is none in any layout.
+        None if *layout == *first => None,
+        None => missing(layout).filter(|_| missing(first).is_none()).map(|name| format!("`{name}` is missing")),
+    };
+    if lost.is_empty() && reason.is_none() {
+        return None;
+    }
+    let fits = |layout: &&str| {
+        homeless(context, calls, layout, tensors).is_empty()
+            && arch::contradicted(own(layout), layout, metadata).is_none()
+            && missing(layout).is_none()
+    };
+    let fit = arch::layouts_of(family).into_iter().find(fits);
+    let option = statement.options.layout.as_ref().map(|option| option.1);
+    let places = error::Places { option, path: statement.site, room: &statement.room };
+    Some(match reason {
+        Some(reason) => error::unlike_layout(&reason, layout, fit, &places),
+        None => {
+            let problem = error::no_place(&lost, layout, fit, &places);
+            match lost.iter().find_map(|name| arch::lacks_because(own(layout), layout, name)) {
+                Some(because) => problem.note(because),
+                None => problem,
+            }
+        }
     })
 }
 

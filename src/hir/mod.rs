@@ -25,6 +25,7 @@ pub use form::snap;
 use crate::arch;
 use crate::arch::Architecture;
 use crate::arch::Canon;
+use crate::arch::CanonTensor;
 use crate::arch::Stored;
 use crate::arch::Traits;
 use crate::arch::ViewOp;
@@ -235,6 +236,47 @@ pub fn stored(inputs: &[Input], calls: &[CallInstance], layout: &str, made: &Mad
     match arch::stored(own, layout, &made.name, &numbers) {
         Stored::Name { ops, .. } if !fit(&ops, &made.shape) => Stored::NoPlace,
         stored => stored,
+    }
+}
+
+/// An input of a layout that shows how the layout stores a tensor: it may have names that no rule can make (sizes in
+/// StyleGAN3's), or a layout of the user's own.  The inputs that the tensor is made of are asked first.
+pub fn example<'i>(
+    inputs: &'i [Input],
+    calls: &[CallInstance],
+    layout: &str,
+    made: &Made,
+) -> Option<(&'i Input, &'i CanonTensor)> {
+    let mut candidates = vec![];
+    leaves(&made.form, calls, &mut candidates);
+    candidates.extend((0..inputs.len() as u32).map(InputId));
+    candidates.into_iter().find_map(|id| {
+        let input = &inputs[id.0 as usize];
+        let tensor = &input.canon.tensors[*input.canon.index.get(&made.name)?];
+        (!tensor.implied && *input.canon.layout == *layout && tensor.shape == made.shape).then_some((input, tensor))
+    })
+}
+
+/// The name under which a layout stores a tensor; `None` where it does not.
+pub fn stored_name(inputs: &[Input], calls: &[CallInstance], layout: &str, made: &Made) -> Option<String> {
+    if let Some((input, tensor)) = example(inputs, calls, layout, made) {
+        return Some(input.header.entries[tensor.entry].name.clone());
+    }
+    match stored(inputs, calls, layout, made) {
+        Stored::Name { name, .. } => Some(name),
+        Stored::Unknown => Some(made.name.to_string()),
+        Stored::Dropped | Stored::NoPlace | Stored::Lacks { .. } => None,
+    }
+}
+
+/// The inputs of a form, in order of appearance.
+fn leaves(form: &Form, calls: &[CallInstance], out: &mut Vec<InputId>) {
+    for (atom, _) in &form.terms {
+        match atom {
+            Atom::Tensor { input, .. } => out.push(*input),
+            Atom::Call(call) => calls[*call as usize].inputs.iter().for_each(|form| leaves(form, calls, out)),
+            Atom::Absent(_) => {}
+        }
     }
 }
 

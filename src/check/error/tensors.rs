@@ -402,32 +402,54 @@ pub fn counters_of_first(complaints: &Complaints, space: &Space, root: ExprId, c
     owners.into_iter().map(about).collect()
 }
 
+/// Where another layout of an output can be typed: in its option, or in room for one after the value.
+pub struct Places<'r> {
+    pub option: Option<Site>,
+    /// Where the output's path is.
+    pub path: Site,
+    pub room: &'r Room,
+}
+
 /// Tensors that the output's layout has no place for.
-pub fn no_place(
-    names: &[String],
-    layout: &str,
-    fit: Option<&str>,
-    option: Option<Site>,
-    path: Site,
-    room: &Room,
-) -> Problem {
+pub fn no_place(names: &[String], layout: &str, fit: Option<&str>, places: &Places) -> Problem {
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
     let has = if all.len() == 1 { "has" } else { "have" };
     let message = format!("{} {has} no place in the layout `{layout}`", subject(&all));
-    let problem = Problem::new(Code("E0439"), message).at(option.unwrap_or(path), "cannot hold all of the result");
+    let site = places.option.unwrap_or(places.path);
+    let problem = Problem::new(Code("E0439"), message).at(site, "cannot hold all of the result");
     let problem = if all.len() > 1 { problem.note(listed(&all)) } else { problem };
-    match (fit, option) {
-        (Some(fit), Some(option)) => {
-            problem.help(format!("write `\"{fit}\"`, which holds them all")).edit(option, format!("\"{fit}\""))
-        }
-        (Some(fit), None) => {
-            let option = format!("layout = \"{fit}\"");
-            let help = format!("write `{{ {option} }}` after the value: it holds them all");
-            problem.help(help).edit(room.site, room.text(&option))
-        }
-        (None, _) => {
+    match fit {
+        Some(fit) => another_layout(problem, fit, "holds them all", places),
+        None => {
             let patterns: Vec<String> = all.iter().take(3).map(|name| format!("\"{name}\"")).collect();
             problem.help(format!("leave them out of the result: `where not ({})`", patterns.join(" or ")))
+        }
+    }
+}
+
+/// An output that nobody would take for a file of its layout.
+pub fn unlike_layout(reason: &str, layout: &str, fit: Option<&str>, places: &Places) -> Problem {
+    let problem = Problem::new(Code("E0439"), format!("the result would be no file of the layout `{layout}`: {reason}"))
+        .at(places.option.unwrap_or(places.path), "is known by that");
+    match fit {
+        Some(fit) => another_layout(problem, fit, "holds the result", places),
+        None => problem.help("write `layout = \"generic\"` at the models: the result keeps their own names"),
+    }
+}
+
+/// The reason of [`unlike_layout`] where the recipe gives an output metadata of another layout.
+pub fn metadata_of_another(name: &str, values: &[String]) -> String {
+    let values: Vec<String> = values.iter().map(|value| format!("`{value}`")).collect();
+    format!("its metadata must have {} in `{name}`", values.join(" or "))
+}
+
+fn another_layout(problem: Problem, fit: &str, does: &str, places: &Places) -> Problem {
+    match places.option {
+        Some(option) => problem.help(format!("write `\"{fit}\"`, which {does}")).edit(option, format!("\"{fit}\"")),
+        None => {
+            let option = format!("layout = \"{fit}\"");
+            let help = format!("write `{{ {option} }}` after the value: it {does}");
+            problem.help(help).edit(places.room.site, places.room.text(&option))
         }
     }
 }
