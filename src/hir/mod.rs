@@ -32,6 +32,7 @@ use crate::tensor::Header;
 use crate::tensor::Shape;
 use crate::tensor::View;
 use crate::text::Site;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -91,6 +92,19 @@ pub enum Format {
 }
 
 impl Format {
+    /// The format of files whose path ends so; a path with any other ending, or that ends in `/`, is a directory.
+    pub fn of_path(path: &Path) -> Option<Format> {
+        if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+            return None;
+        }
+        let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
+        match name.rsplit_once('.')?.1 {
+            "safetensors" => Some(Format::Safetensors),
+            "bin" | "ckpt" | "pt" | "pth" => Some(Format::Pt),
+            _ => None,
+        }
+    }
+
     /// The word of the option `format`.
     pub fn name(self) -> &'static str {
         match self {

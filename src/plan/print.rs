@@ -14,6 +14,7 @@ use crate::hir::Recipe;
 use crate::text::Sources;
 use crate::tile::Node;
 use crate::tile::NodeId;
+use crate::tile::Program;
 use indexmap::IndexMap;
 use indexmap::IndexSet;
 use std::collections::HashMap;
@@ -82,11 +83,26 @@ impl Group<'_> {
 }
 
 /// What happens to a tensor, in one word.
+/// Whether values come out of quantised blocks.
+fn is_decoded(program: &Program) -> bool {
+    program.loads.iter().any(|load| load.blocks.is_some())
+}
+
+/// What was done for the tensors of an output: `50 copied, 48 computed`, those that were decoded between.
+pub fn tally(output: &Output) -> String {
+    let count = |is: &dyn Fn(&Work) -> bool| output.tensors.iter().filter(|tensor| is(&tensor.work)).count();
+    let computed = count(&|work| matches!(work, Work::Compute { .. }));
+    let decoded = count(&|work| matches!(work, Work::Gather(program) if is_decoded(program)));
+    let copied = output.tensors.len() - computed - decoded;
+    let between = if decoded > 0 { format!("{decoded} decoded, ") } else { String::new() };
+    format!("{copied} copied, {between}{computed} computed")
+}
+
 fn work_word(tensor: &Tensor, form: &Form) -> &'static str {
     let whole = matches!(form.terms.as_slice(), [(Atom::Tensor { .. }, 1.0)]);
     match &tensor.work {
         Work::Copy { .. } => "copied",
-        Work::Gather(program) if program.loads.iter().any(|load| load.blocks.is_some()) => "decoded",
+        Work::Gather(program) if is_decoded(program) => "decoded",
         Work::Gather(_) => "rearranged",
         Work::Compute { .. } if whole => "converted",
         Work::Compute { .. } => "computed",
@@ -212,6 +228,9 @@ pub fn read_bytes(recipe: &Recipe, plan: &Plan) -> Vec<(u64, u64)> {
     for tensor in plan.outputs.iter().flat_map(|output| &output.tensors) {
         match &tensor.work {
             Work::Copy { file, .. } => out[of_file[*file]].0 += tensor.len,
+            Work::Gather(program) if is_decoded(program) => {
+                out[of_file[program.loads[0].file]].1 += program.read_bytes();
+            }
             Work::Gather(program) => out[of_file[program.loads[0].file]].0 += program.read_bytes(),
             Work::Compute { program, .. } => {
                 let passes = program.stages as u64 + 1;
