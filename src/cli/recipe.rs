@@ -182,6 +182,11 @@ fn one_shot(expression: &str, args: &RecipeArgs) -> Result<String, Problem> {
     Ok(text)
 }
 
+/// A problem with the dictionary of a pickle, where the dictionary is named by `--key`.
+pub fn with_key_option(problem: Problem) -> Problem {
+    if problem.code == Code("E0521") { problem.note("on a command line it is `--key NAME`") } else { problem }
+}
+
 /// The name of `-m`, which must be one of the language.
 fn model_name<'n>(name: &'n str, path: &str) -> Result<&'n str, Problem> {
     let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
