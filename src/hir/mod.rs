@@ -32,6 +32,7 @@ use crate::tensor::Header;
 use crate::tensor::Shape;
 use crate::tensor::View;
 use crate::text::Site;
+use std::collections::HashSet;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -239,11 +240,29 @@ fn fit(ops: &[ViewOp], shape: &[u64]) -> bool {
     ops.iter().try_fold(View::contiguous(shape), |view, op| op.apply(view)).is_ok()
 }
 
+/// What a form is made of in the end: tensors of inputs, and what is absent, in order of first appearance.  A call that
+/// several others take is entered once: nested calls share theirs, and each path would double the work.
+pub fn leaves<'f>(form: &'f Form, calls: &'f [CallInstance]) -> Vec<&'f Atom> {
+    fn enter<'f>(form: &'f Form, calls: &'f [CallInstance], seen: &mut HashSet<u32>, out: &mut Vec<&'f Atom>) {
+        for (atom, _) in &form.terms {
+            match atom {
+                Atom::Call(call) if seen.insert(*call) => {
+                    calls[*call as usize].inputs.iter().for_each(|inner| enter(inner, calls, seen, out));
+                }
+                Atom::Call(_) => {}
+                Atom::Tensor { .. } | Atom::Absent(_) => out.push(atom),
+            }
+        }
+    }
+    let mut out = vec![];
+    enter(form, calls, &mut HashSet::new(), &mut out);
+    out
+}
+
 /// The first input tensor of a form, in order of appearance.
 pub fn first_leaf<'f>(form: &'f Form, calls: &'f [CallInstance]) -> Option<(InputId, &'f Arc<str>)> {
-    form.terms.iter().find_map(|(atom, _)| match atom {
+    leaves(form, calls).into_iter().find_map(|atom| match atom {
         Atom::Tensor { input, name } => Some((*input, name)),
-        Atom::Call(call) => calls[*call as usize].inputs.iter().find_map(|inner| first_leaf(inner, calls)),
-        Atom::Absent(_) => None,
+        _ => None,
     })
 }

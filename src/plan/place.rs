@@ -18,7 +18,6 @@ use crate::arch::ViewOp;
 use crate::graph::OpId;
 use crate::hir;
 use crate::hir::Atom;
-use crate::hir::Form;
 use crate::hir::Format;
 use crate::hir::Made;
 use crate::tensor::Affine;
@@ -176,10 +175,12 @@ fn nest<'m>(maker: &'m Maker, output: &hir::Output) -> Option<&'m Nest> {
 fn stored(maker: &Maker, layout: &str, made: &Made) -> Option<(String, Shape, Target)> {
     // An input of the same layout shows how: it may have names that no rule can make (sizes in StyleGAN3's), or a
     // layout of the user's own.  The inputs that the tensor is made of are asked first.
-    let mut candidates = vec![];
-    leaves(maker, &made.form, &mut candidates);
-    candidates.extend((0..maker.recipe.inputs.len() as u32).map(crate::hir::InputId));
-    let example = candidates.into_iter().find_map(|id| {
+    let of_form = hir::leaves(&made.form, &maker.recipe.calls).into_iter().filter_map(|atom| match atom {
+        Atom::Tensor { input, .. } => Some(*input),
+        _ => None,
+    });
+    let all = (0..maker.recipe.inputs.len() as u32).map(hir::InputId);
+    let example = of_form.chain(all).find_map(|id| {
         let input = maker.recipe.input(id);
         let tensor = &input.canon.tensors[*input.canon.index.get(&made.name)?];
         (!tensor.implied && *input.canon.layout == *layout && tensor.shape == made.shape).then_some((input, tensor))
@@ -207,17 +208,4 @@ fn stored(maker: &Maker, layout: &str, made: &Made) -> Option<(String, Shape, Ta
 
 fn inverse(affine: Affine) -> Affine {
     if affine.is_identity() { affine } else { Affine { scale: 1.0 / affine.scale, add: -affine.add / affine.scale } }
-}
-
-/// The inputs of a form, in order of appearance.
-fn leaves(maker: &Maker, form: &Form, out: &mut Vec<crate::hir::InputId>) {
-    for (atom, _) in &form.terms {
-        match atom {
-            Atom::Tensor { input, .. } => out.push(*input),
-            Atom::Call(call) => {
-                maker.recipe.calls[*call as usize].inputs.iter().for_each(|form| leaves(maker, form, out))
-            }
-            Atom::Absent(_) => {}
-        }
-    }
 }

@@ -172,30 +172,56 @@ fn groups<'p>(recipe: &Recipe, output: &'p Output) -> Vec<Group<'p>> {
     groups.into_values().collect()
 }
 
-/// A form as people write it: `0.7 a + 0.3 b`.
+/// Where the text of a form ends: calls in calls that share theirs are longer written than made.
+const LONGEST: usize = 16 << 10;
+
+/// A form as people write it: `0.7 a + 0.3 b`; a very long one ends in `…`.
 pub fn form_text(recipe: &Recipe, form: &Form) -> String {
-    let terms: Vec<String> = form.terms.iter().map(|(atom, share)| term_text(recipe, atom, *share)).collect();
-    if terms.is_empty() { "0".into() } else { terms.join(" + ").replace("+ -", "- ") }
+    let mut out = String::new();
+    write_form(recipe, form, &mut out);
+    if out.len() > LONGEST {
+        out.truncate(out.floor_char_boundary(LONGEST));
+        out.push('…');
+    }
+    out
 }
 
-fn term_text(recipe: &Recipe, atom: &Atom, share: f64) -> String {
-    let what = match atom {
-        Atom::Tensor { input, .. } => recipe.input(*input).name.to_string(),
-        Atom::Call(call) => {
-            let call = &recipe.calls[*call as usize];
-            let inputs: Vec<String> = call.inputs.iter().map(|form| form_text(recipe, form)).collect();
-            let options: Vec<String> = call
-                .method
-                .options
-                .iter()
-                .zip(&call.on.options)
-                .map(|(spec, value)| format!("{} = {}", spec.name, value.text()))
-                .collect();
-            format!("{}({})", call.method.name, inputs.into_iter().chain(options).collect::<Vec<_>>().join(", "))
+fn write_form(recipe: &Recipe, form: &Form, out: &mut String) {
+    if form.terms.is_empty() {
+        out.push('0');
+    }
+    for (at, (atom, share)) in form.terms.iter().enumerate() {
+        if out.len() > LONGEST {
+            return;
         }
-        Atom::Absent(_) => "nothing".into(),
-    };
-    if share == 1.0 { what } else { format!("{} {what}", share_text(share)) }
+        let sign = if *share < 0.0 { " - " } else { " + " };
+        let size = if at > 0 { share.abs() } else { *share };
+        if at > 0 {
+            out.push_str(sign);
+        }
+        if size != 1.0 {
+            out.push_str(&format!("{} ", share_text(size)));
+        }
+        match atom {
+            Atom::Tensor { input, .. } => out.push_str(&recipe.input(*input).name),
+            Atom::Call(call) => write_call(recipe, *call, out),
+            Atom::Absent(_) => out.push_str("nothing"),
+        }
+    }
+}
+
+fn write_call(recipe: &Recipe, call: u32, out: &mut String) {
+    let call = &recipe.calls[call as usize];
+    out.push_str(&format!("{}(", call.method.name));
+    for (at, input) in call.inputs.iter().enumerate() {
+        out.push_str(if at > 0 { ", " } else { "" });
+        write_form(recipe, input, out);
+    }
+    for (at, (spec, value)) in call.method.options.iter().zip(&call.on.options).enumerate() {
+        out.push_str(if at + call.inputs.len() > 0 { ", " } else { "" });
+        out.push_str(&format!("{} = {}", spec.name, value.text()));
+    }
+    out.push(')');
 }
 
 /// A share in at most six decimals.
