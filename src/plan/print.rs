@@ -180,7 +180,8 @@ pub fn form_text(recipe: &Recipe, form: &Form) -> String {
     let mut out = String::new();
     write_form(recipe, form, &mut out);
     if out.len() > LONGEST {
-        out.truncate(out.floor_char_boundary(LONGEST));
+        let end = (0..=LONGEST).rev().find(|&at| out.is_char_boundary(at)).unwrap_or(0);
+        out.truncate(end);
         out.push('…');
     }
     out

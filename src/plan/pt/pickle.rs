@@ -89,7 +89,7 @@ impl Pickler {
             self.out.push(op::SETITEM);
             return;
         }
-        let full = (!entries.is_empty() && entries.len() % BATCH == 0).then_some(&entries[..0]);
+        let full = (!entries.is_empty() && entries.len().is_multiple_of(BATCH)).then_some(&entries[..0]);
         for batch in entries.chunks(BATCH).chain(full) {
             self.out.push(op::MARK);
             batch.iter().for_each(|entry| self.pair(entry));
