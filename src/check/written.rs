@@ -40,11 +40,29 @@ impl Room {
     }
 }
 
-/// Endings of PyTorch files.
-const PT_ENDINGS: &[&str] = &["bin", "ckpt", "pt", "pth"];
-
 /// Endings of files that other tools make: whoever writes one does not mean a directory.
-const OTHER_FORMATS: &[&str] = &["gguf", "h5", "msgpack", "npy", "npz", "onnx", "pb", "pickle", "pkl", "safetensor"];
+const OTHER_FORMATS: &[&str] = &[
+    "7z",
+    "blend",
+    "bz2",
+    "gguf",
+    "gz",
+    "h5",
+    "json",
+    "msgpack",
+    "npy",
+    "npz",
+    "onnx",
+    "pb",
+    "pickle",
+    "pkl",
+    "safetensor",
+    "tar",
+    "toml",
+    "txt",
+    "xz",
+    "zip",
+];
 
 /// Whether the path says something that can be written; reports when it does not.
 pub fn is_writable(context: &mut Context, statement: &Statement, settings: &Settings) -> bool {
@@ -58,14 +76,15 @@ pub fn is_writable(context: &mut Context, statement: &Statement, settings: &Sett
     let own = settings.output.is_none().then(|| context.text_at(site));
     let shown = path.display().to_string();
     let written = error::Path { shown: &shown, own: own.as_deref(), ending, site };
+    let is_file_of = Format::of_path(path);
     let problem = if OTHER_FORMATS.contains(&ending) {
         Some(error::other_format(&written, format))
-    } else if is_file_of(ending).is_some() && name.len() == ending.len() + 1 {
+    } else if is_file_of.is_some() && name.len() == ending.len() + 1 {
         Some(error::no_name(&written))
-    } else if is_file_of(ending).is_some_and(|other| other != format) {
+    } else if is_file_of.is_some_and(|other| other != format) {
         Some(error::other_ending(&written, format, option.map(|option| option.1), &statement.room))
     } else {
-        let cut = statement.options.shard_size.filter(|_| is_file_of(ending).is_some());
+        let cut = statement.options.shard_size.filter(|_| is_file_of.is_some());
         cut.map(|(_, option)| error::one_shard(&written, option))
     };
     let right = problem.is_none();
@@ -73,16 +92,7 @@ pub fn is_writable(context: &mut Context, statement: &Statement, settings: &Sett
     right
 }
 
-/// The format of files with this ending; a path with any other is a directory.
-fn is_file_of(ending: &str) -> Option<Format> {
-    match ending {
-        "safetensors" => Some(Format::Safetensors),
-        _ => PT_ENDINGS.contains(&ending).then_some(Format::Pt),
-    }
-}
-
 /// Whether a path names a directory: its ending is not that of a file.
 pub fn is_directory(path: &Path) -> bool {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-    ending.is_none_or(|ending| is_file_of(&ending).is_none())
+    Format::of_path(path).is_none()
 }

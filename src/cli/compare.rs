@@ -2,6 +2,7 @@
 
 use super::Exit;
 use super::new::names;
+use super::recipe::with_key_option;
 use super::ui::Ui;
 use crate::arch;
 use crate::compare;
@@ -135,7 +136,7 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
 }
 
 fn open(args: &Args, path: &Path, name: String) -> Result<Model, Problem> {
-    let header = store::open(path, args.key.as_deref())?;
+    let header = store::open(path, args.key.as_deref()).map_err(with_key_option)?;
     let canon = arch::detect(&header, None, args.layout.as_deref())?;
     Ok(Model { name, path: path.display().to_string(), header: Arc::new(header), canon: Arc::new(canon) })
 }

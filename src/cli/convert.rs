@@ -4,11 +4,11 @@ use super::Exit;
 use super::build;
 use super::build::RunArgs;
 use super::recipe;
-use super::recipe::is_pytorch;
 use super::recipe::quoted;
 use super::ui::Ui;
 use crate::diag::Code;
 use crate::diag::Problem;
+use crate::hir::Format;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -112,11 +112,9 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
 fn text(args: &Args) -> Result<String, Problem> {
     let (from, to) = (path(&args.from)?, path(&args.to)?);
     let key = args.key.as_ref().map_or(String::new(), |key| format!(" {{ key = {} }}", text_of(key)));
-    let format = match &args.format {
-        Some(format) => fitting(format, args)?,
-        None if is_pytorch(&args.to) => Some("pt"),
-        None => None,
-    };
+    // A recipe says its format; check tells where the path says another.
+    let of_path = Format::of_path(&args.to).filter(|format| *format != Format::default());
+    let format = args.format.as_deref().or(of_path.map(Format::name));
     let options: Vec<String> = [
         args.layout.as_ref().map(|layout| format!("layout = {}", text_of(layout))),
         format.map(|format| format!("format = {format}")),
@@ -128,22 +126,6 @@ fn text(args: &Args) -> Result<String, Problem> {
     .collect();
     let block = if options.is_empty() { String::new() } else { format!(" {{ {} }}", options.join(", ")) };
     Ok(format!("blend 1\n\nmodel a = {from}{key}\n\noutput {to} = a{block}\n"))
-}
-
-/// The format that was asked for, if the path does not say another.
-fn fitting<'a>(format: &'a str, args: &Args) -> Result<Option<&'a str>, Problem> {
-    let ending = args.to.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-    let says = match ending.as_deref() {
-        Some("safetensors") => Some("safetensors"),
-        _ => is_pytorch(&args.to).then_some("pt"),
-    };
-    if says.is_none_or(|says| says == format) {
-        return Ok(Some(format));
-    }
-    let to = args.to.display();
-    let message = format!("`{to}` ends in `.{}`, but `--format {format}` is given", ending.unwrap_or_default());
-    let help = format!("leave `--format` away, or end the path in `.{format}`");
-    Err(Problem::new(Code("E0220"), message).help(help))
 }
 
 /// A path as a string of the language.

@@ -1,6 +1,7 @@
 //! `blend inspect`: what a checkpoint is.
 
 use super::Exit;
+use super::recipe::with_key_option;
 use super::ui::Ui;
 use crate::arch;
 use crate::arch::Canon;
@@ -36,6 +37,9 @@ pub struct Args {
     /// Print the recipe inside it, and nothing else
     #[arg(long, conflicts_with_all = ["stats", "tensors", "json"])]
     recipe: bool,
+    /// The dictionary of a pickle that is meant, where it has several
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
     /// See it through this layout, instead of the detected one
     #[arg(long, value_name = "LAYOUT")]
     layout: Option<String>,
@@ -55,7 +59,7 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
 }
 
 fn text(args: &Args, ui: &Ui) -> Result<String, Problem> {
-    let header = store::open(&args.model, None)?;
+    let header = store::open(&args.model, args.key.as_deref()).map_err(with_key_option)?;
     if args.recipe {
         return header.metadata.get("blend.recipe").cloned().ok_or_else(|| {
             Problem::new(Code("E0219"), format!("`{}` has no recipe inside", args.model.display()))

@@ -9,6 +9,7 @@ use crate::compile::Disk;
 use crate::diag::Code;
 use crate::diag::Problem;
 use crate::diag::Problems;
+use crate::hir::Format;
 use crate::hir::Literal;
 use crate::store;
 use crate::syntax;
@@ -176,15 +177,14 @@ fn one_shot(expression: &str, args: &RecipeArgs) -> Result<String, Problem> {
     }
     let output = args.output.as_ref().map_or("out.safetensors".to_string(), |path| path.display().to_string());
     // A recipe says its format; the only thing that says one here is the path.
-    let format = if is_pytorch(Path::new(&output)) { " { format = pt }" } else { "" };
+    let format = if Format::of_path(Path::new(&output)) == Some(Format::Pt) { " { format = pt }" } else { "" };
     text.push_str(&format!("\noutput {} = {expression}{format}\n", quoted(&output)));
     Ok(text)
 }
 
-/// Whether a path ends like a PyTorch file.
-pub fn is_pytorch(path: &Path) -> bool {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-    ending.is_some_and(|ending| matches!(ending.as_str(), "bin" | "ckpt" | "pt" | "pth"))
+/// A problem with the dictionary of a pickle, where the dictionary is named by `--key`.
+pub fn with_key_option(problem: Problem) -> Problem {
+    if problem.code == Code("E0521") { problem.note("on a command line it is `--key NAME`") } else { problem }
 }
 
 /// The name of `-m`, which must be one of the language.

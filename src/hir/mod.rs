@@ -34,6 +34,8 @@ use crate::tensor::Header;
 use crate::tensor::Shape;
 use crate::tensor::View;
 use crate::text::Site;
+use std::collections::HashSet;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -93,6 +95,19 @@ pub enum Format {
 }
 
 impl Format {
+    /// The format of files whose path ends so; a path with any other ending, or that ends in `/`, is a directory.
+    pub fn of_path(path: &Path) -> Option<Format> {
+        if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+            return None;
+        }
+        let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
+        match name.rsplit_once('.')?.1 {
+            "safetensors" => Some(Format::Safetensors),
+            "bin" | "ckpt" | "pt" | "pth" => Some(Format::Pt),
+            _ => None,
+        }
+    }
+
     /// The word of the option `format`.
     pub fn name(self) -> &'static str {
         match self {
@@ -247,10 +262,11 @@ pub fn example<'i>(
     layout: &str,
     made: &Made,
 ) -> Option<(&'i Input, &'i CanonTensor)> {
-    let mut candidates = vec![];
-    leaves(&made.form, calls, &mut candidates);
-    candidates.extend((0..inputs.len() as u32).map(InputId));
-    candidates.into_iter().find_map(|id| {
+    let of_form = leaves(&made.form, calls).into_iter().filter_map(|atom| match atom {
+        Atom::Tensor { input, .. } => Some(*input),
+        _ => None,
+    });
+    of_form.chain((0..inputs.len() as u32).map(InputId)).find_map(|id| {
         let input = &inputs[id.0 as usize];
         let tensor = &input.canon.tensors[*input.canon.index.get(&made.name)?];
         (!tensor.implied && *input.canon.layout == *layout && tensor.shape == made.shape).then_some((input, tensor))
@@ -269,27 +285,34 @@ pub fn stored_name(inputs: &[Input], calls: &[CallInstance], layout: &str, made:
     }
 }
 
-/// The inputs of a form, in order of appearance.
-fn leaves(form: &Form, calls: &[CallInstance], out: &mut Vec<InputId>) {
-    for (atom, _) in &form.terms {
-        match atom {
-            Atom::Tensor { input, .. } => out.push(*input),
-            Atom::Call(call) => calls[*call as usize].inputs.iter().for_each(|form| leaves(form, calls, out)),
-            Atom::Absent(_) => {}
-        }
-    }
-}
-
 /// Whether operations can be done to a tensor of this shape.
 fn fit(ops: &[ViewOp], shape: &[u64]) -> bool {
     ops.iter().try_fold(View::contiguous(shape), |view, op| op.apply(view)).is_ok()
 }
 
+/// What a form is made of in the end: tensors of inputs, and what is absent, in order of first appearance.  A call that
+/// several others take is entered once: nested calls share theirs, and each path would double the work.
+pub fn leaves<'f>(form: &'f Form, calls: &'f [CallInstance]) -> Vec<&'f Atom> {
+    fn enter<'f>(form: &'f Form, calls: &'f [CallInstance], seen: &mut HashSet<u32>, out: &mut Vec<&'f Atom>) {
+        for (atom, _) in &form.terms {
+            match atom {
+                Atom::Call(call) if seen.insert(*call) => {
+                    calls[*call as usize].inputs.iter().for_each(|inner| enter(inner, calls, seen, out));
+                }
+                Atom::Call(_) => {}
+                Atom::Tensor { .. } | Atom::Absent(_) => out.push(atom),
+            }
+        }
+    }
+    let mut out = vec![];
+    enter(form, calls, &mut HashSet::new(), &mut out);
+    out
+}
+
 /// The first input tensor of a form, in order of appearance.
 pub fn first_leaf<'f>(form: &'f Form, calls: &'f [CallInstance]) -> Option<(InputId, &'f Arc<str>)> {
-    form.terms.iter().find_map(|(atom, _)| match atom {
+    leaves(form, calls).into_iter().find_map(|atom| match atom {
         Atom::Tensor { input, name } => Some((*input, name)),
-        Atom::Call(call) => calls[*call as usize].inputs.iter().find_map(|inner| first_leaf(inner, calls)),
-        Atom::Absent(_) => None,
+        _ => None,
     })
 }

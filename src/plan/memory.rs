@@ -23,7 +23,9 @@ pub fn peak_bytes(plan: &Plan, threads: usize) -> u64 {
     let largest = programs.chain(checks).chain(measures).max().unwrap_or(0);
     let parts = plan.outputs.iter().flat_map(|output| &output.parts);
     let headers: u64 = parts.flat_map(|part| &part.fixed).map(|fixed| fixed.bytes.len() as u64).sum();
-    BASE_BYTES + headers + threads as u64 * (largest + CHUNK_BYTES)
+    // Values that lie in memory as a file does: unpacked arrays, filters.
+    let held: u64 = plan.files.iter().filter_map(|file| file.memory.as_ref()).map(|bytes| bytes.len() as u64).sum();
+    BASE_BYTES + headers + held + threads as u64 * (largest + CHUNK_BYTES)
 }
 
 /// Buffers of one worker: a window per load, a tile per value.

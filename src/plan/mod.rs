@@ -25,6 +25,7 @@ pub use names::globs;
 pub use print::bytes_text;
 pub use print::form_text;
 pub use print::print;
+pub use print::tally;
 
 use crate::graph::Graph;
 use crate::hir::Format;

@@ -14,6 +14,7 @@ use crate::hir::Recipe;
 use crate::text::Sources;
 use crate::tile::Node;
 use crate::tile::NodeId;
+use crate::tile::Program;
 use indexmap::IndexMap;
 use indexmap::IndexSet;
 use std::collections::HashMap;
@@ -82,11 +83,26 @@ impl Group<'_> {
 }
 
 /// What happens to a tensor, in one word.
+/// Whether values come out of quantised blocks.
+fn is_decoded(program: &Program) -> bool {
+    program.loads.iter().any(|load| load.blocks.is_some())
+}
+
+/// What was done for the tensors of an output: `50 copied, 48 computed`, those that were decoded between.
+pub fn tally(output: &Output) -> String {
+    let count = |is: &dyn Fn(&Work) -> bool| output.tensors.iter().filter(|tensor| is(&tensor.work)).count();
+    let computed = count(&|work| matches!(work, Work::Compute { .. }));
+    let decoded = count(&|work| matches!(work, Work::Gather(program) if is_decoded(program)));
+    let copied = output.tensors.len() - computed - decoded;
+    let between = if decoded > 0 { format!("{decoded} decoded, ") } else { String::new() };
+    format!("{copied} copied, {between}{computed} computed")
+}
+
 fn work_word(tensor: &Tensor, form: &Form) -> &'static str {
     let whole = matches!(form.terms.as_slice(), [(Atom::Tensor { .. }, 1.0)]);
     match &tensor.work {
         Work::Copy { .. } => "copied",
-        Work::Gather(program) if program.loads.iter().any(|load| load.blocks.is_some()) => "decoded",
+        Work::Gather(program) if is_decoded(program) => "decoded",
         Work::Gather(_) => "rearranged",
         Work::Compute { .. } if whole => "converted",
         Work::Compute { .. } => "computed",
@@ -156,30 +172,57 @@ fn groups<'p>(recipe: &Recipe, output: &'p Output) -> Vec<Group<'p>> {
     groups.into_values().collect()
 }
 
-/// A form as people write it: `0.7 a + 0.3 b`.
+/// Where the text of a form ends: calls in calls that share theirs are longer written than made.
+const LONGEST: usize = 16 << 10;
+
+/// A form as people write it: `0.7 a + 0.3 b`; a very long one ends in `…`.
 pub fn form_text(recipe: &Recipe, form: &Form) -> String {
-    let terms: Vec<String> = form.terms.iter().map(|(atom, share)| term_text(recipe, atom, *share)).collect();
-    if terms.is_empty() { "0".into() } else { terms.join(" + ").replace("+ -", "- ") }
+    let mut out = String::new();
+    write_form(recipe, form, &mut out);
+    if out.len() > LONGEST {
+        let end = (0..=LONGEST).rev().find(|&at| out.is_char_boundary(at)).unwrap_or(0);
+        out.truncate(end);
+        out.push('…');
+    }
+    out
 }
 
-fn term_text(recipe: &Recipe, atom: &Atom, share: f64) -> String {
-    let what = match atom {
-        Atom::Tensor { input, .. } => recipe.input(*input).name.to_string(),
-        Atom::Call(call) => {
-            let call = &recipe.calls[*call as usize];
-            let inputs: Vec<String> = call.inputs.iter().map(|form| form_text(recipe, form)).collect();
-            let options: Vec<String> = call
-                .method
-                .options
-                .iter()
-                .zip(&call.on.options)
-                .map(|(spec, value)| format!("{} = {}", spec.name, value.text()))
-                .collect();
-            format!("{}({})", call.method.name, inputs.into_iter().chain(options).collect::<Vec<_>>().join(", "))
+fn write_form(recipe: &Recipe, form: &Form, out: &mut String) {
+    if form.terms.is_empty() {
+        out.push('0');
+    }
+    for (at, (atom, share)) in form.terms.iter().enumerate() {
+        if out.len() > LONGEST {
+            return;
         }
-        Atom::Absent(_) => "nothing".into(),
-    };
-    if share == 1.0 { what } else { format!("{} {what}", share_text(share)) }
+        let sign = if *share < 0.0 { " - " } else { " + " };
+        let size = if at > 0 { share.abs() } else { *share };
+        if at > 0 {
+            out.push_str(sign);
+        }
+        if size != 1.0 {
+            out.push_str(&format!("{} ", share_text(size)));
+        }
+        match atom {
+            Atom::Tensor { input, .. } => out.push_str(&recipe.input(*input).name),
+            Atom::Call(call) => write_call(recipe, *call, out),
+            Atom::Absent(_) => out.push_str("nothing"),
+        }
+    }
+}
+
+fn write_call(recipe: &Recipe, call: u32, out: &mut String) {
+    let call = &recipe.calls[call as usize];
+    out.push_str(&format!("{}(", call.method.name));
+    for (at, input) in call.inputs.iter().enumerate() {
+        out.push_str(if at > 0 { ", " } else { "" });
+        write_form(recipe, input, out);
+    }
+    for (at, (spec, value)) in call.method.options.iter().zip(&call.on.options).enumerate() {
+        out.push_str(if at + call.inputs.len() > 0 { ", " } else { "" });
+        out.push_str(&format!("{} = {}", spec.name, value.text()));
+    }
+    out.push(')');
 }
 
 /// A share in at most six decimals.
@@ -212,6 +255,9 @@ pub fn read_bytes(recipe: &Recipe, plan: &Plan) -> Vec<(u64, u64)> {
     for tensor in plan.outputs.iter().flat_map(|output| &output.tensors) {
         match &tensor.work {
             Work::Copy { file, .. } => out[of_file[*file]].0 += tensor.len,
+            Work::Gather(program) if is_decoded(program) => {
+                out[of_file[program.loads[0].file]].1 += program.read_bytes();
+            }
             Work::Gather(program) => out[of_file[program.loads[0].file]].0 += program.read_bytes(),
             Work::Compute { program, .. } => {
                 let passes = program.stages as u64 + 1;

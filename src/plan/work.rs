@@ -20,6 +20,7 @@ use crate::tile::Builder;
 use crate::tile::Load;
 use crate::tile::NodeId;
 use crate::tile::Share;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What is needed to turn operations into work.
@@ -73,6 +74,20 @@ impl<'r> Maker<'r> {
 
     /// The value of an operation as a node of a program.
     pub fn node(&self, builder: &mut Builder, id: OpId, ops: &[ViewOp]) -> NodeId {
+        self.node_once(builder, id, ops, &mut HashMap::new())
+    }
+
+    /// The same, with the operations that the program has already: nested calls share theirs.
+    fn node_once(&self, builder: &mut Builder, id: OpId, ops: &[ViewOp], made: &mut HashMap<OpId, NodeId>) -> NodeId {
+        if let Some(&node) = made.get(&id) {
+            return node;
+        }
+        let node = self.made(builder, id, ops, made);
+        made.insert(id, node);
+        node
+    }
+
+    fn made(&self, builder: &mut Builder, id: OpId, ops: &[ViewOp], made: &mut HashMap<OpId, NodeId>) -> NodeId {
         let op = self.graph.op(id);
         match &op.kind {
             OpKind::Load { input, name } => builder.load(self.load(*input, name, ops)),
@@ -80,18 +95,19 @@ impl<'r> Maker<'r> {
                 let terms: Vec<(Share, NodeId)> = shares
                     .iter()
                     .zip(&op.inputs)
-                    .map(|(share, &input)| (Share::Const(*share), self.node(builder, input, ops)))
+                    .map(|(share, &input)| (Share::Const(*share), self.node_once(builder, input, ops, made)))
                     .collect();
                 builder.linear(&terms)
             }
             OpKind::Call { method, on } => {
-                let inputs: Vec<NodeId> = op.inputs.iter().map(|&input| self.node(builder, input, ops)).collect();
+                let inputs: Vec<NodeId> =
+                    op.inputs.iter().map(|&input| self.node_once(builder, input, ops, made)).collect();
                 match method.lower {
                     Lower::Tiles(lower) => lower(builder, &inputs, on),
                     Lower::Shares(_) | Lower::Keys => unreachable!("these calls were flattened by the check"),
                 }
             }
-            OpKind::Agree | OpKind::Write { .. } => self.node(builder, op.inputs[0], ops),
+            OpKind::Agree | OpKind::Write { .. } => self.node_once(builder, op.inputs[0], ops, made),
             OpKind::Measure { .. } => unreachable!("nothing is made of a measure"),
         }
     }

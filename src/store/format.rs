@@ -68,10 +68,7 @@ pub fn read(path: &Path, key: Option<&str>, header: &mut Header, budget: &mut Bu
     if opened.head.starts_with(npy::MAGIC) {
         return plain(path, key, npy::read(&opened, header, budget));
     }
-    if let (Some(key), None) = (key, sniff::kind(&opened.head)) {
-        return Err(error::no_dictionaries(path, key));
-    }
-    header::read(opened, header, budget)
+    plain(path, key, header::read(opened, header, budget))
 }
 
 /// What a reader of a format without dictionaries said, unless one was asked for.
@@ -85,5 +82,5 @@ fn plain(path: &Path, key: Option<&str>, read: Result<(), Problem>) -> Result<()
 /// A zip archive of other things.
 fn not_weights(path: &Path) -> Problem {
     let message = format!("`{}` is a zip archive without weights, a checkpoint was expected", shown::path(path));
-    Problem::new(error::OTHER_KIND, message).help("unpack it, and write the path of the `.safetensors` file in it")
+    Problem::new(error::OTHER_KIND, message).help("unpack it, and write the path of the checkpoint in it")
 }

@@ -31,19 +31,31 @@ const LONGEST: u64 = 32 << 20;
 /// What a checkpoint's description may take in memory, so that reading it stays under 64 MiB.
 pub const BUDGET: u64 = 24 << 20;
 
+/// Most that the packed arrays of a checkpoint may take in memory, in all its files.
+pub const UNPACKED: u64 = 256 << 20;
+
 /// Shards of a model at most: opening them all stays quick.
 pub const SHARDS: usize = 1024;
 
 /// What may still be held in memory of a checkpoint's description, and the names seen so far.
 pub struct Budget {
     left: u64,
+    /// Bytes that packed arrays may still take.
+    unpacked: u64,
     keys: RandomState,
     seen: HashSet<u64>,
 }
 
 impl Budget {
     pub fn new() -> Budget {
-        Budget { left: BUDGET, keys: RandomState::new(), seen: HashSet::new() }
+        Budget { left: BUDGET, unpacked: UNPACKED, keys: RandomState::new(), seen: HashSet::new() }
+    }
+
+    /// Books `bytes` of arrays that are unpacked into memory; false: too much.
+    pub fn unpack(&mut self, bytes: u64) -> bool {
+        let left = self.unpacked.checked_sub(bytes);
+        self.unpacked = left.unwrap_or(0);
+        left.is_some()
     }
 
     /// Books `bytes`; false: too much.

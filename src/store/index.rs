@@ -171,7 +171,7 @@ impl<R: Read> Reader<'_, '_, R> {
         self.json.padding(b" \t\r\n", "the end of the index")?;
         if !seen.iter().any(|key| key == "weight_map") {
             let flaw = Flaw { offset: 0, found: "an object without it".into(), expected: "`weight_map`".into() };
-            let help = "write the path of a `.safetensors` file or of a directory";
+            let help = "write the path of a checkpoint, or of a directory that has one";
             return Err(Refusal::Flaw(error::INDEX, "is not an index of shards".into(), flaw, help));
         }
         Ok(())

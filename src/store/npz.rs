@@ -10,6 +10,7 @@ use super::error::flawed;
 use super::format::Opened;
 use super::header::Budget;
 use super::header::Refusal;
+use super::header::UNPACKED;
 use super::json::quoted;
 use super::npy;
 use super::npy::Array;
@@ -36,9 +37,6 @@ const ENDING: &str = ".npy";
 /// The method of members that are packed with deflate.
 const DEFLATED: u16 = 8;
 
-/// Most that packed arrays of a file may take in memory.
-const UNPACKED: u64 = 256 << 20;
-
 /// Deflate makes at most this of a byte: 258 bytes of two bits.
 const RATIO: u64 = 1032;
 
@@ -62,14 +60,14 @@ pub fn is_npz(directory: &Directory) -> bool {
 pub fn read(opened: &Opened, directory: &Directory, header: &mut Header, budget: &mut Budget) -> Result<(), Problem> {
     let number = header.files.len();
     header.files.push(FileInfo { path: opened.path.to_path_buf(), size: opened.size, memory: None });
-    let packed = places(directory).map_err(|refusal| refusal.of_file(opened.path))?;
+    let packed = places(directory, budget).map_err(|refusal| refusal.of_file(opened.path))?;
     let mut archive = Archive { opened, header, budget, number };
     archive.stored(directory).map_err(|refusal| refusal.of_file(opened.path))?;
     archive.packed(directory, &packed)
 }
 
 /// The packed members with their places in memory, when all that is there can be read.
-fn places(directory: &Directory) -> Result<Vec<(&Member, u64)>, Refusal> {
+fn places<'d>(directory: &'d Directory, budget: &mut Budget) -> Result<Vec<(&'d Member, u64)>, Refusal> {
     let mut out: Vec<(&Member, u64)> = vec![];
     let mut end = 0u64;
     for member in &directory.members {
@@ -96,7 +94,7 @@ fn places(directory: &Directory) -> Result<Vec<(&Member, u64)>, Refusal> {
         }
         let start = end.next_multiple_of(ALIGNMENT);
         end = start.saturating_add(member.len);
-        if end > UNPACKED {
+        if !budget.unpack(member.len) {
             let found = format!("packed arrays of more than {}", shown::bytes(UNPACKED));
             return wrong(found, "arrays that are not packed, or small ones", STORE);
         }

@@ -50,7 +50,7 @@ fn open_directory(path: &Path, key: Option<&str>, budget: &mut Budget) -> Result
         let entry = entry.map_err(|error| error::read(path, &error))?;
         if count == ENTRIES {
             let message = format!("`{}` holds more than {ENTRIES} files, a checkpoint was expected", shown::path(path));
-            return Err(Problem::new(error::TOO_LARGE, message).help("write the path of the `.safetensors` file in it"));
+            return Err(Problem::new(error::TOO_LARGE, message).help("write the path of the checkpoint in it"));
         }
         names.extend(entry.file_name().into_string().ok().filter(|name| !name.starts_with('.')));
     }
@@ -71,7 +71,7 @@ fn open_directory(path: &Path, key: Option<&str>, budget: &mut Budget) -> Result
     if shards.len() > header::SHARDS {
         let message =
             format!("`{}` holds more than {} shards, one model was expected", shown::path(path), header::SHARDS);
-        return Err(Problem::new(error::TOO_LARGE, message).help("write the path of the `.safetensors` file in it"));
+        return Err(Problem::new(error::TOO_LARGE, message).help("write the path of the checkpoint in it"));
     }
     let mut header = Header::default();
     for name in shards {
@@ -128,7 +128,7 @@ fn torch_files<'n>(path: &Path, names: &'n [String]) -> Result<Vec<&'n String>, 
 
 /// A directory without a safetensors file: what to name instead.
 fn no_checkpoint(path: &Path, names: &[String]) -> Problem {
-    let message = format!("`{}` has no `.safetensors` file", shown::path(path));
+    let message = format!("`{}` has no `.safetensors` file and none of PyTorch's names", shown::path(path));
     let problem = Problem::new(error::NO_CHECKPOINT, message);
     let below = names.iter().take(100).find(|name| {
         let files = std::fs::read_dir(path.join(name)).into_iter().flatten().flatten().take(1000);
@@ -138,12 +138,12 @@ fn no_checkpoint(path: &Path, names: &[String]) -> Problem {
     if let Some(name) = below {
         return problem.help(format!("write the directory that has them: `{}`", shown::path(&path.join(name))));
     }
-    let other = [".bin", ".pt", ".pth", ".ckpt", ".pkl", ".gguf"];
+    let other = [".bin", ".pt", ".pth", ".ckpt", ".pkl", ".gguf", ".npz", ".npy"];
     match names.iter().find(|name| other.iter().any(|ending| name.ends_with(ending))) {
         Some(name) => problem
             .note(format!("it has {}, which may be the model or something of its training", quoted(name)))
             .help(format!("write the path of the file: `{}`", shown::path(&path.join(name)))),
-        None => problem.help("write the path of a `.safetensors` file, or of a directory that has one"),
+        None => problem.help("write the path of a checkpoint, or of a directory that has `.safetensors` files"),
     }
 }
 

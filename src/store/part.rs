@@ -17,9 +17,6 @@ const WINDOW: u64 = 16 << 20;
 /// Windows of a part at most; those of giants are longer.
 const WINDOWS: u64 = 1 << 16;
 
-/// Bytes that are read back at a time.
-const READ_BACK: u64 = 256 << 10;
-
 /// A file of an output under construction; it has its full size from the start.
 pub struct Part {
     pub(super) file: File,
@@ -44,7 +41,7 @@ impl Part {
         Part { file, temporary, target, size, window, written, sums: None }
     }
 
-    /// From now on keeps the CRC-32 of everything that is written, for [`Part::seal`].
+    /// From now on, which is before the first byte that counts, keeps the CRC-32 of what is written, for [`Part::seal`].
     pub fn keep_sums(&mut self) {
         self.sums = Some(Sums::default());
     }
@@ -57,26 +54,10 @@ impl Part {
     /// Writes the CRC-32 of the `len` bytes at `offset`, which must all be written, at each of `places`, lowest byte
     /// first.  Errors: E0601, E0602, E0603.
     pub fn seal(&self, offset: u64, len: u64, places: &[u64]) -> Result<(), Problem> {
-        let known = self.sums.as_ref().and_then(|sums| sums.of(offset, len));
-        let sum = match known {
-            Some(sum) => sum,
-            None => self.sum_read_back(offset, len)?,
+        let Some(sum) = self.sums.as_ref().and_then(|sums| sums.take(offset, len)) else {
+            return Err(error::write(&self.target, "written", &std::io::ErrorKind::UnexpectedEof.into()));
         };
         places.iter().try_for_each(|&place| self.put(place, &sum.to_le_bytes()))
-    }
-
-    /// The CRC-32 of bytes that were not written in one run.
-    fn sum_read_back(&self, offset: u64, len: u64) -> Result<u32, Problem> {
-        let mut hasher = crc32fast::Hasher::new();
-        let mut buffer = vec![0; READ_BACK.min(len) as usize];
-        let mut done = 0;
-        while done < len {
-            let count = READ_BACK.min(len - done) as usize;
-            self.read_at(offset + done, &mut buffer[..count])?;
-            hasher.update(&buffer[..count]);
-            done += count as u64;
-        }
-        Ok(hasher.finalize())
     }
 
     /// Bytes that are in the file now.  A window that is complete starts on its way to the disk, so that the disk works

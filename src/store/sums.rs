@@ -9,7 +9,7 @@ use std::sync::PoisonError;
 /// Sums of runs of bytes that were written once.
 #[derive(Default)]
 pub struct Sums {
-    /// By the offset of the run: its length and sum.  Neighbours are joined, so there are few at any time.
+    /// By the offset of the run: its length and sum.  Neighbours are joined; what stands between tensors keeps them apart.
     runs: Mutex<BTreeMap<u64, (u64, Hasher)>>,
 }
 
@@ -36,10 +36,14 @@ impl Sums {
         runs.insert(start, (len, hasher));
     }
 
-    /// The sum of a range that is exactly one run; `None` for any other.
-    pub fn of(&self, offset: u64, len: u64) -> Option<u32> {
-        let runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        runs.get(&offset).filter(|run| run.0 == len).map(|run| run.1.clone().finalize())
+    /// The sum of a range that is exactly one run, which is forgotten; `None` for any other.
+    pub fn take(&self, offset: u64, len: u64) -> Option<u32> {
+        if len == 0 {
+            return Some(Hasher::new().finalize());
+        }
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.get(&offset).filter(|run| run.0 == len)?;
+        runs.remove(&offset).map(|run| run.1.finalize())
     }
 }
 
@@ -52,12 +56,13 @@ mod tests {
     fn check(order: &[(usize, usize)]) {
         let sums = Sums::default();
         for &(start, end) in order {
-            assert_eq!(sums.of(100, 9), None);
+            assert_eq!(sums.take(100, 9), None);
             sums.add(100 + start as u64, &b"123456789"[start..end]);
         }
-        assert_eq!(sums.of(100, 9), Some(0xcbf4_3926), "{order:?}");
-        assert_eq!((sums.of(100, 8), sums.of(101, 8), sums.of(99, 10)), (None, None, None));
+        assert_eq!((sums.take(100, 8), sums.take(101, 8), sums.take(99, 10)), (None, None, None));
         assert_eq!(sums.runs.lock().unwrap().len(), 1, "neighbours are joined");
+        assert_eq!(sums.take(100, 9), Some(0xcbf4_3926), "{order:?}");
+        assert_eq!((sums.take(100, 9), sums.take(100, 0)), (None, Some(0)));
     }
 
     #[test]

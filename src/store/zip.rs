@@ -22,8 +22,8 @@ use crate::diag::Problem;
 use crate::diag::shown;
 use std::collections::HashSet;
 
-/// Members at most: archives of checkpoints have one or two per tensor.
-const MEMBERS: u64 = 65_536;
+/// Members at most: archives of checkpoints have one or two per tensor, and blend itself writes such with more than 65,536.
+const MEMBERS: u64 = 1 << 18;
 
 /// Longest central directory, in bytes.
 const LONGEST: u64 = 16 << 20;

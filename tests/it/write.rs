@@ -89,13 +89,14 @@ fn a_layout_says_what_stands_around_its_tensors() {
     check_like_torch(&build(&text, dir.path()), &data("write/nested.pt"));
 }
 
-/// 1,100 tensors: Python sets a thousand at a time, and its memo goes on beyond one byte.
-#[test]
-fn many_tensors_are_pickled_as_python_does() {
+/// The pickle of so many tensors is that of Python, which sets a thousand at a time.
+#[track_caller]
+fn check_many(expected: &Value) {
+    let count = expected["count"].as_u64().expect("a number") as usize;
     let dir = folder();
     let mut header = serde_json::Map::new();
     let mut bytes = vec![];
-    for at in 0..1100_usize {
+    for at in 0..count {
         let len = at % 3 + 1;
         let entry =
             serde_json::json!({ "dtype": "U8", "shape": [len], "data_offsets": [bytes.len(), bytes.len() + len] });
@@ -107,12 +108,17 @@ fn many_tensors_are_pickled_as_python_does() {
     std::fs::write(dir.path().join("m.safetensors"), file).expect("a model");
     let text = "blend 1\nmodel a = \"m.safetensors\"\noutput \"o.pt\" = a { format = pt }\n";
     let found = members(&build(text, dir.path()));
+    let pickle = &found["data.pkl"];
+    assert_eq!(Value::from(pickle.bytes.len()), expected["bytes"], "{count}");
+    assert_eq!(Value::from(pickle.crc32), expected["crc32"], "{count}");
+    assert_eq!(found.len(), count + 4);
+}
+
+#[test]
+fn many_tensors_are_pickled_as_python_does() {
     let text = std::fs::read_to_string(data("write/expected.json")).expect("a golden");
     let expected: Value = serde_json::from_str(&text).expect("JSON");
-    let pickle = &found["data.pkl"];
-    assert_eq!(Value::from(pickle.bytes.len()), expected["many"]["bytes"]);
-    assert_eq!(Value::from(pickle.crc32), expected["many"]["crc32"]);
-    assert_eq!(found.len(), 1100 + 4);
+    expected["many"].as_array().expect("rows").iter().for_each(check_many);
 }
 
 /// The bytes are those of any number of threads and any cut, sums included; the tensors those of the safetensors output.
@@ -440,12 +446,17 @@ fn wrong_conversions_are_told() {
     let model = data("mini-nvidia.safetensors");
     let model = model.to_str().expect("UTF-8");
     std::fs::copy(model, dir.path().join("m.safetensors")).expect("a copy");
+    std::fs::write(dir.path().join("empty.pt"), "").expect("a file");
     let rows: &[(&[&str], i32, &str)] = &[
         (&[model], 2, "<OUT>"),
         (&["missing.pt", "o.pt"], 2, "E0501"),
         (&[model, "o.pkl"], 2, "E0218"),
         (&[model, "o.pt", "--format", "safetensors"], 2, "E0220"),
-        (&[model, "o.safetensors", "--format", "pt"], 2, "end the path in `.pt`"),
+        (&[model, "o.safetensors", "--format", "pt"], 2, "E0220"),
+        (&[model, "o.json"], 2, "E0218"),
+        (&["missing.pt", "o.pt", "--key", "g"], 2, "E0501"),
+        (&["empty.pt", "o.safetensors", "--key", "g"], 2, "E0504"),
+        (&["m.safetensors", "o.safetensors", "--key", "g"], 2, "E0521"),
         (&[model, "o.pt", "--format", "gguf"], 2, "possible values: safetensors, pt"),
         (&[model, "o.pt", "--layout", "rosinalty"], 2, "`\"rosinality\"`"),
         (&[model, "o.pt", "--dtype", "i8"], 2, "possible values"),
@@ -459,5 +470,9 @@ fn wrong_conversions_are_told() {
         assert_eq!(output.status.code(), Some(*code), "{args:?}: {text}");
         assert!(text.contains(said), "{args:?}: {text}");
     }
-    assert_eq!(names(dir.path()), ["m.safetensors"]);
+    assert_eq!(names(dir.path()), ["empty.pt", "m.safetensors"]);
+    // A slash says that a directory is meant, whatever its name.
+    let output = convert(dir.path(), &["m.safetensors", "d.pt/"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(names(&dir.path().join("d.pt")), ["blend.json", "model.safetensors"]);
 }

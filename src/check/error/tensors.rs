@@ -429,8 +429,9 @@ pub fn no_place(names: &[String], layout: &str, fit: Option<&str>, places: &Plac
 
 /// An output that nobody would take for a file of its layout.
 pub fn unlike_layout(reason: &str, layout: &str, fit: Option<&str>, places: &Places) -> Problem {
-    let problem = Problem::new(Code("E0439"), format!("the result would be no file of the layout `{layout}`: {reason}"))
-        .at(places.option.unwrap_or(places.path), "is known by that");
+    let problem =
+        Problem::new(Code("E0439"), format!("the result would be no file of the layout `{layout}`: {reason}"))
+            .at(places.option.unwrap_or(places.path), "is known by that");
     match fit {
         Some(fit) => another_layout(problem, fit, "holds the result", places),
         None => problem.help("write `layout = \"generic\"` at the models: the result keeps their own names"),

@@ -83,23 +83,30 @@ impl Pickler {
     fn dict(&mut self, entries: &[Entry]) {
         self.out.push(op::EMPTY_DICT);
         self.put();
-        for batch in entries.chunks(BATCH) {
-            if batch.len() > 1 {
-                self.out.push(op::MARK);
+        // As the pickler in C: a single pair is set alone; others in batches, the last of which is never full.
+        if let [entry] = entries {
+            self.pair(entry);
+            self.out.push(op::SETITEM);
+            return;
+        }
+        let full = (!entries.is_empty() && entries.len().is_multiple_of(BATCH)).then_some(&entries[..0]);
+        for batch in entries.chunks(BATCH).chain(full) {
+            self.out.push(op::MARK);
+            batch.iter().for_each(|entry| self.pair(entry));
+            self.out.push(op::SETITEMS);
+        }
+    }
+
+    fn pair(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Dict(name, entries) => {
+                self.text(name);
+                self.dict(entries);
             }
-            for entry in batch {
-                match entry {
-                    Entry::Dict(name, entries) => {
-                        self.text(name);
-                        self.dict(entries);
-                    }
-                    Entry::Tensor(key, item) => {
-                        self.text(item.name);
-                        self.tensor(*key, item);
-                    }
-                }
+            Entry::Tensor(key, item) => {
+                self.text(item.name);
+                self.tensor(*key, item);
             }
-            self.out.push(if batch.len() > 1 { op::SETITEMS } else { op::SETITEM });
         }
     }
 

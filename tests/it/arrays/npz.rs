@@ -152,3 +152,17 @@ fn broken_files_are_harmless() {
     sweep(&small);
     sweep(&bytes_of("a-compressed.npz")[..]);
 }
+
+/// What may be unpacked is bounded for a checkpoint as a whole, however many files it is cut into.
+#[test]
+fn packed_shards_share_their_bound() {
+    let directory = tempfile::TempDir::new().expect("a directory");
+    for shard in ["1", "2"] {
+        let bytes = archive(&[packed(&format!("{shard}.npy"), &array(36 << 20))]);
+        // Formats are told by content: this is how a directory of them is taken for shards.
+        std::fs::write(directory.path().join(format!("{shard}.safetensors")), bytes).expect("a shard");
+    }
+    let problem = blend::store::open(directory.path(), None).expect_err("288 MiB are too much");
+    assert_eq!(problem.code.0, "E0523");
+    assert!(problem.notes[0].contains("packed arrays of more than 268.4 MB"), "{:?}", problem.notes);
+}
