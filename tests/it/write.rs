@@ -445,6 +445,8 @@ fn wrong_conversions_are_told() {
     let dir = folder();
     let model = data("mini-nvidia.safetensors");
     let model = model.to_str().expect("UTF-8");
+    let orig = data("nvidia/tf-orig.pkl");
+    let orig = orig.to_str().expect("UTF-8");
     std::fs::copy(model, dir.path().join("m.safetensors")).expect("a copy");
     std::fs::write(dir.path().join("empty.pt"), "").expect("a file");
     let rows: &[(&[&str], i32, &str)] = &[
@@ -454,6 +456,8 @@ fn wrong_conversions_are_told() {
         (&[model, "o.pt", "--format", "safetensors"], 2, "E0220"),
         (&[model, "o.safetensors", "--format", "pt"], 2, "E0220"),
         (&[model, "o.json"], 2, "E0218"),
+        // Without RGB in every block nobody would know the file as rosinality's.
+        (&[orig, "o.pt", "--layout", "rosinality"], 2, "`to_rgb1.conv.weight` is missing"),
         (&["missing.pt", "o.pt", "--key", "g"], 2, "E0501"),
         (&["empty.pt", "o.safetensors", "--key", "g"], 2, "E0504"),
         (&["m.safetensors", "o.safetensors", "--key", "g"], 2, "E0521"),
