@@ -1,6 +1,7 @@
 //! Families and layouts, read once from their TOML.
 
 use super::Architecture;
+use super::Instead;
 use super::Nest;
 use super::Policy;
 use super::Stored;
@@ -260,13 +261,13 @@ impl Layout {
         if self.lacks(&bones, &own_numbers).is_some() {
             return Stored::NoPlace;
         }
-        let mut carried = self.implied.iter().any(|rule| rule.canonical.fits(&bones, &own_numbers));
+        let mut carried = None;
         for &(at, which) in self.canonical.get(&bones).into_iter().flatten() {
             let key = &self.keys[at];
             let Some(mut binding) = key.canonical[which].solve(&own_numbers) else { continue };
             binding.extend(numbers.iter().cloned());
             let Some(stored) = key.name.fill(&binding) else { continue };
-            carried = true;
+            carried = carried.or_else(|| key.canonical[0].fill(&binding));
             if which == 0 {
                 let ops = match fix::views(&key.fixes, &binding) {
                     Ok(ops) => ops.iter().rev().map(ViewOp::inverse).collect(),
@@ -275,18 +276,22 @@ impl Layout {
                 return Stored::Name { name: stored, ops, affine: fix::inverse(fix::affine(&key.fixes)) };
             }
         }
-        carried |= fits_one(&self.omit, &bones, &own_numbers);
-        match (carried, self.canonical_names, family.rule(&bones, &own_numbers)) {
-            (_, true, _) => Stored::Name { name: name.to_string(), ops: vec![], affine: Affine::IDENTITY },
-            (true, false, _) => Stored::Dropped,
-            (false, false, Some(_)) => Stored::NoPlace,
-            (false, false, None) => Stored::Unknown,
+        // What a file has comes before what is made where it lacks: the order of reading.
+        if let Some(name) = carried.filter(|_| !self.canonical_names) {
+            return Stored::Dropped(Instead::Tensor(name));
+        }
+        if let Some(rule) = self.implied.iter().find(|rule| rule.canonical.fits(&bones, &own_numbers)) {
+            return Stored::Dropped(Instead::Filter { taps: rule.taps.clone(), fact: rule.fact.clone() });
+        }
+        if self.omit.iter().any(|template| template.fits(&bones, &own_numbers)) {
+            return Stored::Dropped(Instead::Nothing);
+        }
+        match (self.canonical_names, family.rule(&bones, &own_numbers)) {
+            (true, _) => Stored::Name { name: name.to_string(), ops: vec![], affine: Affine::IDENTITY },
+            (false, Some(_)) => Stored::NoPlace,
+            (false, None) => Stored::Unknown,
         }
     }
-}
-
-fn fits_one(templates: &[Template], bones: &str, numbers: &[i64]) -> bool {
-    templates.iter().any(|template| template.skeleton == bones && template.solve(numbers).is_some())
 }
 
 static SHIPPED: LazyLock<(Vec<Family>, Vec<Layout>)> = LazyLock::new(|| {

@@ -46,7 +46,8 @@ pub fn complete(header: &mut Header, canon: &mut Canon) {
         if names.is_empty() {
             continue;
         }
-        let (shape, filter) = filter(&taps(header, rule));
+        let said = rule.fact.as_ref().and_then(|fact| header.metadata.get(fact));
+        let (shape, filter) = filter_of(&rule.taps, said.map(String::as_str));
         let offset = values.len() as u64;
         values.extend(filter.iter().flat_map(|value| value.to_le_bytes()));
         made.extend(names.into_iter().map(|name| (name, shape.clone(), offset)));
@@ -92,14 +93,13 @@ fn absent(canon: &Canon, rule: &ImpliedRule) -> Vec<String> {
     canon.tensors.iter().filter_map(name).collect()
 }
 
-/// The taps of a header, where its metadata says them, or those of the rule.
-fn taps(header: &Header, rule: &ImpliedRule) -> Vec<f32> {
-    let said = rule.fact.as_ref().and_then(|fact| header.metadata.get(fact));
-    let read = |text: &String| {
+/// The filter of the taps that metadata say, or else of these, as [`filter`] makes it.
+pub fn filter_of(taps: &[f32], said: Option<&str>) -> (Shape, Vec<f32>) {
+    let read = |text: &str| {
         let inner = text.trim().strip_prefix('[')?.strip_suffix(']')?;
         inner.split(',').map(|tap| tap.trim().parse().ok()).collect::<Option<Vec<f32>>>()
     };
-    said.and_then(read).filter(|taps| are_taps(taps)).unwrap_or_else(|| rule.taps.clone())
+    filter(&said.and_then(read).filter(|taps| are_taps(taps)).unwrap_or_else(|| taps.to_vec()))
 }
 
 /// Whether numbers make a filter.

@@ -137,6 +137,7 @@ pub use file::Fault;
 pub use file::load;
 pub use fix::ViewOp;
 pub use implied::complete;
+pub use implied::filter_of as filter;
 pub use near::HOLES;
 pub use network::check_network;
 pub use part::Part;
@@ -249,13 +250,24 @@ impl Architecture {
     }
 }
 
+/// What stands for a tensor that a layout does not store.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Instead {
+    /// This canonical tensor, which must be equal.
+    Tensor(String),
+    /// A filter that the code base makes, of these taps or of those in an entry of the metadata; it must be equal.
+    Filter { taps: Vec<f32>, fact: Option<String> },
+    /// What whoever loads the file computes.
+    Nothing,
+}
+
 /// Where a canonical tensor goes in a layout.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stored {
     /// Under this name: the operations turn a canonical view into the stored one, the affine map its values.
     Name { name: String, ops: Vec<ViewOp>, affine: Affine },
     /// The layout stores it as part of another tensor, or not at all, because whoever loads the file computes it.
-    Dropped,
+    Dropped(Instead),
     /// The family knows the tensor, and the layout has no place for it.
     NoPlace,
     /// It would be stored in an order that depends on a number, and nothing tells it.

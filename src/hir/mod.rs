@@ -281,7 +281,7 @@ pub fn stored_name(inputs: &[Input], calls: &[CallInstance], layout: &str, made:
     match stored(inputs, calls, layout, made) {
         Stored::Name { name, .. } => Some(name),
         Stored::Unknown => Some(made.name.to_string()),
-        Stored::Dropped | Stored::NoPlace | Stored::Lacks { .. } => None,
+        Stored::Dropped(_) | Stored::NoPlace | Stored::Lacks { .. } => None,
     }
 }
 

@@ -4,6 +4,7 @@
 //! Invariant: every byte of every part is covered once: by known bytes, by a tensor, or by an index text; only sums of
 //! tensors are written over known zeros.
 
+mod dropped;
 mod json;
 mod measures;
 mod memory;
@@ -51,7 +52,7 @@ pub struct Facts {
 /// Everything a build does.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Input files; `tile::Load::file` counts them first, then the parts of all outputs.
+    /// Input files, and values of our own that claims compare with; `tile::Load::file` counts them first, then the parts of all outputs.
     pub files: Vec<FileInfo>,
     pub outputs: Vec<Output>,
     pub checks: Vec<EqualCheck>,
@@ -153,12 +154,20 @@ pub enum Work {
     },
 }
 
-/// A tensor of which several inputs must hold the same values.
+/// What must hold the same values.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Between {
+    /// A tensor of two inputs: the first one, whose bits are taken, and the other.
+    Inputs(InputId, InputId),
+    /// A tensor that the layout of an output does not store, and what the layout takes it for.
+    Dropped { output: usize, with: String },
+}
+
+/// A tensor that must hold the same values as something else.
 #[derive(Clone, Debug)]
 pub struct EqualCheck {
     pub canonical: Arc<str>,
-    /// The first one, whose bits are taken, and the other.
-    pub inputs: (InputId, InputId),
+    pub between: Between,
     /// Counts elements that differ.
     pub program: Program,
     pub site: Site,
@@ -181,15 +190,18 @@ pub fn schedule(recipe: &Recipe, graph: &Graph, facts: &Facts) -> Plan {
         first_file.push(files.len());
         files.extend(input.header.files.iter().cloned());
     }
-    let mut next_file = files.len();
     let maker = work::Maker { recipe, graph, first_file: &first_file };
+    let mut checks = work::equal_checks(&maker);
+    for index in 0..recipe.outputs.len() {
+        checks.extend(dropped::checks(&maker, index, facts, &mut files));
+    }
+    let mut next_file = files.len();
     let mut outputs = vec![];
     for index in 0..recipe.outputs.len() {
         let output = place::output(&maker, index, facts, next_file);
         next_file += output.parts.len();
         outputs.push(output);
     }
-    let checks = work::equal_checks(&maker);
     let measures = measures::all(&maker, &outputs);
     Plan { files, outputs, checks, measures }
 }

@@ -188,7 +188,7 @@ fn stored(maker: &Maker, layout: &str, made: &Made) -> Option<(String, Shape, Ta
             }
         }
         // The check refuses outputs with tensors that have no place or lack a number.
-        Stored::Dropped | Stored::NoPlace | Stored::Lacks { .. } => None,
+        Stored::Dropped(_) | Stored::NoPlace | Stored::Lacks { .. } => None,
         Stored::Unknown => Some((made.name.to_string(), made.shape.clone(), Target::AS_IS)),
     }
 }

@@ -1,5 +1,6 @@
 //! The plan for people: what is read and written, groups of tensors with their effective weights, memory.
 
+use super::Between;
 use super::Output;
 use super::Plan;
 use super::Tensor;
@@ -37,8 +38,9 @@ pub fn print(recipe: &Recipe, plan: &Plan, sources: &Sources, threads: usize) ->
         one_output(recipe, output, &mut out);
     }
     out.push_str(&reads(recipe, plan));
-    if !plan.checks.is_empty() {
-        let names: IndexSet<&str> = plan.checks.iter().map(|check| &*check.canonical).collect();
+    let of_inputs = plan.checks.iter().filter(|check| matches!(check.between, Between::Inputs(..)));
+    let names: IndexSet<&str> = of_inputs.map(|check| &*check.canonical).collect();
+    if !names.is_empty() {
         let names: Vec<&str> = names.into_iter().collect();
         let all: Vec<&str> = recipe.outputs.iter().flat_map(|output| &output.tensors).map(|made| &*made.name).collect();
         out.push_str(&format!("equal  {} must be the same in their models:\n", tensors(names.len())));

@@ -1,5 +1,6 @@
 //! From operations of the graph to work on bytes: copies where bits are moved, programs elsewhere.
 
+use super::Between;
 use super::EqualCheck;
 use super::Work;
 use crate::arch::CanonTensor;
@@ -202,15 +203,15 @@ pub fn equal_checks(maker: &Maker) -> Vec<EqualCheck> {
         };
         for &other in &op.inputs[1..] {
             let program = differing(maker, op.inputs[0], other);
-            let inputs = (leaf(op.inputs[0]), leaf(other));
-            checks.push(EqualCheck { canonical: op.name.clone(), inputs, program, site: op.site });
+            let between = Between::Inputs(leaf(op.inputs[0]), leaf(other));
+            checks.push(EqualCheck { canonical: op.name.clone(), between, program, site: op.site });
         }
     }
     checks
 }
 
 /// Counts elements that differ.
-fn differing(maker: &Maker, first: OpId, other: OpId) -> crate::tile::Program {
+pub fn differing(maker: &Maker, first: OpId, other: OpId) -> crate::tile::Program {
     let mut shape = maker.graph.op(first).shape.clone();
     let raw = (maker.raw_or_values(&mut shape, first), maker.raw_or_values(&mut shape, other));
     let mut builder = Builder::new(shape);
@@ -220,5 +221,22 @@ fn differing(maker: &Maker, first: OpId, other: OpId) -> crate::tile::Program {
     };
     let differs = builder.binary(Binary::Differs, a, b);
     let count = builder.sum(differs);
+    builder.measure(vec![count])
+}
+
+/// Counts elements of a float tensor that differ from those of a load.
+pub fn differing_from(maker: &Maker, id: OpId, load: Load) -> crate::tile::Program {
+    let mut builder = Builder::new(maker.graph.op(id).shape.clone());
+    let (a, b) = (maker.node(&mut builder, id, &[]), builder.load(load));
+    let differs = builder.binary(Binary::Differs, a, b);
+    let count = builder.sum(differs);
+    builder.measure(vec![count])
+}
+
+/// Counts all elements of a shape.
+pub fn counting(shape: &[u64]) -> crate::tile::Program {
+    let mut builder = Builder::new(shape.into());
+    let one = builder.constant(1.0);
+    let count = builder.sum(one);
     builder.measure(vec![count])
 }

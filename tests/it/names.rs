@@ -10,6 +10,7 @@ use crate::arrays::gguf::Gguf;
 use crate::run::root;
 use blend::arch;
 use blend::arch::Canon;
+use blend::arch::Instead;
 use blend::arch::Stored;
 use blend::tensor::Header;
 use safetensors::Dtype;
@@ -418,8 +419,8 @@ fn frequencies() {
     let canon = seen(&meta);
     assert_eq!((canon.tensors.len(), canon.unknown.len(), canon.remarks.len()), (3, 0, 0));
     let hf = seen(&decoder_header("hf", "model.layers.0.self_attn.rotary_emb.inv_freq F32 [4]"));
-    assert_eq!(stored(&hf, 3, "meta-llama"), Stored::Dropped);
-    assert_eq!(stored(&hf, 3, "gguf-llama"), Stored::Dropped);
+    assert_eq!(stored(&hf, 3, "meta-llama"), Stored::Dropped(Instead::Nothing));
+    assert_eq!(stored(&hf, 3, "gguf-llama"), Stored::Dropped(Instead::Nothing));
     let norm = seen(&decoder_header("hf", "model.layers.0.self_attn.q_norm.weight F32 [8]"));
     assert_eq!(stored(&norm, 3, "meta-llama"), Stored::NoPlace);
     assert_eq!(stored(&norm, 2, "meta-llama"), Stored::Lacks { number: "head_dim".into() });

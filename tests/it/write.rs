@@ -440,6 +440,48 @@ fn convert_is_a_recipe() {
     }
 }
 
+/// A net whose filters of these names have other taps, written in a layout.
+#[track_caller]
+fn check_taps(names: &[&str], layout: &str, said: &str) {
+    let dir = folder();
+    let model = dir.path().join("m.safetensors");
+    let mut bytes = std::fs::read(data("mini-nvidia.safetensors")).expect("a net");
+    let header = blend::store::open(&data("mini-nvidia.safetensors"), None).expect("a net");
+    let is_meant = |name: &str| name.ends_with("resample_filter") && (names.is_empty() || names.contains(&name));
+    for entry in header.entries.iter().filter(|entry| is_meant(&entry.name)) {
+        let values = &mut bytes[entry.offset as usize..][..entry.len as usize];
+        // [1, 2, 2, 1] twice, over 36.
+        let taps = [1.0f32, 2.0, 2.0, 1.0];
+        let filter = taps.iter().flat_map(|a| taps.iter().map(move |b| a * b / 36.0));
+        values.copy_from_slice(&filter.flat_map(f32::to_le_bytes).collect::<Vec<u8>>());
+    }
+    std::fs::write(&model, bytes).expect("a net");
+    let output = convert(dir.path(), &["m.safetensors", "o.safetensors", "--layout", layout]);
+    let text = String::from_utf8_lossy(&output.stderr).replace("\n  │ ", " ");
+    assert!(text.contains(said), "{names:?} in {layout}: {text}");
+    assert_eq!(dir.path().join("o.safetensors").exists(), output.status.success());
+    if !output.status.success() {
+        return;
+    }
+    // What is written holds all of it.
+    let output = convert(dir.path(), &["o.safetensors", "back.safetensors", "--layout", "nvidia-pytorch"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(tensors(&dir.path().join("back.safetensors")), tensors(&model));
+}
+
+/// Filters that a layout does not store are never lost in silence.
+#[test]
+fn filters_that_a_layout_does_not_store() {
+    check_taps(&[], "nvidia-pytorch", "wrote");
+    check_taps(&[], "rosinality", "wrote");
+    check_taps(&[], "genforce", "wrote");
+    check_taps(&[], "stylegan2-tf", "to be the filter that its code makes");
+    let one = ["synthesis.b8.conv1.resample_filter"];
+    check_taps(&one, "rosinality", "takes it to be `synthesis.b8.conv0.resample_filter`");
+    check_taps(&one, "genforce", "takes it to be `synthesis.b8.conv0.resample_filter`");
+    check_taps(&one, "stylegan2-tf", "`synthesis.b8.conv1.resample_filter`: 16 of 16 elements differ");
+}
+
 #[test]
 fn wrong_conversions_are_told() {
     let dir = folder();
