@@ -15,6 +15,7 @@ use crate::tensor::Header;
 use crate::text::SourceId;
 use crate::text::Sources;
 use std::path::Path;
+use std::path::PathBuf;
 
 /// The most that a recipe or an architecture file may hold.
 pub const TEXT_LIMIT: u64 = 64 << 20;
@@ -33,6 +34,10 @@ impl World for Disk {
 
     fn checkpoint(&self, path: &Path, key: Option<&str>) -> Result<Header, Problem> {
         store::open(path, key)
+    }
+
+    fn may_write(&self, output: &Path, inputs: &[PathBuf]) -> Result<(), Problem> {
+        store::may_write(output, inputs)
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod arch;
 pub mod check;
 pub mod cli;
+pub mod compare;
 pub mod compile;
 pub mod diag;
 pub mod exec;
@@ -10,6 +11,7 @@ pub mod fmt;
 pub mod graph;
 pub mod hir;
 pub mod methods;
+pub mod pickle;
 pub mod plan;
 pub mod render;
 pub mod store;

@@ -1,17 +1,24 @@
 //! Families and layouts, read once from their TOML.
 
 use super::Architecture;
+use super::Instead;
+use super::Nest;
 use super::Policy;
 use super::Stored;
 use super::file;
 use super::fix;
 use super::fix::Fix;
+use super::fix::ViewOp;
+use super::number::NumberRule;
+use super::number::fact;
+use super::part::Tells;
 use super::template::Binding;
 use super::template::Expr;
 use super::template::Template;
 use super::template::skeleton;
 use crate::tensor::Affine;
 use crate::tensor::Coord;
+use crate::tensor::Header;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -21,15 +28,27 @@ use std::sync::LazyLock;
 /// The shipped families, one file each.
 const FAMILIES: &[(&str, &str)] = &[
     ("families/llama.toml", include_str!("families/llama.toml")),
+    ("families/lucidrains.toml", include_str!("families/lucidrains.toml")),
+    ("families/stylegan1.toml", include_str!("families/stylegan1.toml")),
+    ("families/sd-unet.toml", include_str!("families/sd-unet.toml")),
     ("families/stylegan2.toml", include_str!("families/stylegan2.toml")),
     ("families/stylegan3.toml", include_str!("families/stylegan3.toml")),
 ];
 
 /// The shipped layouts, one file each.
 const LAYOUTS: &[(&str, &str)] = &[
+    ("layouts/llama-gguf.toml", include_str!("layouts/llama-gguf.toml")),
+    ("layouts/llama-gguf-qwen.toml", include_str!("layouts/llama-gguf-qwen.toml")),
     ("layouts/llama-huggingface.toml", include_str!("layouts/llama-huggingface.toml")),
+    ("layouts/llama-meta.toml", include_str!("layouts/llama-meta.toml")),
+    ("layouts/sd-unet-diffusers.toml", include_str!("layouts/sd-unet-diffusers.toml")),
+    ("layouts/sd-unet-ldm.toml", include_str!("layouts/sd-unet-ldm.toml")),
     ("layouts/stylegan2-nvidia.toml", include_str!("layouts/stylegan2-nvidia.toml")),
     ("layouts/stylegan2-rosinality.toml", include_str!("layouts/stylegan2-rosinality.toml")),
+    ("layouts/genforce.toml", include_str!("layouts/genforce.toml")),
+    ("layouts/stylegan2-tf.toml", include_str!("layouts/stylegan2-tf.toml")),
+    ("layouts/stylegan1-tf.toml", include_str!("layouts/stylegan1-tf.toml")),
+    ("layouts/lucidrains.toml", include_str!("layouts/lucidrains.toml")),
     ("layouts/stylegan3-nvidia.toml", include_str!("layouts/stylegan3-nvidia.toml")),
 ];
 
@@ -40,6 +59,11 @@ pub struct Family {
     pub words: BTreeSet<String>,
     pub tensors: Vec<TensorRule>,
     pub facts: Vec<FactRule>,
+    /// Families whose tensors mean something else, and why.
+    pub refuses: Vec<(String, String)>,
+    /// For comparisons; the first that fits a tensor counts.
+    pub parts: Vec<PartRule>,
+    pub numbers: Vec<NumberRule>,
     /// Skeleton of a canonical name to rules.
     index: HashMap<String, Vec<usize>>,
 }
@@ -57,6 +81,16 @@ pub struct TensorRule {
     pub from: i64,
     /// Coordinates that the name alone gives: the rule holds only where they have a value, so that no block is 5 x 5.
     pub by_name: Vec<Expr>,
+}
+
+/// A part of the network, as people speak of it: the tensors that have all of some words.
+#[derive(Debug)]
+pub struct PartRule {
+    pub name: String,
+    pub words: Vec<Arc<str>>,
+    pub tells: Tells,
+    /// The part that it was computed from.
+    pub of: Option<String>,
 }
 
 /// A fact for people; the first of a name that has a value gives it.
@@ -89,9 +123,25 @@ pub struct Layout {
     pub family: String,
     /// Names that must be present.
     pub detect: Vec<Template>,
+    /// Further sets of names that tell the layout.
+    pub also: Vec<Vec<Template>>,
+    /// Facts of a checkpoint of this layout, each with its possible values.
+    pub facts: Vec<(String, Vec<String>)>,
+    /// Canonical tensors that the format does not hold.
+    pub omit: Vec<Template>,
     /// Stored names are the canonical ones, whatever the family knows.
     pub canonical_names: bool,
+    /// What a PyTorch file has around the tensors.
+    pub nest: Option<Nest>,
     pub keys: Vec<KeyRule>,
+    /// Stored names whose highest number is `top` in canonical names.
+    pub top: Vec<Template>,
+    /// Stored names that are left out.
+    pub drop: Vec<Template>,
+    /// Canonical tensors that the code base computes and does not store.
+    pub implied: Vec<ImpliedRule>,
+    /// Canonical tensors that the code base cannot have, and why.
+    pub lacks: Vec<(Template, String)>,
     /// Skeleton of a stored name to keys.
     index: HashMap<String, Vec<usize>>,
     /// Skeleton of a canonical name to keys and which of their names it is.
@@ -104,6 +154,18 @@ pub struct KeyRule {
     /// Canonical tensors that it gives; the first is the one that is written.
     pub canonical: Vec<Template>,
     pub fixes: Vec<Fix>,
+}
+
+/// A filter that a layout implies.
+#[derive(Debug)]
+pub struct ImpliedRule {
+    pub canonical: Template,
+    /// It is there for every such canonical tensor.
+    pub beside: Template,
+    /// Its taps, before they are made to sum to 1.
+    pub taps: Vec<f32>,
+    /// The entry of a header's metadata that gives other taps.
+    pub fact: Option<String>,
 }
 
 impl Family {
@@ -142,8 +204,16 @@ impl Family {
 }
 
 impl Layout {
-    pub fn new(id: String, family: String, detect: Vec<Template>, canonical_names: bool) -> Layout {
-        Layout { id, family, detect, canonical_names, ..Layout::default() }
+    /// A layout that has no keys yet.
+    pub fn new(id: &str, family: &str, detect: Vec<Template>) -> Layout {
+        Layout { id: id.to_string(), family: family.to_string(), detect, ..Layout::default() }
+    }
+
+    /// Whether a checkpoint's facts are those of the layout.
+    pub fn has_facts(&self, header: &Header) -> bool {
+        self.facts
+            .iter()
+            .all(|(name, values)| fact(header, name).is_some_and(|own| values.iter().any(|one| one == own)))
     }
 
     pub fn add(&mut self, key: KeyRule) {
@@ -163,44 +233,70 @@ impl Layout {
 
     /// Whether the layout, or its family under canonical names, knows a stored name, given as skeleton and numbers.
     pub fn knows(&self, bones: &str, numbers: &[i64], family: &Family) -> bool {
-        self.key(bones, numbers).is_some() || (self.canonical_names && family.rule(bones, numbers).is_some())
+        self.key(bones, numbers).is_some()
+            || self.drops(bones, numbers)
+            || (self.canonical_names && family.rule(bones, numbers).is_some())
     }
 
-    /// Where this layout stores a canonical tensor; `numbers` are those that only stored names hold.
+    /// Whether a stored name, given as skeleton and numbers, is left out.
+    pub fn drops(&self, bones: &str, numbers: &[i64]) -> bool {
+        self.drop.iter().any(|name| name.fits(bones, numbers))
+    }
+
+    /// Why the code base cannot have a canonical tensor.
+    pub fn lacks(&self, bones: &str, numbers: &[i64]) -> Option<&str> {
+        self.lacks.iter().find(|(name, _)| name.fits(bones, numbers)).map(|(_, because)| because.as_str())
+    }
+
+    /// The numbers of a checkpoint that the order of some tensor's rows depends on.
+    pub fn numbers(&self) -> BTreeSet<Arc<str>> {
+        let blocks = self.keys.iter().flat_map(|key| &key.fixes).filter_map(Fix::block);
+        blocks.flat_map(Expr::variables).collect()
+    }
+
+    /// Where this layout stores a canonical tensor; `numbers` are those that only stored names hold, and those of the
+    /// checkpoint.
     pub fn stored(&self, name: &str, numbers: &[(Arc<str>, i64)], family: &Family) -> Stored {
         let (bones, own_numbers) = skeleton(name);
-        let mut carried = false;
+        if self.lacks(&bones, &own_numbers).is_some() {
+            return Stored::NoPlace;
+        }
+        let mut carried = None;
         for &(at, which) in self.canonical.get(&bones).into_iter().flatten() {
             let key = &self.keys[at];
             let Some(mut binding) = key.canonical[which].solve(&own_numbers) else { continue };
             binding.extend(numbers.iter().cloned());
             let Some(stored) = key.name.fill(&binding) else { continue };
-            carried = true;
+            carried = carried.or_else(|| key.canonical[0].fill(&binding));
             if which == 0 {
-                let views = key
-                    .fixes
-                    .iter()
-                    .rev()
-                    .filter_map(|fix| if let Fix::View(op) = fix { Some(op.inverse()) } else { None });
-                return Stored::Name {
-                    name: stored,
-                    ops: views.collect(),
-                    affine: fix::inverse(fix::affine(&key.fixes)),
+                let ops = match fix::views(&key.fixes, &binding) {
+                    Ok(ops) => ops.iter().rev().map(ViewOp::inverse).collect(),
+                    Err(number) => return Stored::Lacks { number },
                 };
+                return Stored::Name { name: stored, ops, affine: fix::inverse(fix::affine(&key.fixes)) };
             }
         }
-        match (carried, self.canonical_names, family.rule(&bones, &own_numbers)) {
-            (_, true, _) => Stored::Name { name: name.to_string(), ops: vec![], affine: Affine::IDENTITY },
-            (true, false, _) => Stored::Dropped,
-            (false, false, Some(_)) => Stored::NoPlace,
-            (false, false, None) => Stored::Unknown,
+        // What a file has comes before what is made where it lacks: the order of reading.
+        if let Some(name) = carried.filter(|_| !self.canonical_names) {
+            return Stored::Dropped(Instead::Tensor(name));
+        }
+        if let Some(rule) = self.implied.iter().find(|rule| rule.canonical.fits(&bones, &own_numbers)) {
+            return Stored::Dropped(Instead::Filter { taps: rule.taps.clone(), fact: rule.fact.clone() });
+        }
+        if self.omit.iter().any(|template| template.fits(&bones, &own_numbers)) {
+            return Stored::Dropped(Instead::Nothing);
+        }
+        match (self.canonical_names, family.rule(&bones, &own_numbers)) {
+            (true, _) => Stored::Name { name: name.to_string(), ops: vec![], affine: Affine::IDENTITY },
+            (false, Some(_)) => Stored::NoPlace,
+            (false, None) => Stored::Unknown,
         }
     }
 }
 
 static SHIPPED: LazyLock<(Vec<Family>, Vec<Layout>)> = LazyLock::new(|| {
     let families: Vec<Family> = FAMILIES.iter().map(|(name, text)| file::shipped_family(name, text)).collect();
-    let layouts = LAYOUTS.iter().map(|(name, text)| file::shipped_layout(name, text, &families)).collect();
+    let layouts = LAYOUTS.iter().flat_map(|(name, text)| file::shipped_layouts(name, text, &families)).collect();
     (families, layouts)
 });
 

@@ -9,18 +9,18 @@ use super::data;
 use super::data::FactOf;
 use super::data::Family;
 use super::data::Layout;
+use super::file;
 use super::fix;
 use super::fix::Fix;
-use super::fix::ViewOp;
 use super::generic;
 use super::near;
+use super::number;
 use super::template::Binding;
 use super::template::Template;
 use super::template::skeleton;
 use crate::diag::Code;
 use crate::diag::Problem;
 use crate::diag::suggest::nearest;
-use crate::tensor::Affine;
 use crate::tensor::Coord;
 use crate::tensor::Entry;
 use crate::tensor::Header;
@@ -46,7 +46,7 @@ pub fn detect(header: &Header, own: Option<&Architecture>, forced: Option<&str>)
         }
         None => {
             let names = Names::of(header);
-            match data::layouts().iter().find(|layout| claims(layout, &names)) {
+            match data::layouts().iter().find(|layout| claims(layout, &names, header)) {
                 Some(layout) => through(header, &names, layout, data::family_of(layout)),
                 None => {
                     let mut canon = generic::canon(header);
@@ -61,7 +61,7 @@ pub fn detect(header: &Header, own: Option<&Architecture>, forced: Option<&str>)
 /// The ids of the layouts that claim a header; more than one would be a mistake in their files.
 pub fn claimants(header: &Header) -> Vec<&'static str> {
     let names = Names::of(header);
-    data::layouts().iter().filter(|layout| claims(layout, &names)).map(|layout| layout.id.as_str()).collect()
+    data::layouts().iter().filter(|layout| claims(layout, &names, header)).map(|layout| layout.id.as_str()).collect()
 }
 
 fn unknown_layout(id: &str) -> Problem {
@@ -95,6 +95,15 @@ impl<'h> Names<'h> {
         Names { whole: names.collect(), parts, skeletons }
     }
 
+    /// The highest number that a name of the template holds.
+    fn highest(&self, template: &Template) -> Option<i64> {
+        let numbers = |(bones, numbers): &(String, SmallVec<[i64; 4]>)| {
+            let binding = (*bones == template.skeleton).then(|| template.solve(numbers)).flatten()?;
+            binding.iter().map(|entry| entry.1).max()
+        };
+        self.parts.iter().filter_map(numbers).max()
+    }
+
     /// Whether a name of the template is there.
     pub fn have(&self, template: &Template) -> bool {
         match template.fill(&[]) {
@@ -104,8 +113,9 @@ impl<'h> Names<'h> {
     }
 }
 
-pub fn claims(layout: &Layout, names: &Names) -> bool {
-    layout.detect.iter().all(|template| names.have(template))
+pub fn claims(layout: &Layout, names: &Names, header: &Header) -> bool {
+    let all = |list: &[Template]| list.iter().all(|template| names.have(template));
+    (all(&layout.detect) || layout.also.iter().any(|list| all(list))) && layout.has_facts(header)
 }
 
 /// A header through a layout that the recipe names.
@@ -128,35 +138,74 @@ fn quoted(names: &[&str]) -> String {
 }
 
 /// A canonical tensor before its traits are known.
-pub struct Found {
+pub struct Found<'l> {
     pub name: Arc<str>,
     pub entry: usize,
-    view: View,
-    ops: Arc<[ViewOp]>,
-    affine: Affine,
+    /// From stored to canonical.
+    pub fixes: &'l [Fix],
     /// Its rule, with the variables of its name.
     pub rule: Option<(usize, Binding)>,
     /// The variables of the stored name.
-    stored: Binding,
+    pub stored: Binding,
     /// It is what the entry is for, not a by-product (filters that other code bases store once more).
-    primary: bool,
+    pub primary: bool,
 }
 
-fn through(header: &Header, names: &Names, layout: &Layout, family: &Family) -> Result<Canon, Problem> {
-    let mut found: Vec<Found> = vec![];
-    let mut unknown = vec![];
+/// What a checkpoint's tensors are seen with.
+pub struct Sight<'s> {
+    pub layout: &'s Layout,
+    pub family: &'s Family,
+    /// How many layers there are.
+    pub layers: i64,
+    /// Numbers of the checkpoint.
+    pub numbers: &'s Binding,
+}
+
+impl Found<'_> {
+    /// The tensor with its view, and with what its family says of it.
+    pub fn canonical(self, entry: &Entry, sight: &Sight, implied: bool) -> Result<CanonTensor, Problem> {
+        let mut known = self.stored.clone();
+        known.extend(sight.numbers.iter().cloned());
+        let unknown = |number: Arc<str>| number::unknown(&number, &sight.layout.id, sight.family);
+        let ops = fix::views(self.fixes, &known).map_err(unknown)?;
+        let view = ops.iter().try_fold(entry.view(), |view, op| op.apply(view));
+        let view = view.map_err(|reason| wrong_shape(entry, &reason))?;
+        right_rank(&self, &view, sight.family, entry)?;
+        let (traits, numbers) = traits(&self, entry, sight.family, sight.layers, sight.numbers);
+        Ok(CanonTensor {
+            shape: view.shape.clone(),
+            name: self.name,
+            dtype: entry.dtype,
+            entry: self.entry,
+            view,
+            ops: ops.into(),
+            affine: fix::affine(self.fixes),
+            traits: Arc::new(traits),
+            numbers,
+            implied,
+        })
+    }
+}
+
+/// Every canonical tensor of a header, and the entries that the layout does not know.
+fn found<'l>(header: &Header, names: &Names, layout: &'l Layout, family: &Family) -> (Vec<Found<'l>>, Vec<usize>) {
+    let (mut found, mut unknown) = (vec![], vec![]);
+    let top = layout.top.iter().filter_map(|top| names.highest(top)).max();
     for (at, entry) in header.entries.iter().enumerate() {
         let (bones, numbers) = &names.parts[at];
+        if layout.drops(bones, numbers) {
+            continue;
+        }
         let mut none = true;
         if let Some((key, binding)) = layout.key(bones, numbers) {
+            let mut known = binding.clone();
+            known.extend(top.map(|top| (Arc::from(file::TOP), top)));
             for (which, name) in key.canonical.iter().enumerate() {
-                let Some(name) = name.fill(&binding) else { continue };
+                let Some(name) = name.fill(&known) else { continue };
                 let rule = family.rule_of(&name);
                 none = false;
-                let (view, ops, affine) = seen(entry, &key.fixes)?;
-                let stored = binding.clone();
-                let name = name.into();
-                found.push(Found { name, entry: at, view, ops, affine, rule, stored, primary: which == 0 });
+                let (fixes, stored) = (key.fixes.as_slice(), known.clone());
+                found.push(Found { name: name.into(), entry: at, fixes, rule, stored, primary: which == 0 });
             }
         }
         if none {
@@ -164,41 +213,38 @@ fn through(header: &Header, names: &Names, layout: &Layout, family: &Family) -> 
             if rule.is_none() {
                 unknown.push(at);
             }
-            let (view, ops, affine) = seen(entry, &[])?;
             let name = entry.name.as_str().into();
-            found.push(Found { name, entry: at, view, ops, affine, rule, stored: Binding::new(), primary: true });
+            found.push(Found { name, entry: at, fixes: &[], rule, stored: Binding::new(), primary: true });
         }
     }
+    (found, unknown)
+}
+
+fn through(header: &Header, names: &Names, layout: &Layout, family: &Family) -> Result<Canon, Problem> {
+    let (found, unknown) = found(header, names, layout, family);
     let found = distinct(found, header)?;
-    for tensor in &found {
-        right_rank(tensor, family, header)?;
-    }
-    let layers = layers(&found, family);
+    // Tensors that are not part of the network may still tell of it, under the names that they have.
+    let dropped = names.parts.iter().enumerate().filter(|(_, (bones, numbers))| layout.drops(bones, numbers));
+    let dropped = dropped.map(|(at, _)| (header.entries[at].name.as_str(), at));
+    let known = found.iter().map(|found| (&*found.name, found.entry)).chain(dropped);
+    let numbers = number::numbers(family, header, known);
+    let layers = layers(&found, family, &numbers);
     let remark = near::lacking(&found, layout, family, names);
+    let sight = Sight { layout, family, layers, numbers: &numbers };
     let tensors: Vec<CanonTensor> = found
         .into_iter()
         .map(|found| {
             let entry = &header.entries[found.entry];
-            let (traits, numbers) = traits(&found, entry, family, layers);
-            CanonTensor {
-                shape: found.view.shape.clone(),
-                name: found.name,
-                dtype: entry.dtype,
-                entry: found.entry,
-                view: found.view,
-                ops: found.ops,
-                affine: found.affine,
-                traits: Arc::new(traits),
-                numbers,
-            }
+            found.canonical(entry, &sight, false)
         })
-        .collect();
+        .collect::<Result<_, _>>()?;
     let index = tensors.iter().enumerate().map(|(at, tensor)| (tensor.name.clone(), at)).collect();
     let mut canon = Canon {
         family: family.id.as_str().into(),
         layout: layout.id.as_str().into(),
         tensors,
         index,
+        numbers,
         facts: vec![],
         unknown,
         remarks: remark.into_iter().collect(),
@@ -206,17 +252,6 @@ fn through(header: &Header, names: &Names, layout: &Layout, family: &Family) -> 
     };
     canon.facts = facts(&canon, family, header);
     Ok(canon)
-}
-
-/// An entry under its fixes.
-fn seen(entry: &Entry, fixes: &[Fix]) -> Result<(View, Arc<[ViewOp]>, Affine), Problem> {
-    let mut view = entry.view();
-    let ops: Arc<[ViewOp]> =
-        fixes.iter().filter_map(|fix| if let Fix::View(op) = fix { Some(op.clone()) } else { None }).collect();
-    for op in ops.iter() {
-        view = op.apply(view).map_err(|reason| wrong_shape(entry, &reason))?;
-    }
-    Ok((view, ops, fix::affine(fixes)))
 }
 
 fn wrong_shape(entry: &Entry, reason: &str) -> Problem {
@@ -228,7 +263,7 @@ fn wrong_shape(entry: &Entry, reason: &str) -> Problem {
 
 /// Each canonical tensor once.  A by-product yields to whatever gives the tensor itself, and to earlier by-products;
 /// two entries that both are for one tensor contradict each other.
-fn distinct(found: Vec<Found>, header: &Header) -> Result<Vec<Found>, Problem> {
+fn distinct<'l>(found: Vec<Found<'l>>, header: &Header) -> Result<Vec<Found<'l>>, Problem> {
     let mut first: HashMap<Arc<str>, usize> = HashMap::with_capacity(found.len());
     for (at, tensor) in found.iter().enumerate() {
         match first.get(&tensor.name) {
@@ -254,28 +289,30 @@ fn distinct(found: Vec<Found>, header: &Header) -> Result<Vec<Found>, Problem> {
 }
 
 /// A family that describes the axes of a tensor says how many there are.
-fn right_rank(found: &Found, family: &Family, header: &Header) -> Result<(), Problem> {
+fn right_rank(found: &Found, view: &View, family: &Family, entry: &Entry) -> Result<(), Problem> {
     let Some((rule, _)) = &found.rule else { return Ok(()) };
-    let (wanted, rank) = (family.tensors[*rule].axes.len(), found.view.shape.len());
+    let (wanted, rank) = (family.tensors[*rule].axes.len(), view.shape.len());
     if wanted == 0 || wanted == rank {
         return Ok(());
     }
     let plural = if wanted == 1 { "1 axis".to_string() } else { format!("{wanted} axes") };
-    Err(wrong_shape(&header.entries[found.entry], &format!("`{}` has {plural}, and {rank} came out", found.name)))
+    Err(wrong_shape(entry, &format!("`{}` has {plural}, and {rank} came out", found.name)))
 }
 
 /// The number of layers: one more than the highest `layer`.
-fn layers(found: &[Found], family: &Family) -> i64 {
+fn layers(found: &[Found], family: &Family, numbers: &Binding) -> i64 {
     let layer = |tensor: &Found| {
         let (rule, binding) = tensor.rule.as_ref()?;
         let expr = family.tensors[*rule].coords.iter().find(|entry| entry.0 == Coord::Layer)?;
-        expr.1.eval(binding)
+        let mut known = binding.clone();
+        known.extend(numbers.iter().cloned());
+        expr.1.eval(&known)
     };
     found.iter().filter_map(layer).max().map_or(0, |last| last.saturating_add(1))
 }
 
 /// Traits, and the numbers that only the stored name holds.
-fn traits(found: &Found, entry: &Entry, family: &Family, layers: i64) -> (Traits, Binding) {
+fn traits(found: &Found, entry: &Entry, family: &Family, layers: i64, known: &Binding) -> (Traits, Binding) {
     let Some((at, binding)) = &found.rule else {
         let mut traits = generic::traits(&found.name, entry.dtype, None);
         traits.words.push(Arc::from(generic::EXTRA));
@@ -287,6 +324,7 @@ fn traits(found: &Found, entry: &Entry, family: &Family, layers: i64) -> (Traits
     let mut all = binding.clone();
     all.extend(numbers.iter().cloned());
     all.push(("n".into(), layers));
+    all.extend(known.iter().cloned());
     let coords: Vec<(Coord, f64)> =
         rule.coords.iter().filter_map(|(coord, expr)| Some((*coord, expr.real(&all)?))).collect();
     let axes = rule.axes.iter().map(|axis| axis.as_ref()?.fill(binding).map(Arc::from)).collect();

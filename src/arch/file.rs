@@ -2,24 +2,42 @@
 //! in them.  The format is described in the documentation of [`crate::arch`].
 
 use super::Architecture;
+use super::Nest;
 use super::Own;
 use super::Policy;
 use super::data;
 use super::data::FactOf;
 use super::data::FactRule;
 use super::data::Family;
+use super::data::ImpliedRule;
 use super::data::KeyRule;
 use super::data::Layout;
+use super::data::PartRule;
 use super::data::TensorRule;
 use super::fix::Fix;
 use super::generic;
+use super::number::NumberOf;
+use super::number::NumberRule;
+use super::part::Tells;
+use super::spread;
+use super::spread::For;
+use super::spread::Lists;
+use super::spread::Values;
 use super::template::Expr;
 use super::template::Template;
+use super::text::ArchitectureText;
+use super::text::FactText;
+use super::text::FamilyText;
+use super::text::ImpliedText;
+use super::text::KeyText;
+use super::text::LayoutText;
+use super::text::NumberText;
+use super::text::PartText;
+use super::text::TensorText;
 use crate::diag::Code;
 use crate::diag::Problem;
 use crate::diag::suggest::nearest;
 use crate::tensor::Coord;
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -44,84 +62,9 @@ impl Fault {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FamilyText {
-    id: Spanned<String>,
-    #[allow(dead_code, reason = "for people who read the file")]
-    about: String,
-    #[serde(default)]
-    words: Vec<Spanned<String>>,
-    #[serde(default)]
-    tensor: Vec<TensorText>,
-    #[serde(default)]
-    fact: Vec<FactText>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TensorText {
-    name: Spanned<String>,
-    #[serde(default)]
-    words: Vec<Spanned<String>>,
-    #[serde(default)]
-    coords: BTreeMap<Spanned<String>, Spanned<String>>,
-    #[serde(default)]
-    axes: Vec<Spanned<String>>,
-    policy: Option<Spanned<String>>,
-    #[serde(default)]
-    from: i64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FactText {
-    name: Spanned<String>,
-    has: Option<Spanned<String>>,
-    size: Option<Spanned<String>>,
-    count: Option<Spanned<String>>,
-    each: Option<Spanned<String>>,
-    #[serde(default)]
-    axis: usize,
-    #[serde(default)]
-    says: BTreeMap<String, String>,
-    value: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LayoutText {
-    id: Spanned<String>,
-    family: Spanned<String>,
-    #[allow(dead_code, reason = "for people who read the file")]
-    about: String,
-    detect: Vec<Spanned<String>>,
-    #[serde(default)]
-    canonical_names: bool,
-    #[serde(default)]
-    key: Vec<KeyText>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyText {
-    name: Spanned<String>,
-    r#as: Spanned<Vec<Spanned<String>>>,
-    #[serde(default)]
-    fix: Vec<Spanned<String>>,
-}
-
-/// A user's architecture file: a layout, with a family of its own or one that is shipped.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ArchitectureText {
-    family: Option<FamilyText>,
-    layout: LayoutText,
-}
-
 /// Reads a user's architecture file; `name` is what messages call it.  Everything that is wrong is told.
 pub fn load(text: &str, name: &str) -> Result<Architecture, Vec<Fault>> {
-    let mut reader = Reader { file: name, faults: vec![] };
+    let mut reader = Reader { file: name, faults: vec![], entries: 0 };
     let parsed: ArchitectureText = reader.toml(text)?;
     for id in parsed.family.iter().map(|family| &family.id).chain([&parsed.layout.id]) {
         if data::family(id.as_ref()).is_some() || data::layout(id.as_ref()).is_some() || id.as_ref() == generic::LAYOUT
@@ -142,7 +85,11 @@ pub fn load(text: &str, name: &str) -> Result<Architecture, Vec<Fault>> {
         let help = format!("write `\"{near}\"` (there are {}), or describe it in `[family]`", known.join(", "));
         reader.fault(Code("E0435"), message, layout.family.span(), "names no family", help);
     }
-    let layout = reader.layout(parsed.layout, family);
+    if let Some(bare) = &parsed.layout.bare {
+        let message = "`bare` is for shipped layouts: a model is read through one layout".to_string();
+        reader.fault(Code("E0435"), message, bare.span(), "is for shipped layouts", "remove `bare`".into());
+    }
+    let layout = reader.layout(&parsed.layout, &parsed.layout.prefix, family);
     if let (Some(own), Some(numbers)) = (&own, &layout.keys.iter().map(|key| key.name.variables()).reduce(union)) {
         reader.coordinates(own, numbers, text);
     }
@@ -151,20 +98,26 @@ pub fn load(text: &str, name: &str) -> Result<Architecture, Vec<Fault>> {
 
 /// A shipped family.  Its file is part of the program: a mistake in it is found by every test.
 pub fn shipped_family(name: &str, text: &str) -> Family {
-    let mut reader = Reader { file: name, faults: vec![] };
+    let mut reader = Reader { file: name, faults: vec![], entries: 0 };
     let family = reader.toml(text).map(|parsed| reader.family(parsed));
     reader.shipped(family)
 }
 
-/// A shipped layout.
-pub fn shipped_layout(name: &str, text: &str, families: &[Family]) -> Layout {
-    let mut reader = Reader { file: name, faults: vec![] };
-    let layout = reader.toml(text).map(|parsed: LayoutText| {
+/// A shipped layout, and the one without its prefix where the file asks for it.
+pub fn shipped_layouts(name: &str, text: &str, families: &[Family]) -> Vec<Layout> {
+    let mut reader = Reader { file: name, faults: vec![], entries: 0 };
+    let layouts = reader.toml(text).map(|parsed: LayoutText| {
         let family = families.iter().find(|family| family.id == *parsed.family.as_ref());
         assert!(family.is_some(), "shipped {name} has a shipped family");
-        reader.layout(parsed, family)
+        let mut layouts = vec![reader.layout(&parsed, &parsed.prefix, family)];
+        if let Some(id) = &parsed.bare {
+            let mut bare = reader.layout(&parsed, "", family);
+            bare.id = id.as_ref().clone();
+            layouts.push(bare);
+        }
+        layouts
     });
-    reader.shipped(layout)
+    reader.shipped(layouts)
 }
 
 fn union(mut left: Vec<Arc<str>>, right: Vec<Arc<str>>) -> Vec<Arc<str>> {
@@ -172,14 +125,23 @@ fn union(mut left: Vec<Arc<str>>, right: Vec<Arc<str>>) -> Vec<Arc<str>> {
     left
 }
 
+/// Entries that all `for` of a file may make together.
+const ENTRIES: usize = 16_384;
+
 struct Reader<'t> {
     /// What messages call the file.
     file: &'t str,
     faults: Vec<Fault>,
+    /// What every `for` so far has made.
+    entries: usize,
 }
 
 impl Reader<'_> {
     fn fault(&mut self, code: Code, message: String, at: Range<usize>, label: &str, help: String) {
+        // A `for` would tell of one mistake many times.
+        if self.faults.iter().any(|fault| fault.at == at && fault.problem.code == code) {
+            return;
+        }
         let problem = Problem::new(code, format!("{message} (in `{}`)", self.file)).help(help);
         self.faults.push(Fault { problem, at, label: label.to_string() });
     }
@@ -208,8 +170,32 @@ impl Reader<'_> {
     }
 
     fn template(&mut self, text: &Spanned<String>) -> Option<Template> {
-        let read = Template::parse(text.as_ref());
+        self.template_with(text, "", &Values::default())
+    }
+
+    /// A template with a prefix, and with the values of a `for` put in.
+    fn template_with(&mut self, text: &Spanned<String>, prefix: &str, values: &Values) -> Option<Template> {
+        let read = Template::parse(&format!("{prefix}{}", values.template(text.as_ref())));
         read.map_err(|reason| self.bad_template(reason, text.span())).ok()
+    }
+
+    /// The combinations that a `for` asks for.
+    fn spread(&mut self, text: &For, lists: &Lists) -> Vec<Values> {
+        let made = spread::values(text, lists).and_then(|all| {
+            self.entries += if text.is_empty() { 0 } else { all.len() };
+            match text.values().next().filter(|_| self.entries > ENTRIES) {
+                Some(rows) => Err((
+                    format!("`for` makes more than {ENTRIES} entries in this file"),
+                    rows.span(),
+                    "write templates such as `layers.{i}.weight` for what is counted".into(),
+                )),
+                None => Ok(all),
+            }
+        });
+        made.unwrap_or_else(|(message, at, help)| {
+            self.fault(Code("E0435"), message, at, "cannot be used", help);
+            vec![]
+        })
     }
 
     fn bad_template(&mut self, reason: String, at: Range<usize>) {
@@ -222,12 +208,50 @@ impl Reader<'_> {
         let words = text.words.into_iter().filter_map(|word| self.word(&word)).map(|word| word.to_string()).collect();
         let mut family = Family::new(text.id.into_inner(), words);
         for rule in text.tensor {
-            if let Some(rule) = self.tensor(rule) {
-                family.add(rule);
+            for values in self.spread(&rule.r#for, &text.lists) {
+                if let Some(rule) = self.tensor(&rule, &values) {
+                    family.add(rule);
+                }
             }
         }
+        family.numbers = text.number.into_iter().filter_map(|number| self.number(number)).collect();
         family.facts = text.fact.into_iter().filter_map(|fact| self.fact(fact)).collect();
+        family.refuses = text.refuses.into_iter().map(|refuses| (refuses.family, refuses.because)).collect();
+        self.parts(text.part, &mut family);
         family
+    }
+
+    /// Parts have words of the family, and `of` names another part.
+    fn parts(&mut self, texts: Vec<PartText>, family: &mut Family) {
+        let names: Vec<String> = texts.iter().map(|text| text.name.as_ref().clone()).collect();
+        for text in texts {
+            let mut words = vec![];
+            for word in text.words.iter() {
+                if !family.words.contains(word.as_ref()) {
+                    let near = nearest(word.as_ref(), family.words.iter().map(String::as_str)).unwrap_or("weight");
+                    let message = format!("no tensor of the family has the word `{}`", word.as_ref().escape_debug());
+                    let help = format!("write `\"{near}\"`, or give the word to a tensor");
+                    self.fault(Code("E0435"), message, word.span(), "is no word of the family", help);
+                }
+                words.push(word.as_ref().as_str().into());
+            }
+            let tells = text.tells.map_or(Tells::Nothing, |tells| {
+                Tells::from_text(tells.as_ref()).unwrap_or_else(|| {
+                    let near = nearest(tells.as_ref(), Tells::WORDS).unwrap_or(Tells::WORDS[0]);
+                    let message = format!("a part tells nothing that is called `{}`", tells.as_ref().escape_debug());
+                    let help = format!("write `\"{near}\"` (there are {})", Tells::WORDS.join(", "));
+                    self.fault(Code("E0435"), message, tells.span(), "is not known", help);
+                    Tells::Nothing
+                })
+            });
+            if let Some(of) = text.of.as_ref().filter(|of| !names.contains(of.as_ref())) {
+                let near = nearest(of.as_ref(), names.iter().map(String::as_str)).unwrap_or(&names[0]);
+                let message = format!("there is no part `{}`", of.as_ref().escape_debug());
+                self.fault(Code("E0435"), message, of.span(), "names no part", format!("write `\"{near}\"`"));
+            }
+            let of = text.of.map(Spanned::into_inner);
+            family.parts.push(PartRule { name: text.name.into_inner(), words, tells, of });
+        }
     }
 
     /// Words are names of the language: patterns must be able to say them.
@@ -249,9 +273,15 @@ impl Reader<'_> {
         None
     }
 
-    fn tensor(&mut self, text: TensorText) -> Option<TensorRule> {
-        let name = self.template(&text.name);
-        let words = text.words.iter().filter_map(|word| self.word(word)).collect();
+    fn tensor(&mut self, text: &TensorText, values: &Values) -> Option<TensorRule> {
+        let name = self.template_with(&text.name, "", values);
+        let mut words = vec![];
+        for word in &text.words {
+            // A value may be several words.
+            for one in values.template(word.as_ref()).split(' ') {
+                words.extend(self.word(&Spanned::new(word.span(), one.to_string())));
+            }
+        }
         let mut coords = vec![];
         for (coord, expr) in &text.coords {
             let Some(which) = Coord::from_text(coord.as_ref()) else {
@@ -262,7 +292,7 @@ impl Reader<'_> {
                 self.fault(Code("E0435"), message, coord.span(), "is no coordinate", help);
                 continue;
             };
-            match Expr::parse(expr.as_ref()) {
+            match Expr::parse(&values.expression(expr.as_ref())) {
                 Ok(expr) => coords.push((which, expr)),
                 Err(reason) => self.bad_template(reason, expr.span()),
             }
@@ -270,7 +300,8 @@ impl Reader<'_> {
         coords.sort_by_key(|entry| entry.0);
         let mut axes = vec![];
         for axis in &text.axes {
-            let space = if axis.as_ref().is_empty() { None } else { self.template(axis) };
+            let none = values.template(axis.as_ref()).is_empty();
+            let space = if none { None } else { self.template_with(axis, "", values) };
             let unbound = |space: &Template| name.as_ref().and_then(|name| lacks(name, space));
             if let Some(variable) = space.as_ref().and_then(unbound) {
                 self.unbound(&variable, text.name.as_ref(), axis.span());
@@ -300,6 +331,27 @@ impl Reader<'_> {
         Some(TensorRule { name, words, coords, axes, policy, from: text.from, by_name })
     }
 
+    fn number(&mut self, text: NumberText) -> Option<NumberRule> {
+        let name = &text.name;
+        let mut template = |text: &Spanned<String>| self.template(text);
+        let of = match (text.fact, &text.size, &text.count, &text.has, text.value) {
+            (Some(fact), None, None, None, None) => NumberOf::Fact(fact, text.over),
+            (None, Some(of), None, None, None) => {
+                NumberOf::Size { of: template(of)?, axis: text.axis, times: text.times.unwrap_or(1) }
+            }
+            (None, None, Some(of), None, None) => NumberOf::Count(template(of)?),
+            (None, None, None, Some(of), Some(value)) => NumberOf::Has(template(of)?, value),
+            (None, None, None, None, Some(value)) => NumberOf::Value(value),
+            _ => {
+                let message = format!("the number `{}` is not of one kind", name.as_ref());
+                let help = "give it one of `fact`, `size`, `count`, `has` with `value`, and `value`";
+                self.fault(Code("E0435"), message, name.span(), "is of no kind", help.into());
+                return None;
+            }
+        };
+        Some(NumberRule { name: name.as_ref().as_str().into(), of, help: text.help })
+    }
+
     fn fact(&mut self, text: FactText) -> Option<FactRule> {
         let mut template = |text: &Spanned<String>| self.template(text);
         let of = match (&text.has, &text.size, &text.count, &text.each, text.value) {
@@ -318,56 +370,131 @@ impl Reader<'_> {
         Some(FactRule { name: text.name.into_inner(), of, says: text.says })
     }
 
-    fn layout(&mut self, text: LayoutText, family: Option<&Family>) -> Layout {
-        let detect = text.detect.iter().filter_map(|name| self.template(name)).collect();
-        let mut layout = Layout::new(text.id.into_inner(), text.family.into_inner(), detect, text.canonical_names);
-        for key in text.key {
-            let name = self.template(&key.name);
-            let mut canonical = vec![];
+    fn layout(&mut self, text: &LayoutText, prefix: &str, family: Option<&Family>) -> Layout {
+        let none = Values::default();
+        let mut stored = |names: &[Spanned<String>], prefix: &str| {
+            names.iter().filter_map(|name| self.template_with(name, prefix, &none)).collect()
+        };
+        let mut layout = Layout::new(text.id.as_ref(), text.family.as_ref(), stored(&text.detect, prefix));
+        layout.canonical_names = text.canonical_names;
+        layout.facts = text.facts.clone().into_iter().collect();
+        layout.omit = stored(&text.omit, "");
+        layout.nest = text.pt.as_ref().map(|pt| {
+            // The dictionary and a tensor cannot have one name.
+            let beside = pt.beside.iter().filter(|name| **name != pt.key).cloned().collect();
+            Nest { key: pt.key.clone(), beside }
+        });
+        layout.top = self.every_name(text.top.as_slice(), prefix, &text.also);
+        layout.drop = self.every_name(&text.drop, prefix, &text.also);
+        layout.also = text.also.iter().map(|set| named_under(&text.detect, set)).collect();
+        let others: Vec<KeyText> =
+            text.key.iter().flat_map(|key| text.also.iter().filter_map(|set| key.under(set))).collect();
+        // The names of the layout itself first: those are written, and what is wrong with them is told.
+        for (at, key) in text.key.iter().chain(&others).enumerate() {
+            let told = self.faults.len();
             if key.r#as.as_ref().is_empty() {
                 let message = format!("`{}` gives no canonical tensor", key.name.as_ref());
                 let help = "name one in `as`, for example `as = [\"layers.{i}.weight\"]`, or leave the key out";
                 self.fault(Code("E0436"), message, key.r#as.span(), "is empty", help.into());
-            }
-            for text in key.r#as.as_ref() {
-                let Some(template) = self.template(text) else { continue };
-                if let Some(variable) = name.as_ref().and_then(|name| lacks(name, &template)) {
-                    self.unbound(&variable, key.name.as_ref(), text.span());
-                }
-                if let Some(family) = family
-                    && !family.may_have(&template)
-                {
-                    self.no_such_tensor(text, family);
-                }
-                canonical.push(template);
             }
             let mut fixes = vec![];
             for fix in &key.fix {
                 match Fix::parse(fix.as_ref()) {
                     Ok(fix) => fixes.push(fix),
                     Err(reason) => {
-                        let help =
-                            "write one of `drop_axis 0`, `add_axis 0`, `permute 1 0`, `flip 2`, `scale 0.25`, `add 1`";
+                        let help = "write one of `drop_axis 0`, `add_axis 0`, `permute 1 0`, `flip 2`, `rotary 128`, `scale 0.25`, `add 1`";
                         self.fault(Code("E0434"), reason, fix.span(), "is no fix", help.into());
                     }
                 }
             }
-            if let Some(name) = name {
-                layout.add(KeyRule { name, canonical, fixes });
+            for values in self.spread(&key.r#for, &text.lists) {
+                if let Some((name, canonical)) = self.key(key, prefix, &values, family, !layout.top.is_empty()) {
+                    layout.add(KeyRule { name, canonical, fixes: fixes.clone() });
+                }
+            }
+            if at >= text.key.len() {
+                self.faults.truncate(told);
+            }
+        }
+        layout.implied = text.implied.iter().filter_map(|rule| self.implied(rule, family)).collect();
+        for lacks in &text.lacks {
+            if let Some(name) = self.template(&lacks.name) {
+                self.of_family(&lacks.name, &name, family);
+                layout.lacks.push((name, lacks.because.clone()));
             }
         }
         layout
     }
 
-    fn no_such_tensor(&mut self, text: &Spanned<String>, family: &Family) {
+    /// Names as they are and with all other beginnings.
+    fn every_name(
+        &mut self,
+        names: &[Spanned<String>],
+        prefix: &str,
+        sets: &[BTreeMap<String, String>],
+    ) -> Vec<Template> {
+        let none = Values::default();
+        let mut out: Vec<Template> = names.iter().filter_map(|name| self.template_with(name, prefix, &none)).collect();
+        sets.iter().for_each(|set| out.extend(named_under(names, set)));
+        out
+    }
+
+    fn implied(&mut self, text: &ImpliedText, family: Option<&Family>) -> Option<ImpliedRule> {
+        let (canonical, beside) = (self.template(&text.r#as)?, self.template(&text.beside)?);
+        self.of_family(&text.r#as, &canonical, family);
+        self.of_family(&text.beside, &beside, family);
+        if let Some(variable) = lacks(&beside, &canonical) {
+            self.unbound(&variable, text.beside.as_ref(), text.r#as.span());
+        }
+        if !super::implied::are_taps(&text.taps) {
+            let message = format!("the taps of `{}` make no filter", canonical.text());
+            let help = "write 1 to 64 numbers whose sum is not 0, such as `taps = [1, 3, 3, 1]`";
+            self.fault(Code("E0435"), message, text.r#as.span(), "has such taps", help.into());
+        }
+        Some(ImpliedRule { canonical, beside, taps: text.taps.clone(), fact: text.fact.clone() })
+    }
+
+    /// Complains of a canonical tensor that the family does not have.
+    fn of_family(&mut self, text: &Spanned<String>, template: &Template, family: Option<&Family>) {
+        if let Some(family) = family
+            && !family.may_have(template)
+        {
+            self.no_such_tensor(text, template.text(), family);
+        }
+    }
+
+    /// The names of a key.
+    fn key(
+        &mut self,
+        key: &KeyText,
+        prefix: &str,
+        values: &Values,
+        family: Option<&Family>,
+        has_top: bool,
+    ) -> Option<(Template, Vec<Template>)> {
+        let name = self.template_with(&key.name, prefix, values);
+        let mut canonical = vec![];
+        for text in key.r#as.as_ref() {
+            let Some(template) = self.template_with(text, "", values) else { continue };
+            let unbound = name.as_ref().and_then(|name| lacks(name, &template));
+            if let Some(variable) = unbound.filter(|variable| !has_top || **variable != *TOP) {
+                self.unbound(&variable, key.name.as_ref(), text.span());
+            }
+            self.of_family(text, &template, family);
+            canonical.push(template);
+        }
+        Some((name?, canonical))
+    }
+
+    fn no_such_tensor(&mut self, at: &Spanned<String>, text: &str, family: &Family) {
         let known: Vec<&str> = family.tensors.iter().map(|rule| rule.name.text()).collect();
-        let near = nearest(text.as_ref(), known.iter().copied());
-        let message = format!("the family `{}` has no tensor `{}`", family.id, text.as_ref());
+        let near = nearest(text, known.iter().copied());
+        let message = format!("the family `{}` has no tensor `{text}`", family.id);
         let help = match near.or(known.first().copied()) {
             Some(near) => format!("write `\"{near}\"`, or leave the key out: the tensor then keeps its own name"),
             None => format!("describe the tensor in `[[family.tensor]]` of `{}`", family.id),
         };
-        self.fault(Code("E0436"), message, text.span(), "is not in the family", help);
+        self.fault(Code("E0436"), message, at.span(), "is not in the family", help);
     }
 
     fn unbound(&mut self, variable: &str, name: &str, at: Range<usize>) {
@@ -384,7 +511,8 @@ impl Reader<'_> {
             for (coord, expr) in &rule.coords {
                 let lost = expr.variables().into_iter().find(|variable| {
                     let is_count = &**variable == "n" && layered;
-                    !is_count && !own.contains(variable) && !stored.contains(variable)
+                    let is_number = family.numbers.iter().any(|number| number.name == *variable);
+                    !is_count && !is_number && !own.contains(variable) && !stored.contains(variable)
                 });
                 if let Some(variable) = lost {
                     // The place of the name: expressions do not keep theirs.
@@ -403,6 +531,37 @@ impl Reader<'_> {
                 }
             }
         }
+    }
+}
+
+/// The variable that holds the highest number of a layout's `top`.
+pub const TOP: &str = "top";
+
+/// A name with another beginning, where the set has one for it.
+fn under(name: &str, set: &BTreeMap<String, String>) -> String {
+    let begins = |(own, _): &(&String, &String)| name.starts_with(own.as_str());
+    match set.iter().find(begins) {
+        Some((own, other)) => format!("{other}{}", &name[own.len()..]),
+        None => name.to_string(),
+    }
+}
+
+/// Names with other beginnings, where the set has some.
+fn named_under(names: &[Spanned<String>], set: &BTreeMap<String, String>) -> Vec<Template> {
+    names.iter().filter_map(|name| Template::parse(&under(name.as_ref(), set)).ok()).collect()
+}
+
+impl KeyText {
+    /// The key with another beginning of its name, where the set has one for it.
+    fn under(&self, set: &BTreeMap<String, String>) -> Option<KeyText> {
+        let name = under(self.name.as_ref(), set);
+        let differs = name != *self.name.as_ref();
+        differs.then(|| KeyText {
+            name: Spanned::new(self.name.span(), name),
+            r#as: self.r#as.clone(),
+            fix: self.fix.clone(),
+            r#for: self.r#for.clone(),
+        })
     }
 }
 

@@ -37,6 +37,7 @@ pub fn canon(header: &Header) -> Canon {
             affine: Affine::IDENTITY,
             traits: Arc::new(traits(&entry.name, entry.dtype, layers)),
             numbers: Binding::new(),
+            implied: false,
         })
         .collect();
     let index = tensors.iter().enumerate().map(|(at, tensor)| (tensor.name.clone(), at)).collect();
@@ -46,6 +47,7 @@ pub fn canon(header: &Header) -> Canon {
         layout: LAYOUT.into(),
         tensors,
         index,
+        numbers: Binding::new(),
         facts,
         unknown: vec![],
         remarks: vec![],

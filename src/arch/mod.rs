@@ -22,10 +22,22 @@
 //! policy = "mix"                          # or "equal" (must agree: filters), "first" (counters)
 //! from = 0                                # lowest value of the variable
 //!
+//! [[family.number]]                       # numbers of a checkpoint that no name holds, for fixes, names and coordinates:
+//! name = "head_dim"                       # the first of a name that the checkpoint tells counts
+//! fact = "config.json:hidden_size"        # of the metadata, or of `config.json` or `params.json` beside the checkpoint
+//! over = "config.json:num_attention_heads"    # divided by this; or `size` (+ `axis`, `times`) of a tensor, `count`,
+//! help = "put `config.json` beside it"        # `has` + `value`, `value`
+//!
 //! [[family.fact]]                         # for `blend inspect`: `value`, `has` + `value`, `size` or `each` (+ `axis`),
 //! name = "hidden size"                    # `count`; `says` renames results; the first fact of a name that holds counts
 //! size = "layers.{i}.mix.weight"
 //! axis = 0
+//!
+//! [[family.part]]                         # for `blend compare`: tensors with all of these words; the first that fits counts
+//! name = "projections"
+//! words = ["attention", "weight"]
+//! tells = "kinship"                       # or "origin": random numbers that training never changes; or nothing
+//!                                         # of = "mapping": it was computed from that part
 //!
 //! [layout]
 //! id = "tiny-research"
@@ -33,11 +45,27 @@
 //! about = "names of the paper's code"
 //! detect = ["net.block_{i+1}/w"]          # names that must be there
 //! canonical_names = false                 # true: names without a key are canonical ones
+//! facts = { "general.architecture" = ["tiny"] }    # metadata that must be there, each with its possible values; an
+//!                                         # output gets an input's value if it is possible, or the first
+//! prefix = ""                             # before every stored name below and above
+//! omit = []                               # canonical tensors that the format does not hold
 //!
 //! [[layout.key]]
 //! name = "net.block_{i+1}/w"              # the name in the file
 //! as = ["layers.{i}.mix.weight"]          # what it is; the first is written again, further ones are by-products
 //! fix = ["permute 1 0"]                   # from stored to canonical, in order
+//!
+//! [[layout.key]]
+//! name = "net.block_{i+1}/{theirs}.{end}"
+//! as = ["layers.{i}.{ours}.{end}"]
+//! for = { end = ["weight", "bias"], "theirs, ours" = "parts" }    # once per combination
+//!
+//! [layout.lists]
+//! parts = [["up", "mlp.up"], ["down", "mlp.down"]]    # rows that several `for` share
+//!
+//! [layout.pt]                             # only where PyTorch files of the layout are not flat
+//! key = "g_ema"                           # the dictionary that holds the tensors
+//! beside = ["latent_avg"]                 # stored names of tensors that stand beside it
 //! ```
 //!
 //! *Templates.*  `{…}` is a whole number of 0 or more, without leading zeros, as an expression of one variable, mentioned
@@ -45,35 +73,84 @@
 //! Canonical names may use the variables of the stored name, and none else.  Variables that only the stored name has are
 //! kept to write it again (`size` in StyleGAN3's `L3_52_512`) and may be used in coordinates.
 //!
-//! *Coordinates* are expressions of any variables of the names and of `n`, the number of layers (one more than the highest
-//! `layer`).  A coordinate without a value, such as `log2(r)` for `r = 5`, means that the rule does not fit the name.
+//! *`for`* stands in keys and in tensors of a family (whose lists are `[family.lists]`).  A value is put in wherever its
+//! variable stands: as text in `{…}` (in words it may be several), as a number in expressions too, so that
+//! `{3*i+j+1}` with `j = [0, 1]` is two templates of one variable.  Values may hold templates: `"down_blocks.{i}"`.
 //!
-//! *Fixes*: `drop_axis K`, `add_axis K`, `permute A B …`, `flip K`, `scale X`, `add X`.  Each has an inverse; axes are views,
-//! so that bytes are not moved.
+//! *Coordinates* are expressions of any variables of the names, of the numbers of the checkpoint, and of `n`, the number of
+//! layers (one more than the highest `layer`).  A coordinate without a value, such as `log2(r)` for `r = 5`, means that the
+//! rule does not fit the name.
+//!
+//! *Fixes*: `drop_axis K`, `add_axis K`, `permute A B …`, `flip K`, `rotary N`, `scale X`, `add X`.  Each has an inverse;
+//! axes are views, so that bytes are not moved.  `rotary N` sorts axis 0 in blocks of N rows, the rows of a head: pairs of
+//! neighbours, which some code bases turn together, become the two halves that others turn.  N is an expression of
+//! numbers of the checkpoint; where nothing tells them, reading or writing is refused (E0440).  An output of the layout
+//! says them in its metadata, where a `[[family.number]]` has such a `fact` without `over`.
+//!
+//! A shipped layout with a `prefix` may say `bare = "ID"`: its names without the prefix are a layout of that id.
 //!
 //! A tensor that no key fits keeps its name, with the word `extra`.
+//!
+//! *What code bases do not store alike.*  All of these are optional:
+//!
+//! ```toml
+//! [layout]
+//! top = "net/{r}x{r}/w"                   # `{top}` in `as` is the highest number of such names
+//! drop = ["step", "lod_{d}/w"]            # names that are left out: they are not of the network
+//!
+//! [[layout.also]]                         # the same names with other beginnings, read but not written
+//! "net/" = "G_net/"
+//!
+//! [[layout.implied]]                      # a filter that the code computes, where others store it
+//! as = "layers.{i}.filter"
+//! beside = "layers.{i}.mix.weight"        # one for each such tensor
+//! taps = [1, 3, 3, 1]                     # outer(taps, taps) / sum², from 8 taps on taps / sum
+//! fact = "net.taps"                       # metadata of the file that gives other taps: `[1, 2, 1]`
+//!
+//! [[layout.lacks]]                        # a tensor of the family that the code base cannot have
+//! name = "labels.weight"
+//! because = "it has no labels"
+//!
+//! [[family.refuses]]                      # said where models of both families are mixed
+//! family = "llama"
+//! because = "its layers have no meaning there"
+//! ```
 
 mod data;
 mod detect;
 mod file;
 mod fix;
 mod generic;
+mod implied;
 mod near;
 mod network;
+mod number;
+mod part;
+mod spread;
 mod template;
+mod text;
+mod words;
 
 pub use detect::claimants;
 pub use detect::detect;
 pub use file::Fault;
 pub use file::load;
 pub use fix::ViewOp;
+pub use implied::complete;
+pub use implied::filter_of as filter;
 pub use near::HOLES;
 pub use network::check_network;
+pub use part::Part;
+pub use part::Tells;
+pub use part::part;
+pub use words::apart;
+pub use words::pattern_of;
 
 use crate::diag::Problem;
 use crate::tensor::Affine;
 use crate::tensor::Coord;
 use crate::tensor::Dtype;
+use crate::tensor::Header;
 use crate::tensor::Shape;
 use crate::tensor::View;
 use std::collections::HashMap;
@@ -131,6 +208,8 @@ pub struct CanonTensor {
     pub traits: Arc<Traits>,
     /// Numbers that only the stored name holds, such as the size in `L3_52_512`: needed to write that name again.
     pub numbers: Binding,
+    /// The file does not store it: its layout implies it, and it is constant.
+    pub implied: bool,
 }
 
 /// A checkpoint's header seen through its layout.
@@ -143,6 +222,8 @@ pub struct Canon {
     pub tensors: Vec<CanonTensor>,
     /// Name to index in `tensors`.
     pub index: HashMap<Arc<str>, usize>,
+    /// What the family's numbers are here, such as how large a head is: those that the checkpoint tells.
+    pub numbers: Binding,
     /// Facts read off names and shapes, for people: `resolution = 64`, `layers = 32`.
     pub facts: Vec<(String, String)>,
     /// Entries of the header that the layout does not know (they are kept under their own names, words `extra`).
@@ -169,28 +250,145 @@ impl Architecture {
     }
 }
 
+/// What stands for a tensor that a layout does not store.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Instead {
+    /// This canonical tensor, which must be equal.
+    Tensor(String),
+    /// A filter that the code base makes, of these taps or of those in an entry of the metadata; it must be equal.
+    Filter { taps: Vec<f32>, fact: Option<String> },
+    /// What whoever loads the file computes.
+    Nothing,
+}
+
 /// Where a canonical tensor goes in a layout.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stored {
     /// Under this name: the operations turn a canonical view into the stored one, the affine map its values.
     Name { name: String, ops: Vec<ViewOp>, affine: Affine },
-    /// The layout stores it as part of another tensor.
-    Dropped,
+    /// The layout stores it as part of another tensor, or not at all, because whoever loads the file computes it.
+    Dropped(Instead),
     /// The family knows the tensor, and the layout has no place for it.
     NoPlace,
+    /// It would be stored in an order that depends on a number, and nothing tells it.
+    Lacks { number: Arc<str> },
     /// The family does not know the tensor: it is written as it is.
     Unknown,
 }
 
-/// Where `layout` stores the canonical tensor `name` of its family.  `numbers` are those of the input that gives the
-/// tensor ([`CanonTensor::numbers`]); `own` is the user's architecture, where `layout` is one ([`Canon::own`]).
-pub fn stored(own: Option<&Architecture>, layout: &str, name: &str, numbers: &[(Arc<str>, i64)]) -> Stored {
+/// A layout with its family: the user's own where it has that id, or a shipped one.
+fn sight<'o>(own: Option<&'o Architecture>, layout: &str) -> Option<(&'o data::Layout, &'o data::Family)> {
     match own.filter(|own| own.layout().id == layout) {
-        Some(own) => own.layout().stored(name, numbers, own.family()),
-        None => {
-            data::layout(layout).map_or(Stored::Unknown, |layout| layout.stored(name, numbers, data::family_of(layout)))
-        }
+        Some(own) => Some((own.layout(), own.family())),
+        None => data::layout(layout).map(|layout| (layout, data::family_of(layout))),
     }
+}
+
+/// Where `layout` stores the canonical tensor `name` of its family.  `numbers` are those of the input that gives the
+/// tensor ([`CanonTensor::numbers`], [`Canon::numbers`]), the first of a name counts; `own` is the user's architecture,
+/// where `layout` is one ([`Canon::own`]).
+pub fn stored(own: Option<&Architecture>, layout: &str, name: &str, numbers: &[(Arc<str>, i64)]) -> Stored {
+    sight(own, layout).map_or(Stored::Unknown, |(layout, family)| layout.stored(name, numbers, family))
+}
+
+/// Why a layout cannot hold a canonical tensor, where its file says so; `own` as for [`stored`].
+pub fn lacks_because(own: Option<&Architecture>, layout: &str, name: &str) -> Option<String> {
+    let (bones, numbers) = template::skeleton(name);
+    sight(own, layout)?.0.lacks(&bones, &numbers).map(str::to_string)
+}
+
+/// Whether an entry of metadata tells layouts of a family apart, so that it is true of no other one; `own` as for
+/// [`stored`].
+pub fn tells_layout(own: Option<&Architecture>, family: &str, entry: &str) -> bool {
+    let shipped = data::layouts().iter().filter(|layout| layout.family == family);
+    let mut all = shipped.chain(own.map(Architecture::layout));
+    all.any(|layout| layout.facts.iter().any(|fact| fact.0 == entry))
+}
+
+/// The first name that files of a layout are known by and that is not among these, where they would not be known; `own`
+/// as for [`stored`].
+pub fn missing<'n>(
+    own: Option<&Architecture>,
+    layout: &str,
+    names: impl Iterator<Item = &'n str> + Clone,
+) -> Option<String> {
+    let (layout, _) = sight(own, layout)?;
+    let names = detect::Names::from(names);
+    if layout.also.iter().any(|set| set.iter().all(|template| names.have(template))) {
+        return None;
+    }
+    layout.detect.iter().find(|template| !names.have(template)).map(|template| template.text().to_string())
+}
+
+/// An entry of metadata that files of a layout cannot have, with the values that they may have there; `own` as for
+/// [`stored`].
+pub fn contradicted<'m>(
+    own: Option<&'m Architecture>,
+    layout: &str,
+    metadata: &'m [(String, String)],
+) -> Option<(&'m str, &'m [String])> {
+    let (layout, _) = sight(own, layout)?;
+    let known = metadata.iter().filter_map(|(name, value)| {
+        let fact = layout.facts.iter().find(|fact| fact.0 == *name)?;
+        (!fact.1.contains(value)).then_some((name.as_str(), fact.1.as_slice()))
+    });
+    known.into_iter().next()
+}
+
+/// What a file of a layout must have in its metadata to be read as it is meant: the layout's facts, as one of `inputs`
+/// has them where that value is allowed, and the numbers that its order of rows depends on.  `own` as for [`stored`].
+pub fn metadata_of(own: Option<&Architecture>, layout: &str, inputs: &[(&Header, &Canon)]) -> Vec<(String, String)> {
+    let Some((layout, family)) = sight(own, layout) else { return vec![] };
+    let mut out: Vec<(String, String)> = vec![];
+    for (name, values) in &layout.facts {
+        let said = inputs.iter().filter_map(|(header, _)| number::fact(header, name));
+        let mut allowed = said.filter(|said| values.iter().any(|value| value == said)).map(str::to_string);
+        out.extend(allowed.next().or(values.first().cloned()).map(|value| (name.clone(), value)));
+    }
+    for number in layout.numbers() {
+        let mut known = inputs.iter().flat_map(|(_, canon)| &canon.numbers).filter(|known| known.0 == number);
+        out.extend(number::entry(family, &number).zip(known.next()).map(|(name, known)| (name, known.1.to_string())));
+    }
+    out
+}
+
+/// Why models of two families cannot be mixed, where one of their files says so.
+pub fn refuses_because(one: &Canon, other: &Canon) -> Option<String> {
+    let of = |one: &Canon, other: &Canon| {
+        let family = match &one.own {
+            Some(own) => own.family(),
+            None => data::family(&one.family)?,
+        };
+        family.refuses.iter().find(|refused| *refused.0 == *other.family).map(|refused| refused.1.clone())
+    };
+    of(one, other).or_else(|| of(other, one))
+}
+
+/// Where the loader of a layout looks for the tensors of a PyTorch file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Nest {
+    /// The key of the dictionary that holds them.
+    pub key: String,
+    /// Stored names of tensors that stand beside that dictionary.
+    beside: Vec<String>,
+}
+
+impl Nest {
+    /// Whether a tensor stands beside the dictionary.
+    pub fn is_beside(&self, name: &str) -> bool {
+        self.beside.iter().any(|beside| beside == name)
+    }
+}
+
+/// The dictionary that a PyTorch file of a layout has around its tensors, if any; `own` as in [`stored`].
+pub fn nest<'o>(own: Option<&'o Architecture>, layout: &str) -> Option<&'o Nest> {
+    sight(own, layout)?.0.nest.as_ref()
+}
+
+/// What to say where a layout needs a number that nothing tells ([`Stored::Lacks`]).
+pub fn unknown_number(own: Option<&Architecture>, layout: &str, number: &str) -> Problem {
+    let family = sight(own, layout).map(|sight| sight.1);
+    number::unknown(number, layout, family.unwrap_or(&data::Family::default()))
 }
 
 /// The layouts of a family that can be written.

@@ -7,6 +7,7 @@ use super::data::Layout;
 use super::detect::Found;
 use super::detect::Names;
 use super::detect::claims;
+use super::number::fact;
 use crate::diag::Code;
 use crate::diag::Problem;
 use crate::tensor::Header;
@@ -32,7 +33,7 @@ fn prefixed(header: &Header, layout: &Layout) -> Option<Problem> {
     let prefix = prefixes.filter(|prefix| prefix.ends_with('.')).min_by_key(|prefix| prefix.len())?;
     let stripped = Names::from(header.entries.iter().filter_map(|entry| entry.name.strip_prefix(prefix)));
     let prefix = prefix.escape_debug();
-    claims(layout, &stripped).then(|| {
+    claims(layout, &stripped, header).then(|| {
         let message = format!("the tensors under `{prefix}` are named as in the layout `{}`", layout.id);
         Problem::new(Code("W0403"), message)
             .note("the file is read as generic: it has no words and coordinates of that architecture")
@@ -48,12 +49,11 @@ fn partial(header: &Header, names: &Names) -> Option<Problem> {
         if known * 2 <= header.entries.len() {
             continue;
         }
-        let lost = layout.detect.iter().find(|template| !names.have(template))?;
+        let Some(lost) = lost(header, names, layout) else { continue };
         let message = format!(
-            "{known} of {} tensors are named as in the layout `{}`, but `{}` is missing",
+            "{known} of {} tensors are named as in the layout `{}`, but {lost}",
             header.entries.len(),
-            layout.id,
-            lost.text()
+            layout.id
         );
         return Some(
             Problem::new(Code("W0403"), message)
@@ -67,11 +67,21 @@ fn partial(header: &Header, names: &Names) -> Option<Problem> {
     None
 }
 
+/// Why a layout does not claim a header; `None` where its facts are another layout's: then that one is asked.
+fn lost(header: &Header, names: &Names, layout: &Layout) -> Option<String> {
+    if let Some(name) = layout.detect.iter().find(|template| !names.have(template)) {
+        return Some(format!("`{}` is missing", name.text()));
+    }
+    let (name, _) = layout.facts.iter().find(|(name, _)| fact(header, name).is_none())?;
+    Some(format!("its metadata do not have `{name}`"))
+}
+
 /// Tensors that a network lacks although more than half of its blocks or layers have them, and those that its layout
 /// is known by.
 pub fn lacking(found: &[Found], layout: &Layout, family: &Family, names: &Names) -> Option<Problem> {
-    let mut lost: Vec<String> =
-        layout.detect.iter().filter(|template| !names.have(template)).map(|template| template.text().into()).collect();
+    let is_known = layout.also.iter().any(|list| list.iter().all(|template| names.have(template)));
+    let lost = layout.detect.iter().filter(|template| !is_known && !names.have(template));
+    let mut lost: Vec<String> = lost.map(|template| template.text().into()).collect();
     // Per rule of one variable, the values that are there.
     let mut there: BTreeMap<usize, BTreeSet<i64>> = BTreeMap::new();
     let mut highest: BTreeMap<Arc<str>, i64> = BTreeMap::new();

@@ -148,6 +148,11 @@ impl Template {
         Some(binding)
     }
 
+    /// Whether a name, given as skeleton and numbers, is of the template.
+    pub fn fits(&self, bones: &str, numbers: &[i64]) -> bool {
+        self.skeleton == bones && self.solve(numbers).is_some()
+    }
+
     /// The name for some values; `None` when a number would not be a whole one of 0 or more.
     pub fn fill(&self, binding: &[(Arc<str>, i64)]) -> Option<String> {
         let mut out = String::new();

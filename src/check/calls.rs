@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::context::ModuleId;
 use super::error;
+use super::lints::Preset;
 use super::method_calls;
 use super::options;
 use super::resolve;
@@ -235,8 +236,13 @@ fn expand(context: &mut Context, scope: &Scope, module: ModuleId, item: usize, c
         context.std_call = outer_call.or(Some(site));
     }
     context.expanding.push((module, item));
+    let first_pattern = context.patterns.len();
     let id = resolve::expr(context, &inner, body);
     context.expanding.pop();
+    if context.std == Some(module) && outer_call.is_none() {
+        let patterns = first_pattern..context.patterns.len();
+        context.presets.push(Preset { name: name.text.clone(), site, patterns });
+    }
     context.std_call = outer_call;
     context.expansions.insert(key, id);
     id

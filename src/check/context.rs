@@ -2,6 +2,7 @@
 
 use super::Checked;
 use super::World;
+use super::lints::Preset;
 use super::outputs::Evaluated;
 use crate::diag::Problem;
 use crate::diag::Problems;
@@ -124,6 +125,8 @@ pub struct Context<'a> {
     /// The call of a function of `std` that is being expanded: what is made of it stands there, for the library's text
     /// is not the user's.
     pub std_call: Option<Site>,
+    /// Calls of functions of `std`.
+    pub presets: Vec<Preset>,
     /// Uses of a name, so that unused ones can be told.
     pub claims: Vec<(ExprId, Site, String)>,
     pub outputs: Vec<super::outputs::Statement>,
@@ -157,6 +160,7 @@ impl<'a> Context<'a> {
             loading: vec![],
             std: None,
             std_call: None,
+            presets: vec![],
             is_exhausted: false,
             nesting: 0,
             resolving: vec![],

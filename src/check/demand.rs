@@ -6,6 +6,7 @@ use super::eval::Fault;
 use super::eval::FaultKind;
 use crate::arch::CanonTensor;
 use crate::arch::Policy;
+use crate::hir;
 use crate::hir::Atom;
 use crate::hir::CallInstance;
 use crate::hir::ExprId;
@@ -15,6 +16,7 @@ use crate::hir::InputId;
 use crate::hir::Made;
 use crate::tensor::Dtype;
 use crate::tensor::Shape;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// What stands in the way of a tensor.
@@ -129,7 +131,7 @@ pub fn made(
             return None;
         }
     };
-    if !is_in_range(&form, &evaluator.calls) {
+    if !is_in_range(&form, &evaluator.calls, &mut HashSet::new()) {
         let kind = FaultKind::Number("a share beyond the range of f32");
         complaints.add(Complaint::Fault(Fault { expr: root, kind }), tensor);
         return None;
@@ -216,15 +218,17 @@ pub fn made(
 }
 
 /// Whether all shares stay finite when they are rounded to f32, those of calls' inputs too.
-fn is_in_range(form: &Form, calls: &[CallInstance]) -> bool {
-    let fits = |(atom, share): &(Atom, f64)| {
-        let inner = match atom {
-            Atom::Call(call) => calls[*call as usize].inputs.iter().all(|inner| is_in_range(inner, calls)),
-            Atom::Tensor { .. } | Atom::Absent(_) => true,
-        };
-        (*share as f32).is_finite() && inner
-    };
-    form.total.is_finite() && form.terms.iter().all(fits)
+fn is_in_range(form: &Form, calls: &[CallInstance], seen: &mut HashSet<u32>) -> bool {
+    form.total.is_finite()
+        && form.terms.iter().all(|(atom, share)| {
+            let inner = match atom {
+                Atom::Call(call) if seen.insert(*call) => {
+                    calls[*call as usize].inputs.iter().all(|inner| is_in_range(inner, calls, seen))
+                }
+                Atom::Call(_) | Atom::Tensor { .. } | Atom::Absent(_) => true,
+            };
+            (*share as f32).is_finite() && inner
+        })
 }
 
 fn is_f8(dtype: Dtype) -> bool {
@@ -238,7 +242,7 @@ fn collect<'i>(
     inputs: &'i [Input],
     leaves: &mut Vec<(InputId, &'i CanonTensor)>,
 ) -> Result<(), Complaint> {
-    for (atom, _) in &form.terms {
+    for atom in hir::leaves(form, calls) {
         match atom {
             Atom::Tensor { input, name } => {
                 let tensor = tensor_of(&inputs[input.0 as usize], name).ok_or(Complaint::Missing { input: *input })?;
@@ -246,12 +250,8 @@ fn collect<'i>(
                     leaves.push((*input, tensor));
                 }
             }
-            Atom::Call(call) => {
-                for inner in &calls[*call as usize].inputs {
-                    collect(inner, calls, inputs, leaves)?;
-                }
-            }
             Atom::Absent(expr) => return Err(Complaint::Absent { expr: *expr }),
+            Atom::Call(_) => {}
         }
     }
     Ok(())

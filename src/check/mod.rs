@@ -10,6 +10,7 @@ mod error;
 mod eval;
 mod functions;
 mod imports;
+mod lints;
 mod method_calls;
 mod options;
 mod outputs;
@@ -20,6 +21,7 @@ mod space;
 mod statements;
 mod template;
 pub mod trace;
+mod written;
 
 pub use context::Settings;
 pub use space::Space;
@@ -31,6 +33,7 @@ use crate::tensor::Header;
 use crate::text::SourceId;
 use crate::text::Sources;
 use std::path::Path;
+use std::path::PathBuf;
 
 /// The outside world, as far as a recipe can ask.  Problems come without labels; the checker adds the place.
 pub trait World {
@@ -41,6 +44,11 @@ pub trait World {
     /// The header of a checkpoint, whatever it is made of; no weights are read.  `key`: the dictionary in it that is
     /// meant, where a file holds several.
     fn checkpoint(&self, path: &Path, key: Option<&str>) -> Result<Header, Problem>;
+    /// Whether an output may stand at a path: no input is there, whatever links lead to it.
+    fn may_write(&self, output: &Path, inputs: &[PathBuf]) -> Result<(), Problem> {
+        let _ = (output, inputs);
+        Ok(())
+    }
 }
 
 /// The result of a check: the recipe when there is no error, and all problems found.

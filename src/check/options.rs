@@ -9,6 +9,7 @@ use super::resolve;
 use super::resolve::Scope;
 use crate::hir::ExprId;
 use crate::hir::ExprKind;
+use crate::hir::Format;
 use crate::hir::Kind;
 use crate::hir::Literal;
 use crate::hir::Overflow;
@@ -54,10 +55,12 @@ impl ModelOptions {
 }
 
 /// The options of an `output` statement, as far as they do not depend on the tensor.
+#[derive(Default)]
 pub struct OutputOptions {
     /// An expression of words, asked per tensor.
     pub dtype: Option<ExprId>,
     pub layout: Option<(String, Site)>,
+    pub format: Option<(Format, Site)>,
     pub shard_size: Option<(u64, Site)>,
     pub metadata: Vec<(String, String)>,
     pub overflow: Overflow,
@@ -96,8 +99,7 @@ pub fn model(context: &mut Context, module: ModuleId, block: Option<&ast::Block>
 }
 
 pub fn output(context: &mut Context, module: ModuleId, block: Option<&ast::Block>) -> Option<OutputOptions> {
-    let mut out =
-        OutputOptions { dtype: None, layout: None, shard_size: None, metadata: vec![], overflow: Overflow::Error };
+    let mut out = OutputOptions::default();
     let source = context.modules[module].source;
     let mut right = once(context, source, block);
     let scope = Scope::bare(module);
@@ -120,12 +122,9 @@ pub fn output(context: &mut Context, module: ModuleId, block: Option<&ast::Block
             "layout" => {
                 word_or_text(context, &scope, value, "layout").map(|text| out.layout = Some((text, value_site)))
             }
-            "format" => word(context, &scope, value, &["safetensors", "pt"], "`format`").and_then(|word| match word {
-                "pt" => {
-                    context.report(error::not_yet("format = pt", value_site));
-                    None
-                }
-                _ => Some(()),
+            "format" => word(context, &scope, value, &["safetensors", "pt"], "`format`").map(|word| {
+                let format = if word == "pt" { Format::Pt } else { Format::Safetensors };
+                out.format = Some((format, value_site));
             }),
             "shard_size" => {
                 shard_size(context, &scope, value, value_site).map(|size| out.shard_size = Some((size, site)))

@@ -10,16 +10,21 @@ use super::domain::Taken;
 use super::error;
 use super::eval::Evaluator;
 use super::eval::Value;
+use super::lints;
 use super::options;
 use super::options::OutputOptions;
 use super::space::Space;
 use super::template;
+use super::written;
+use super::written::Room;
 use crate::arch;
 use crate::arch::Stored;
+use crate::diag::Problem;
 use crate::hir;
 use crate::hir::CallInstance;
 use crate::hir::ExprId;
 use crate::hir::ExprKind;
+use crate::hir::Format;
 use crate::hir::InputId;
 use crate::hir::Kind;
 use crate::hir::Made;
@@ -40,6 +45,7 @@ pub struct Statement {
     pub site: Site,
     pub value: ExprId,
     pub options: OutputOptions,
+    pub room: Room,
 }
 
 /// What evaluation gives.
@@ -63,6 +69,9 @@ pub fn evaluate(context: &mut Context, settings: &Settings) -> Evaluated {
     claims(context, &mut evaluated, &mut taken);
     dead_arms(context, &taken);
     remarks(context);
+    if !context.problems.has_errors() {
+        lints::remarks(context, &evaluated);
+    }
     evaluated
 }
 
@@ -153,7 +162,7 @@ fn output(
     if context.kind_of(value) != Kind::Combination {
         return None;
     }
-    if !is_writable(context, statement, settings) {
+    if !written::is_writable(context, statement, settings) {
         return None;
     }
     let roots: Vec<ExprId> = std::iter::once(value).chain(statement.options.dtype).collect();
@@ -216,39 +225,6 @@ fn renames_fit(context: &mut Context, space: &Space) -> bool {
     space.clashes.is_empty()
 }
 
-/// Endings of files that other tools make: whoever writes one does not mean a directory.
-const OTHER_FORMATS: &[&str] =
-    &["bin", "ckpt", "gguf", "h5", "msgpack", "npy", "npz", "onnx", "pb", "pickle", "pkl", "pt", "pth", "safetensor"];
-
-/// Whether the path says something that can be written; reports when it does not.
-fn is_writable(context: &mut Context, statement: &Statement, settings: &Settings) -> bool {
-    let path = settings.output.as_deref().unwrap_or(Path::new(&statement.written));
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-    let site = statement.site;
-    if let Some(ending) = ending.filter(|ending| OTHER_FORMATS.contains(&ending.as_str())) {
-        let own = settings.output.is_none().then(|| context.text_at(site));
-        context.report(error::other_format(&path.display().to_string(), &ending, own.as_deref(), site));
-        return false;
-    }
-    if path.file_name().is_some_and(|name| name.eq_ignore_ascii_case(".safetensors")) {
-        context.report(error::no_name(&statement.written, site));
-        return false;
-    }
-    if let Some((_, option)) = statement.options.shard_size
-        && !is_directory(path)
-    {
-        let own = settings.output.is_none().then(|| context.text_at(site));
-        context.report(error::one_shard(&path.display().to_string(), own.as_deref(), option, site));
-        return false;
-    }
-    true
-}
-
-/// A path that does not end in `.safetensors` is a directory.
-fn is_directory(path: &Path) -> bool {
-    path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("safetensors"))
-}
-
 fn network(tensors: &[Made]) -> Vec<(String, Vec<(String, u64)>)> {
     arch::check_network(tensors.iter().map(|made| (&*made.name, made.shape.as_slice(), &*made.traits)))
 }
@@ -264,7 +240,8 @@ fn place(
 ) -> Option<Output> {
     let first = &context.inputs[space.inputs.first()?.0 as usize];
     let family = first.canon.family.clone();
-    let mut layout = first.canon.layout.clone();
+    let first_layout = first.canon.layout.clone();
+    let mut layout = first_layout.clone();
     if let Some((wanted, site)) = &statement.options.layout {
         // A user's own layouts of the family are those of its inputs.
         let mut known = arch::layouts_of(&family);
@@ -282,18 +259,26 @@ fn place(
             }
         }
     }
-    let homeless = |layout: &str| homeless(context, calls, layout, &tensors);
-    let lost = homeless(&layout);
-    if !lost.is_empty() {
-        let fit = arch::layouts_of(&family).into_iter().find(|layout| homeless(layout).is_empty());
+    if let Some(problem) = lacking(context, calls, &layout, &tensors) {
         let option = statement.options.layout.as_ref().map(|option| option.1);
-        let problem = error::no_place(&lost, &layout, fit, option, statement.site);
+        context.report(problem.at(option.unwrap_or(statement.site), "needs that number"));
+        return None;
+    }
+    if let Some(problem) = unfit(context, calls, statement, &family, &layout, &first_layout, &tensors) {
         context.report(problem);
         return None;
     }
     let base = &context.modules[statement.module].base;
     let path: PathBuf = settings.output.clone().unwrap_or_else(|| base.join(&statement.written));
-    let directory = is_directory(&path);
+    let directory = written::is_directory(&path);
+    let files = context.inputs.iter().flat_map(|input| &input.header.files).map(|file| file.path.clone());
+    let inputs: Vec<PathBuf> = context.inputs.iter().map(|input| input.path.clone()).chain(files).collect();
+    if let Err(problem) = context.world.may_write(&path, &inputs) {
+        // The command line's path stands nowhere in the recipe.
+        let is_own = settings.output.is_none();
+        context.report(if is_own { problem.at(statement.site, "is where an input is") } else { problem });
+        return None;
+    }
     Some(Output {
         written: statement.written.clone(),
         path,
@@ -302,10 +287,68 @@ fn place(
         value: statement.value,
         layout,
         family,
+        format: statement.options.format.map_or(Format::Safetensors, |format| format.0),
         shard_size: statement.options.shard_size.map(|size| size.0),
         metadata: statement.options.metadata.clone(),
         overflow: statement.options.overflow,
         tensors,
+    })
+}
+
+/// The first number that a layout needs and no input tells.
+fn lacking(context: &Context, calls: &[CallInstance], layout: &str, tensors: &[Made]) -> Option<Problem> {
+    tensors.iter().find_map(|made| match hir::stored(&context.inputs, calls, layout, made) {
+        Stored::Lacks { number } => Some(arch::unknown_number(hir::own_of(&context.inputs, layout), layout, &number)),
+        _ => None,
+    })
+}
+
+/// Why an output cannot be a file of its layout: a tensor has no place there, or nobody would know the file again.
+fn unfit(
+    context: &Context,
+    calls: &[CallInstance],
+    statement: &Statement,
+    family: &str,
+    layout: &str,
+    first: &str,
+    tensors: &[Made],
+) -> Option<Problem> {
+    let inputs = &context.inputs;
+    let own = |layout: &str| hir::own_of(inputs, layout);
+    let missing = |layout: &str| {
+        let stored = |made| hir::stored_name(inputs, calls, layout, made);
+        let names: Vec<String> = tensors.iter().filter_map(stored).collect();
+        arch::missing(own(layout), layout, names.iter().map(String::as_str))
+    };
+    let metadata = &statement.options.metadata;
+    let lost = homeless(context, calls, layout, tensors);
+    let reason = match arch::contradicted(own(layout), layout, metadata) {
+        _ if !lost.is_empty() => None,
+        Some((name, values)) => Some(error::metadata_of_another(name, values)),
+        // A part of a network is none in any layout.
+        None if *layout == *first => None,
+        None => missing(layout).filter(|_| missing(first).is_none()).map(|name| format!("`{name}` is missing")),
+    };
+    if lost.is_empty() && reason.is_none() {
+        return None;
+    }
+    let fits = |layout: &&str| {
+        homeless(context, calls, layout, tensors).is_empty()
+            && arch::contradicted(own(layout), layout, metadata).is_none()
+            && missing(layout).is_none()
+    };
+    let fit = arch::layouts_of(family).into_iter().find(fits);
+    let option = statement.options.layout.as_ref().map(|option| option.1);
+    let places = error::Places { option, path: statement.site, room: &statement.room };
+    Some(match reason {
+        Some(reason) => error::unlike_layout(&reason, layout, fit, &places),
+        None => {
+            let problem = error::no_place(&lost, layout, fit, &places);
+            match lost.iter().find_map(|name| arch::lacks_because(own(layout), layout, name)) {
+                Some(because) => problem.note(because),
+                None => problem,
+            }
+        }
     })
 }
 

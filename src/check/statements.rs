@@ -14,7 +14,9 @@ use super::params;
 use super::resolve;
 use super::resolve::Scope;
 use super::template;
+use super::written::Room;
 use crate::arch;
+use crate::diag::Problem;
 use crate::hir::ExprId;
 use crate::hir::Input;
 use crate::hir::InputId;
@@ -260,6 +262,39 @@ fn unsupported(context: &mut Context, module: ModuleId, name: &ast::Name, what: 
     define(context, module, name, Def::Broken);
 }
 
+/// A problem with the dictionary that is meant: its place and its help as an edit.
+fn about_key(problem: Problem, path: Site, source: SourceId, key: Option<Site>, block: Option<&ast::Block>) -> Problem {
+    // The help quotes an option that can be typed, or says that there should be none.
+    let help = problem.help.clone().unwrap_or_default();
+    let typed = help.split("key = \"").nth(1).and_then(|rest| rest.split('"').next());
+    let end = path.span.end;
+    match (key, typed, block) {
+        (Some(at), Some(typed), _) => problem.at(at, "this dictionary cannot be used").edit(at, format!("\"{typed}\"")),
+        (Some(at), None, Some(block)) if help.starts_with("leave `key` away") => {
+            let options = &block.options;
+            let index = options.iter().position(|option| option.name.text == "key").unwrap_or(0);
+            let span = match options.len() {
+                // With the space before it.
+                1 => Span { start: end, end: block.span.end },
+                _ if index > 0 => Span { start: options[index - 1].span.end, end: options[index].span.end },
+                _ => Span { start: options[0].span.start, end: options[1].span.start },
+            };
+            problem.at(at, "there is no dictionary").edit(span.at(source), "")
+        }
+        (Some(at), ..) => problem.at(at, "this dictionary cannot be used"),
+        (None, Some(typed), None) => {
+            let edit = format!(" {{ key = \"{typed}\" }}");
+            problem.at(path, "several dictionaries").edit(Span { start: end, end }.at(source), edit)
+        }
+        (None, Some(typed), Some(block)) if !block.options.is_empty() => {
+            let first = block.options[0].span.start;
+            let edit = format!("key = \"{typed}\", ");
+            problem.at(path, "several dictionaries").edit(Span { start: first, end: first }.at(source), edit)
+        }
+        (None, ..) => problem.at(path, "this checkpoint cannot be used"),
+    }
+}
+
 /// `model NAME = "PATH" { … }`: reads the header and finds the layout.
 fn model(context: &mut Context, module: ModuleId, name: &ast::Name, path: &ast::Text, block: Option<&ast::Block>) {
     let def = match open_model(context, module, name, path, block) {
@@ -287,7 +322,7 @@ fn open_model(
     let full = base.join(&written);
     let key = options.key.as_ref().map(|(key, _)| key.as_str());
     let header = context.world.checkpoint(&full, key);
-    let header = match header {
+    let mut header = match header {
         Ok(header) => match options.renamed(header) {
             Ok(header) => header,
             Err((new, old)) => {
@@ -295,6 +330,10 @@ fn open_model(
                 return None;
             }
         },
+        Err(problem) if problem.code == crate::diag::Code("E0521") => {
+            context.report(about_key(problem, site, source, options.key.map(|(_, at)| at), block));
+            return None;
+        }
         Err(problem) => {
             context.report(problem.at(site, "this checkpoint cannot be used"));
             return None;
@@ -315,14 +354,17 @@ fn open_model(
     };
     let layout = options.layout.as_ref().map(|(layout, _)| layout.as_str());
     match arch::detect(&header, own_arch.as_ref(), layout) {
-        Ok(canon) => Some(Input {
-            name: format!("{prefix}{}", name.text).into(),
-            written,
-            path: full,
-            site,
-            header: Arc::new(header),
-            canon: Arc::new(canon),
-        }),
+        Ok(mut canon) => {
+            arch::complete(&mut header, &mut canon);
+            Some(Input {
+                name: format!("{prefix}{}", name.text).into(),
+                written,
+                path: full,
+                site,
+                header: Arc::new(header),
+                canon: Arc::new(canon),
+            })
+        }
         Err(problem) => {
             let unknown = problem.code == crate::diag::Code("E0431");
             let mut problem = match &options.layout {
@@ -376,8 +418,9 @@ fn statement(context: &mut Context, module: ModuleId, index: usize) {
         ItemKind::Output { path, value, options } => {
             let id = resolve::expr(context, &scope, value);
             let Some(written) = template::fill(context, module, path) else { return };
+            let room = Room::of(source, value, options.as_ref());
             let Some(options) = options::output(context, module, options.as_ref()) else { return };
-            let statement = Statement { module, written, site: path.span.at(source), value: id, options };
+            let statement = Statement { module, written, site: path.span.at(source), value: id, options, room };
             context.outputs.push(statement);
         }
         ItemKind::Assert { claim } => assert(context, &scope, claim),

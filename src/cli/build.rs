@@ -15,8 +15,8 @@ use crate::exec::ClaimReport;
 use crate::exec::Progress;
 use crate::exec::Report;
 use crate::exec::Stop;
-use crate::plan::Work;
 use crate::plan::bytes_text;
+use crate::plan::tally;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 use std::sync::Arc;
@@ -123,12 +123,11 @@ fn finished(outcome: &Outcome, compiled: &Compiled, report: &Report, took: Durat
         return exit;
     }
     for (path, output) in report.written.iter().zip(&compiled.plan.outputs) {
-        let computed = output.tensors.iter().filter(|tensor| matches!(tensor.work, Work::Compute { .. })).count();
         ui.status(&format!(
-            "wrote {}: {} tensors ({} copied, {computed} computed), {}",
+            "wrote {}: {} tensors ({}), {}",
             path.display(),
             output.tensors.len(),
-            output.tensors.len() - computed,
+            tally(output),
             bytes_text(output.bytes()),
         ));
     }

@@ -1,6 +1,7 @@
 //! `blend inspect`: what a checkpoint is.
 
 use super::Exit;
+use super::recipe::with_key_option;
 use super::ui::Ui;
 use crate::arch;
 use crate::arch::Canon;
@@ -36,6 +37,9 @@ pub struct Args {
     /// Print the recipe inside it, and nothing else
     #[arg(long, conflicts_with_all = ["stats", "tensors", "json"])]
     recipe: bool,
+    /// The dictionary of a pickle that is meant, where it has several
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
     /// See it through this layout, instead of the detected one
     #[arg(long, value_name = "LAYOUT")]
     layout: Option<String>,
@@ -55,7 +59,7 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
 }
 
 fn text(args: &Args, ui: &Ui) -> Result<String, Problem> {
-    let header = store::open(&args.model, None)?;
+    let header = store::open(&args.model, args.key.as_deref()).map_err(with_key_option)?;
     if args.recipe {
         return header.metadata.get("blend.recipe").cloned().ok_or_else(|| {
             Problem::new(Code("E0219"), format!("`{}` has no recipe inside", args.model.display()))
@@ -84,17 +88,17 @@ fn text(args: &Args, ui: &Ui) -> Result<String, Problem> {
 }
 
 fn human(args: &Args, header: &Header, canon: &Canon, stats: Option<&[Stats]>) -> String {
-    let size: u64 = header.files.iter().map(|file| file.size).sum();
-    let files = if header.files.len() == 1 { "1 file".into() } else { format!("{} files", header.files.len()) };
-    let mut out = format!("{}: {} in {files}\n", args.model.display(), bytes_text(size));
+    let files = header.on_disk().count();
+    let files = if files == 1 { "1 file".into() } else { format!("{files} files") };
+    let mut out = format!("{}: {} in {files}\n", args.model.display(), bytes_text(header.size()));
     out.push_str(&format!("architecture: {}, layout {}\n", canon.family, canon.layout));
     for (name, value) in &canon.facts {
         out.push_str(&format!("  {name}: {value}\n"));
     }
     let count: u64 = header.entries.iter().map(|entry| elems(&entry.shape)).sum();
-    let mut types: IndexMap<&str, (usize, u64)> = IndexMap::new();
+    let mut types: IndexMap<String, (usize, u64)> = IndexMap::new();
     for entry in &header.entries {
-        let row = types.entry(entry.dtype.name()).or_default();
+        let row = types.entry(entry.dtype_text()).or_default();
         *row = (row.0 + 1, row.1 + entry.len);
     }
     let types: Vec<String> =
@@ -189,7 +193,7 @@ fn table(header: &Header, canon: &Canon) -> String {
         out.push_str(&format!(
             "{} {} {}{stored}: {}{}{}\n",
             escaped(&tensor.name),
-            tensor.dtype,
+            entry.dtype_text(),
             shape_text(&tensor.shape),
             words.join(" "),
             if coords.is_empty() { "" } else { "; " },
@@ -224,14 +228,18 @@ fn json(args: &Args, header: &Header, canon: &Canon, stats: Option<&[Stats]>) ->
             let entry = &header.entries[tensor.entry];
             let coords: serde_json::Map<String, serde_json::Value> =
                 tensor.traits.coords.iter().map(|(coord, value)| (coord.text().to_string(), json!(value))).collect();
-            json!({
+            let mut row = json!({
                 "name": &*tensor.name,
                 "stored": entry.name,
                 "dtype": tensor.dtype.name(),
                 "shape": tensor.shape.as_slice(),
                 "words": tensor.traits.words.iter().map(|word| &**word).collect::<Vec<_>>(),
                 "coordinates": coords,
-            })
+            });
+            if let Some(blocks) = entry.blocks() {
+                row["blocks"] = json!(blocks.name());
+            }
+            row
         })
         .collect();
     let rows = stats.map(|stats| {
@@ -242,7 +250,7 @@ fn json(args: &Args, header: &Header, canon: &Canon, stats: Option<&[Stats]>) ->
         canon.facts.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
     json!({
         "path": args.model.display().to_string(),
-        "files": header.files.iter().map(|file| json!({ "path": file.path.display().to_string(), "bytes": file.size })).collect::<Vec<_>>(),
+        "files": header.on_disk().map(|file| json!({ "path": file.path.display().to_string(), "bytes": file.size })).collect::<Vec<_>>(),
         "family": &*canon.family,
         "layout": &*canon.layout,
         "facts": facts,

@@ -5,7 +5,9 @@
 
 mod build;
 mod check;
+mod compare;
 mod completions;
+mod convert;
 mod explain;
 mod fmt;
 mod graph;
@@ -97,7 +99,9 @@ pub enum MessageFormat {
 enum Verb {
     Build(build::Args),
     Check(check::Args),
+    Compare(compare::Args),
     Completions(completions::Args),
+    Convert(convert::Args),
     Explain(explain::Args),
     Fmt(fmt::Args),
     Graph(graph::Args),
@@ -137,7 +141,9 @@ fn work() -> Exit {
     match cli.verb {
         Verb::Build(args) => build::run(&args, &ui),
         Verb::Check(args) => check::run(&args, &ui),
+        Verb::Compare(args) => compare::run(&args, &ui),
         Verb::Completions(args) => completions::run(&args, &ui),
+        Verb::Convert(args) => convert::run(&args, &ui),
         Verb::Explain(args) => explain::run(&args, &ui),
         Verb::Fmt(args) => fmt::run(&args, &ui),
         Verb::Graph(args) => graph::run(&args, &ui),

@@ -2,6 +2,7 @@
 
 use super::Exit;
 use super::recipe::quoted;
+use super::recipe::with_key_option;
 use super::ui::Ui;
 use crate::arch;
 use crate::arch::Canon;
@@ -27,6 +28,9 @@ pub struct Args {
     /// Where the recipe goes [default: standard output]
     #[arg(long, short, value_name = "RECIPE")]
     output: Option<PathBuf>,
+    /// The dictionary that is meant in all of them, for pickles that have several
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
     /// Replace a recipe that is there
     #[arg(long)]
     force: bool,
@@ -66,7 +70,7 @@ fn text(args: &Args) -> Result<String, Problem> {
     let names = names(&args.models);
     let mut models: Vec<Model> = vec![];
     for (path, name) in args.models.iter().zip(names) {
-        let header = store::open(path, None)?;
+        let header = store::open(path, args.key.as_deref()).map_err(with_key_option)?;
         let canon = arch::detect(&header, None, None)?;
         models.push(Model { name, path: relative(path, args.output.as_deref()), canon });
     }
@@ -81,7 +85,8 @@ fn text(args: &Args) -> Result<String, Problem> {
             about.iter().for_each(|line| out.push_str(&format!("# {line}\n")));
             last = about;
         }
-        out.push_str(&format!("model {} = {}\n", model.name, quoted(&model.path)));
+        let key = args.key.as_ref().map_or(String::new(), |key| format!(" {{ key = {} }}", quoted(key)));
+        out.push_str(&format!("model {} = {}{key}\n", model.name, quoted(&model.path)));
     }
     out.push('\n');
     out.push_str(&body(args, &models)?);
@@ -224,7 +229,7 @@ const TAKEN: &[&str] = &["merged", "share", "strength", "std", "mapping", "low",
 
 /// A name per model that the language allows: what tells its file from the others'.  `avatars-toon` beside
 /// `avatars-ink` is `toon`.
-fn names(paths: &[PathBuf]) -> Vec<String> {
+pub fn names(paths: &[PathBuf]) -> Vec<String> {
     let words: Vec<Vec<String>> = paths.iter().map(|path| words(path)).collect();
     let common = |word: &String| paths.len() > 1 && words.iter().all(|words| words.contains(word));
     let mut names: Vec<String> = vec![];

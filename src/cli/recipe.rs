@@ -9,6 +9,7 @@ use crate::compile::Disk;
 use crate::diag::Code;
 use crate::diag::Problem;
 use crate::diag::Problems;
+use crate::hir::Format;
 use crate::hir::Literal;
 use crate::store;
 use crate::syntax;
@@ -64,10 +65,19 @@ pub struct Outcome {
 /// Reads and compiles; problems are shown already when there is an error.
 pub fn compile(args: &RecipeArgs, ui: &Ui) -> Result<Outcome, Exit> {
     let settings = settings(args).map_err(|problem| ui.problem(problem))?;
-    let mut sources = Sources::default();
     let (name, text, base) = text(args).map_err(|problem| ui.problem(problem))?;
+    compile_with(name, text, &base, &settings, ui)
+}
+
+/// Compiles a recipe that a verb has written; its paths start where the user is.
+pub fn compile_text(name: &str, text: String, ui: &Ui) -> Result<Outcome, Exit> {
+    compile_with(name.into(), text, Path::new(""), &Settings::default(), ui)
+}
+
+fn compile_with(name: String, text: String, base: &Path, settings: &Settings, ui: &Ui) -> Result<Outcome, Exit> {
+    let mut sources = Sources::default();
     let root = sources.add(name, text).id;
-    let (compiled, problems) = compile::compile(&mut sources, root, &base, &settings, &Disk);
+    let (compiled, problems) = compile::compile(&mut sources, root, base, settings, &Disk);
     if compiled.is_none() {
         return Err(match ui.problems(&problems, &sources) {
             Exit::Good => Exit::Wrong,
@@ -166,8 +176,15 @@ fn one_shot(expression: &str, args: &RecipeArgs) -> Result<String, Problem> {
         text.push_str(&format!("model {} = {}\n", model_name(name.trim(), path)?, quoted(path)));
     }
     let output = args.output.as_ref().map_or("out.safetensors".to_string(), |path| path.display().to_string());
-    text.push_str(&format!("\noutput {} = {expression}\n", quoted(&output)));
+    // A recipe says its format; the only thing that says one here is the path.
+    let format = if Format::of_path(Path::new(&output)) == Some(Format::Pt) { " { format = pt }" } else { "" };
+    text.push_str(&format!("\noutput {} = {expression}{format}\n", quoted(&output)));
     Ok(text)
+}
+
+/// A problem with the dictionary of a pickle, where the dictionary is named by `--key`.
+pub fn with_key_option(problem: Problem) -> Problem {
+    if problem.code == Code("E0521") { problem.note("on a command line it is `--key NAME`") } else { problem }
 }
 
 /// The name of `-m`, which must be one of the language.

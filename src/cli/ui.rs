@@ -16,6 +16,8 @@ use std::io::Write;
 pub struct Ui {
     /// Colour on stderr.
     color: bool,
+    /// Colour on stdout, for results that have any.
+    pub color_out: bool,
     format: Format,
     pub quiet: bool,
 }
@@ -27,7 +29,8 @@ impl Ui {
             MessageFormat::Short => Format::Short,
             MessageFormat::Json => Format::Json,
         };
-        Ui { color: wants_color(color, std::io::stderr().is_terminal()), format, quiet }
+        let color_out = wants_color(color, std::io::stdout().is_terminal());
+        Ui { color: wants_color(color, std::io::stderr().is_terminal()), color_out, format, quiet }
     }
 
     /// Whether a progress bar makes sense.
@@ -95,7 +98,16 @@ pub fn wants_color(when: When, terminal: bool) -> bool {
     }
 }
 
+/// Whether the terminal shows block characters: its locale is one of UTF-8, and it is not a dumb one.
+pub fn has_blocks() -> bool {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let set = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    // The first that is set counts, as everywhere.
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(set).unwrap_or_default().to_ascii_lowercase();
+    !is_dumb && (locale.contains("utf-8") || locale.contains("utf8"))
+}
+
 /// Columns of the terminal; 100 where there is none.
-fn width() -> usize {
+pub fn width() -> usize {
     std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(100).clamp(40, 200)
 }

@@ -53,6 +53,7 @@ static NAMES: &[Row] = rows![
     "E0217" "a word that an option does not know",
     "E0218" "a part of the language that this version lacks",
     "E0219" "a command line that cannot be followed",
+    "E0220" "an ending that says another format",
 ];
 
 /// E03: kinds of values.
@@ -91,6 +92,7 @@ static TENSORS: &[Row] = rows![
     "E0437" "a layout that fits no tensor",
     "E0438" "two tensors that are one",
     "E0439" "a tensor that the output's layout cannot hold",
+    "E0440" "a number that a layout needs and nothing tells",
 ];
 
 /// E05: files.
@@ -111,6 +113,16 @@ static FILES: &[Row] = rows![
     "E0514" "a text that is too long or not UTF-8",
     "E0515" "an output that is an input",
     "E0516" "an output that would replace something else",
+    "E0517" "an evil name in a pickle",
+    "E0518" "a pickle that is not well formed",
+    "E0519" "a pickle with something that blend does not read",
+    "E0520" "a pickle beyond the limits",
+    "E0521" "a dictionary in a file that is not clear or not there",
+    "E0522" "a zip archive that cannot be trusted",
+    "E0523" "a NumPy file that cannot be read",
+    "E0524" "a GGUF model that is not well formed",
+    "E0525" "a GGUF model in a form that is not read",
+    "E0526" "a network in a pickle that blend cannot read",
 ];
 
 /// E06: the run.
@@ -141,6 +153,12 @@ static WARNINGS: &[Row] = rows![
     "W0401" "counters that are taken from one model",
     "W0402" "a model with holes",
     "W0403" "a checkpoint that is almost of a known layout",
+    "W0404" "a preset for another kind of network",
+    "W0405" "models without a common ancestor",
+    "W0406" "models that are weakly related",
+    "W0407" "a child that has left its parent behind",
+    "W0408" "random images that are averaged",
+    "W0409" "an average of another network",
 ];
 
 /// Every row, in the order of the codes.

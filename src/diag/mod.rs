@@ -4,6 +4,7 @@
 pub mod codes;
 mod human;
 pub mod render;
+pub mod shown;
 pub mod suggest;
 mod window;
 

@@ -3,6 +3,7 @@
 //!
 //! Invariant: building and showing a window costs the lines around its labels, however large the source is.
 
+use super::shown::is_hidden;
 use crate::text::Source;
 use miette::MietteError;
 use miette::MietteSpanContents;
@@ -216,19 +217,12 @@ fn line_end(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |found| at + found)
 }
 
-/// Whether a character could change what a terminal shows elsewhere, or hide.
-fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
 fn push_shown(out: &mut String, c: char, column: &mut usize) {
     if c == '\t' {
         let blanks = TAB - *column % TAB;
         out.extend(std::iter::repeat_n(' ', blanks));
         *column += blanks;
-    } else if is_unsafe(c) {
+    } else if is_hidden(c) {
         out.extend(c.escape_unicode());
         *column += c.escape_unicode().len();
     } else {
@@ -242,7 +236,7 @@ pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            c if is_unsafe(c) => out.extend(c.escape_default()),
+            c if is_hidden(c) => out.extend(c.escape_default()),
             c => out.push(c),
         }
     }

@@ -9,6 +9,7 @@ use super::reader::Reader;
 use crate::hir::ExprId;
 use crate::hir::InputId;
 use crate::hir::Recipe;
+use crate::plan::Between;
 use crate::plan::Plan;
 use crate::plan::Quantity;
 use crate::plan::verdict;
@@ -45,19 +46,21 @@ fn measure_all(programs: &[&Program], plan: &Plan, files: &Files, progress: &Pro
 pub fn equal(recipe: &Recipe, plan: &Plan, files: &Files, progress: &Progress) -> Result<(), Stop> {
     let programs: Vec<&Program> = plan.checks.iter().map(|check| &check.program).collect();
     let results = measure_all(&programs, plan, files, progress)?;
-    let mut wrong: IndexMap<((InputId, InputId), Site), Vec<(String, u64, u64)>> = IndexMap::new();
+    let mut wrong: IndexMap<(&Between, Site), Vec<(String, u64, u64)>> = IndexMap::new();
     for (check, result) in plan.checks.iter().zip(results) {
         if result[0] != 0.0 {
             let row = (check.canonical.to_string(), result[0] as u64, check.program.elems());
-            wrong.entry((check.inputs, check.site)).or_default().push(row);
+            wrong.entry((&check.between, check.site)).or_default().push(row);
         }
     }
     if wrong.is_empty() {
         return Ok(());
     }
     let name = |id: InputId| recipe.input(id).name.to_string();
-    let problems =
-        wrong.into_iter().map(|((inputs, site), rows)| error::not_equal(&name(inputs.0), &name(inputs.1), &rows, site));
+    let problems = wrong.into_iter().map(|((between, site), rows)| match between {
+        Between::Inputs(first, other) => error::not_equal(&name(*first), &name(*other), &rows, site),
+        Between::Dropped { output, with } => error::not_dropped(&plan.outputs[*output].layout, with, &rows, site),
+    });
     Err(Stop::Problems(problems.collect()))
 }
 

@@ -46,3 +46,20 @@ pub fn not_equal(first: &str, other: &str, found: &[(String, u64, u64)], site: S
     }
     problem
 }
+
+/// Tensors that a layout does not store are not what it takes them for.
+pub fn not_dropped(layout: &str, with: &str, found: &[(String, u64, u64)], site: Site) -> Problem {
+    let names = if found.len() == 1 { format!("`{}`", found[0].0) } else { format!("{} tensors", found.len()) };
+    let mut problem = Problem::new(
+        Code("E0612"),
+        format!("the layout `{layout}` does not store {names}: it takes {} {with}, and other values are there", {
+            if found.len() == 1 { "it" } else { "each" }
+        }),
+    )
+    .at(site, "would lose them")
+    .help("write a `layout` that stores them");
+    for (name, differ, elems) in found.iter().take(8) {
+        problem = problem.note(format!("`{name}`: {differ} of {elems} elements differ"));
+    }
+    problem
+}

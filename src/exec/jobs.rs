@@ -90,6 +90,17 @@ pub fn write_all(plan: &Plan, files: &Files, piece: u64, progress: &Progress) ->
     if problems.is_empty() { Ok(()) } else { Err(Stop::Problems(problems)) }
 }
 
+/// Fills in the sums of tensors that stand between them.
+pub fn seal(plan: &Plan, files: &Files, progress: &Progress) -> Result<(), Stop> {
+    let planned = plan.outputs.iter().flat_map(|output| &output.parts);
+    let sums: Vec<_> =
+        planned.zip(files.parts).flat_map(|(planned, part)| planned.sums.iter().map(move |sum| (sum, part))).collect();
+    in_order(sums.len(), progress, |at| {
+        let (sum, part) = sums[at];
+        part.seal(sum.offset, sum.len, &sum.places)
+    })
+}
+
 /// Runs numbered jobs on all workers, started in order: files are read from front to back.
 pub fn in_order(
     count: usize,

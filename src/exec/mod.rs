@@ -9,6 +9,7 @@ mod jobs;
 mod progress;
 mod reader;
 pub mod stats;
+pub mod sums;
 
 pub use claims::ClaimReport;
 pub use progress::Progress;
@@ -83,8 +84,11 @@ pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress)
         let kind = if output.directory { Kind::Directory } else { Kind::File };
         let stage = Staged::new(&output.path, kind, output.bytes(), &forbidden, options.force)?;
         for part in &output.parts {
-            let open = stage.part(&part.name, part.size)?;
-            open.write_at(0, &part.header)?;
+            let mut open = stage.part(&part.name, part.size)?;
+            part.fixed.iter().try_for_each(|fixed| open.write_at(fixed.offset, &fixed.bytes))?;
+            if !part.sums.is_empty() {
+                open.keep_sums();
+            }
             parts.push(open);
         }
         staged.push(stage);
@@ -97,6 +101,7 @@ pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress)
     let files = Files { inputs: &inputs, parts: &parts };
     let claims = pool.install(|| -> Result<Vec<ClaimReport>, Stop> {
         jobs::write_all(plan, &files, options.piece, progress)?;
+        jobs::seal(plan, &files, progress)?;
         claims::equal(recipe, plan, &files, progress)?;
         let claims = claims::judge(recipe, plan, &files, progress)?;
         Ok(claims)

@@ -29,8 +29,14 @@ pub fn of(header: &Header) -> Result<Vec<Stats>, Problem> {
     let mut out = vec![];
     for entry in header.entries.iter().filter(|entry| entry.dtype.is_float()) {
         let mut builder = Builder::new(entry.shape.clone());
-        let view = entry.view();
-        let load = Load { file: entry.file, offset: entry.offset, dtype: entry.dtype, view, affine: Affine::IDENTITY };
+        let load = Load {
+            file: entry.file,
+            offset: entry.offset,
+            dtype: entry.dtype,
+            blocks: entry.blocks(),
+            view: entry.view(),
+            affine: Affine::IDENTITY,
+        };
         let x = builder.load(load);
         let odd = builder.unary(Unary::NonFinite, x);
         let size = builder.unary(Unary::Abs, x);

@@ -23,13 +23,19 @@ pub use form::Form;
 pub use form::snap;
 
 use crate::arch;
+use crate::arch::Architecture;
 use crate::arch::Canon;
+use crate::arch::CanonTensor;
 use crate::arch::Stored;
 use crate::arch::Traits;
+use crate::arch::ViewOp;
 use crate::tensor::Dtype;
 use crate::tensor::Header;
 use crate::tensor::Shape;
+use crate::tensor::View;
 use crate::text::Site;
+use std::collections::HashSet;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -79,10 +85,43 @@ impl std::fmt::Display for Literal {
     }
 }
 
+/// The format of an output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    #[default]
+    Safetensors,
+    /// A dictionary of tensors as `torch.save` writes it, in a zip archive.
+    Pt,
+}
+
+impl Format {
+    /// The format of files whose path ends so; a path with any other ending, or that ends in `/`, is a directory.
+    pub fn of_path(path: &Path) -> Option<Format> {
+        if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+            return None;
+        }
+        let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
+        match name.rsplit_once('.')?.1 {
+            "safetensors" => Some(Format::Safetensors),
+            "bin" | "ckpt" | "pt" | "pth" => Some(Format::Pt),
+            _ => None,
+        }
+    }
+
+    /// The word of the option `format`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Safetensors => "safetensors",
+            Format::Pt => "pt",
+        }
+    }
+}
+
 /// What happens to a finite value that the output type cannot hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
     /// The build fails and says where.
+    #[default]
     Error,
     /// The value becomes infinite.
     Inf,
@@ -113,13 +152,14 @@ pub struct Output {
     /// Path as the recipe writes it, parameters filled in.
     pub written: String,
     pub path: PathBuf,
-    /// A directory is written (no `.safetensors` at the end).
+    /// A directory is written: the path has no ending of a file.
     pub directory: bool,
     pub site: Site,
     pub value: ExprId,
     /// Layout of the result, of the inputs' family.
     pub layout: Arc<str>,
     pub family: Arc<str>,
+    pub format: Format,
     /// Largest shard in bytes.
     pub shard_size: Option<u64>,
     pub metadata: Vec<(String, String)>,
@@ -177,24 +217,102 @@ impl Recipe {
     pub fn stored(&self, output: &Output, made: &Made) -> Stored {
         stored(&self.inputs, &self.calls, &output.layout, made)
     }
+
+    /// The inputs that the tensors of an output are made of first, in order of appearance.
+    pub fn leading(&self, output: &Output) -> Vec<&Input> {
+        let mut out: Vec<InputId> = vec![];
+        for (input, _) in output.tensors.iter().filter_map(|made| first_leaf(&made.form, &self.calls)) {
+            if !out.contains(&input) {
+                out.push(input);
+            }
+        }
+        out.into_iter().map(|id| self.input(id)).collect()
+    }
+}
+
+/// The user's own architecture that a layout is of, where some of these inputs has one.
+pub fn own_of<'i>(inputs: impl IntoIterator<Item = &'i Input>, layout: &str) -> Option<&'i Architecture> {
+    let same = inputs.into_iter().map(|input| &*input.canon).filter(|canon| *canon.layout == *layout);
+    same.filter_map(|canon| canon.own.as_ref()).next()
 }
 
 /// [`Recipe::stored`] before there is a recipe.
 pub fn stored(inputs: &[Input], calls: &[CallInstance], layout: &str, made: &Made) -> Stored {
     let leaf = first_leaf(&made.form, calls);
-    let canon = leaf.map(|(input, _)| &*inputs[input.0 as usize].canon);
+    let input = leaf.map(|(input, _)| &inputs[input.0 as usize]);
+    let canon = input.map(|input| &*input.canon);
     let tensor = leaf.zip(canon).and_then(|((_, name), canon)| Some(&canon.tensors[*canon.index.get(name)?]));
     // The input that gives the tensor comes first: two users' files may give one id to different layouts.
-    let canons = canon.into_iter().chain(inputs.iter().map(|input| &*input.canon));
-    let own = canons.filter(|canon| &*canon.layout == layout).find_map(|canon| canon.own.as_ref());
-    arch::stored(own, layout, &made.name, tensor.map_or(&[], |tensor| &tensor.numbers))
+    let own = own_of(input.into_iter().chain(inputs), layout);
+    // The numbers of the input that gives the tensor come before those of the others.
+    let mut numbers = tensor.map_or_else(Vec::new, |tensor| tensor.numbers.to_vec());
+    let all = canon.into_iter().chain(inputs.iter().map(|input| &*input.canon));
+    all.for_each(|canon| numbers.extend(canon.numbers.iter().cloned()));
+    match arch::stored(own, layout, &made.name, &numbers) {
+        Stored::Name { ops, .. } if !fit(&ops, &made.shape) => Stored::NoPlace,
+        stored => stored,
+    }
+}
+
+/// An input of a layout that shows how the layout stores a tensor: it may have names that no rule can make (sizes in
+/// StyleGAN3's), or a layout of the user's own.  The inputs that the tensor is made of are asked first.
+pub fn example<'i>(
+    inputs: &'i [Input],
+    calls: &[CallInstance],
+    layout: &str,
+    made: &Made,
+) -> Option<(&'i Input, &'i CanonTensor)> {
+    let of_form = leaves(&made.form, calls).into_iter().filter_map(|atom| match atom {
+        Atom::Tensor { input, .. } => Some(*input),
+        _ => None,
+    });
+    of_form.chain((0..inputs.len() as u32).map(InputId)).find_map(|id| {
+        let input = &inputs[id.0 as usize];
+        let tensor = &input.canon.tensors[*input.canon.index.get(&made.name)?];
+        (!tensor.implied && *input.canon.layout == *layout && tensor.shape == made.shape).then_some((input, tensor))
+    })
+}
+
+/// The name under which a layout stores a tensor; `None` where it does not.
+pub fn stored_name(inputs: &[Input], calls: &[CallInstance], layout: &str, made: &Made) -> Option<String> {
+    if let Some((input, tensor)) = example(inputs, calls, layout, made) {
+        return Some(input.header.entries[tensor.entry].name.clone());
+    }
+    match stored(inputs, calls, layout, made) {
+        Stored::Name { name, .. } => Some(name),
+        Stored::Unknown => Some(made.name.to_string()),
+        Stored::Dropped(_) | Stored::NoPlace | Stored::Lacks { .. } => None,
+    }
+}
+
+/// Whether operations can be done to a tensor of this shape.
+fn fit(ops: &[ViewOp], shape: &[u64]) -> bool {
+    ops.iter().try_fold(View::contiguous(shape), |view, op| op.apply(view)).is_ok()
+}
+
+/// What a form is made of in the end: tensors of inputs, and what is absent, in order of first appearance.  A call that
+/// several others take is entered once: nested calls share theirs, and each path would double the work.
+pub fn leaves<'f>(form: &'f Form, calls: &'f [CallInstance]) -> Vec<&'f Atom> {
+    fn enter<'f>(form: &'f Form, calls: &'f [CallInstance], seen: &mut HashSet<u32>, out: &mut Vec<&'f Atom>) {
+        for (atom, _) in &form.terms {
+            match atom {
+                Atom::Call(call) if seen.insert(*call) => {
+                    calls[*call as usize].inputs.iter().for_each(|inner| enter(inner, calls, seen, out));
+                }
+                Atom::Call(_) => {}
+                Atom::Tensor { .. } | Atom::Absent(_) => out.push(atom),
+            }
+        }
+    }
+    let mut out = vec![];
+    enter(form, calls, &mut HashSet::new(), &mut out);
+    out
 }
 
 /// The first input tensor of a form, in order of appearance.
-fn first_leaf<'f>(form: &'f Form, calls: &'f [CallInstance]) -> Option<(InputId, &'f Arc<str>)> {
-    form.terms.iter().find_map(|(atom, _)| match atom {
+pub fn first_leaf<'f>(form: &'f Form, calls: &'f [CallInstance]) -> Option<(InputId, &'f Arc<str>)> {
+    leaves(form, calls).into_iter().find_map(|atom| match atom {
         Atom::Tensor { input, name } => Some((*input, name)),
-        Atom::Call(call) => calls[*call as usize].inputs.iter().find_map(|inner| first_leaf(inner, calls)),
-        Atom::Absent(_) => None,
+        _ => None,
     })
 }

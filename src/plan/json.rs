@@ -50,6 +50,7 @@ pub fn json(recipe: &Recipe, plan: &Plan, threads: usize) -> Value {
                 "path": output.written,
                 "family": &*output.family,
                 "layout": &*output.layout,
+                "format": output.format.name(),
                 "bytes": output.bytes(),
                 "parts": parts,
                 "tensors": tensors,
@@ -66,7 +67,7 @@ pub fn json(recipe: &Recipe, plan: &Plan, threads: usize) -> Value {
                 "path": input.written,
                 "family": &*input.canon.family,
                 "layout": &*input.canon.layout,
-                "bytes": input.header.files.iter().map(|file| file.size).sum::<u64>(),
+                "bytes": input.header.size(),
                 "copied_bytes": moved,
                 "computed_bytes": computed,
             })

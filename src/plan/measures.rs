@@ -128,6 +128,7 @@ fn as_written(
         file: outputs[which].parts[tensor.part].file,
         offset: tensor.offset,
         dtype: tensor.dtype,
+        blocks: None,
         view: View::contiguous(&recipe.outputs[which].tensors[made].shape),
         affine: Affine::IDENTITY,
     })

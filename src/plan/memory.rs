@@ -21,8 +21,11 @@ pub fn peak_bytes(plan: &Plan, threads: usize) -> u64 {
     let checks = plan.checks.iter().map(|check| worker(&check.program));
     let measures = plan.measures.iter().map(|measure| worker(&measure.program));
     let largest = programs.chain(checks).chain(measures).max().unwrap_or(0);
-    let headers: u64 = plan.outputs.iter().flat_map(|output| &output.parts).map(|part| part.header.len() as u64).sum();
-    BASE_BYTES + headers + threads as u64 * (largest + CHUNK_BYTES)
+    let parts = plan.outputs.iter().flat_map(|output| &output.parts);
+    let headers: u64 = parts.flat_map(|part| &part.fixed).map(|fixed| fixed.bytes.len() as u64).sum();
+    // Values that lie in memory as a file does: unpacked arrays, filters.
+    let held: u64 = plan.files.iter().filter_map(|file| file.memory.as_ref()).map(|bytes| bytes.len() as u64).sum();
+    BASE_BYTES + headers + held + threads as u64 * (largest + CHUNK_BYTES)
 }
 
 /// Buffers of one worker: a window per load, a tile per value.

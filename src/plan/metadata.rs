@@ -1,21 +1,30 @@
 //! What an output's `__metadata__` says: a pure function of recipe, parameters, version and input headers (law 1).
 
 use super::Facts;
+use crate::arch;
+use crate::hir;
 use crate::hir::Literal;
 use crate::hir::Output;
 use crate::hir::Recipe;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// Pairs in their order: `format` first (loaders ask for it), facts that all inputs share, their terms, what blend
-/// knows, what the recipe adds.
+/// Pairs in their order: `format` first (loaders ask for it), facts that all inputs share and those that tell the
+/// output's layout, the inputs' terms, what blend knows, what the recipe adds.
 pub fn of(recipe: &Recipe, output: &Output, facts: &Facts) -> Vec<(String, String)> {
     let mut out: Vec<(String, String)> = vec![("format".into(), "pt".into())];
-    for (name, text) in shared(recipe) {
-        if name != "format" && name != "license" && !name.starts_with("blend.") {
-            out.push((name, text));
-        }
-    }
+    // What files say of their layout is true of an output in the same one.
+    let same_layout = recipe.inputs.iter().all(|input| input.canon.layout == output.layout);
+    let own = hir::own_of(&recipe.inputs, &output.layout);
+    let is_of_another =
+        |name: &str| (name == "layout" && !same_layout) || arch::tells_layout(own, &output.family, name);
+    let mut known = shared(recipe);
+    known.retain(|name, _| {
+        !matches!(name.as_str(), "format" | "license") && !name.starts_with("blend.") && !is_of_another(name)
+    });
+    let inputs: Vec<_> = recipe.leading(output).iter().map(|input| (&*input.header, &*input.canon)).collect();
+    known.extend(arch::metadata_of(own, &output.layout, &inputs));
+    out.extend(known);
     if let Some(terms) = licenses(recipe) {
         out.push(("license".into(), terms));
     }
@@ -42,7 +51,7 @@ pub fn of(recipe: &Recipe, output: &Output, facts: &Facts) -> Vec<(String, Strin
         .iter()
         .zip(&facts.digests)
         .map(|(input, digest)| {
-            let size: u64 = input.header.files.iter().map(|file| file.size).sum();
+            let size = input.header.size();
             let mut row = json!({ "name": &*input.name, "path": input.written, "size": size, "header": digest });
             // Terms go with the weights that they are about.
             if let Some(license) = input.header.metadata.get("license") {

@@ -1,8 +1,10 @@
 //! How a graph is computed: which bytes go where, by which work.  It reads nothing and runs nothing: sizes, offsets and
 //! headers of every output are known before the first weight is read, so tensors may finish in any order.
 //!
-//! Invariant: every byte of every part is covered once: by the header, by a tensor, or by an index text.
+//! Invariant: every byte of every part is covered once: by known bytes, by a tensor, or by an index text; only sums of
+//! tensors are written over known zeros.
 
+mod dropped;
 mod json;
 mod measures;
 mod memory;
@@ -10,6 +12,8 @@ mod metadata;
 mod names;
 mod place;
 mod print;
+mod pt;
+mod safetensors;
 mod work;
 
 pub use json::json;
@@ -22,8 +26,10 @@ pub use names::globs;
 pub use print::bytes_text;
 pub use print::form_text;
 pub use print::print;
+pub use print::tally;
 
 use crate::graph::Graph;
+use crate::hir::Format;
 use crate::hir::InputId;
 use crate::hir::Recipe;
 use crate::tensor::Dtype;
@@ -46,7 +52,7 @@ pub struct Facts {
 /// Everything a build does.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Input files; `tile::Load::file` counts them first, then the parts of all outputs.
+    /// Input files, and values of our own that claims compare with; `tile::Load::file` counts them first, then the parts of all outputs.
     pub files: Vec<FileInfo>,
     pub outputs: Vec<Output>,
     pub checks: Vec<EqualCheck>,
@@ -62,6 +68,7 @@ pub struct Output {
     pub site: Site,
     pub layout: Arc<str>,
     pub family: Arc<str>,
+    pub format: Format,
     pub parts: Vec<Part>,
     /// Name and text of the index of shards.
     pub index: Option<(String, String)>,
@@ -76,17 +83,38 @@ impl Output {
     }
 }
 
-/// One safetensors file of an output.
+/// One file of an output that holds tensors.
 #[derive(Clone, Debug)]
 pub struct Part {
     /// File name in the directory (a single file has its own path's name).
     pub name: String,
-    /// The length field and the JSON, padded with spaces so that the data starts at a multiple of 4,096.
-    pub header: Vec<u8>,
+    /// What is known without the data: headers, names, paddings, directories; ascending.
+    pub fixed: Vec<Fixed>,
+    /// What is known when the data is there.
+    pub sums: Vec<Sum>,
     /// Bytes in all.
     pub size: u64,
     /// Number of the part among the files of the plan.
     pub file: usize,
+}
+
+/// Bytes of a part that the plan knows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fixed {
+    /// Absolute byte offset in the part.
+    pub offset: u64,
+    pub bytes: Vec<u8>,
+}
+
+/// The CRC-32 of a tensor's bytes, which a zip archive tells twice.  Where it goes, [`Part::fixed`] has zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sum {
+    /// Absolute byte offset of the tensor in the part.
+    pub offset: u64,
+    /// Bytes of the tensor.
+    pub len: u64,
+    /// Absolute byte offsets where the sum is written, four bytes, lowest first.
+    pub places: [u64; 2],
 }
 
 /// One tensor of an output.
@@ -126,12 +154,20 @@ pub enum Work {
     },
 }
 
-/// A tensor of which several inputs must hold the same values.
+/// What must hold the same values.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Between {
+    /// A tensor of two inputs: the first one, whose bits are taken, and the other.
+    Inputs(InputId, InputId),
+    /// A tensor that the layout of an output does not store, and what the layout takes it for.
+    Dropped { output: usize, with: String },
+}
+
+/// A tensor that must hold the same values as something else.
 #[derive(Clone, Debug)]
 pub struct EqualCheck {
     pub canonical: Arc<str>,
-    /// The first one, whose bits are taken, and the other.
-    pub inputs: (InputId, InputId),
+    pub between: Between,
     /// Counts elements that differ.
     pub program: Program,
     pub site: Site,
@@ -154,15 +190,18 @@ pub fn schedule(recipe: &Recipe, graph: &Graph, facts: &Facts) -> Plan {
         first_file.push(files.len());
         files.extend(input.header.files.iter().cloned());
     }
-    let mut next_file = files.len();
     let maker = work::Maker { recipe, graph, first_file: &first_file };
+    let mut checks = work::equal_checks(&maker);
+    for index in 0..recipe.outputs.len() {
+        checks.extend(dropped::checks(&maker, index, facts, &mut files));
+    }
+    let mut next_file = files.len();
     let mut outputs = vec![];
     for index in 0..recipe.outputs.len() {
         let output = place::output(&maker, index, facts, next_file);
         next_file += output.parts.len();
         outputs.push(output);
     }
-    let checks = work::equal_checks(&maker);
     let measures = measures::all(&maker, &outputs);
     Plan { files, outputs, checks, measures }
 }

@@ -1,30 +1,58 @@
-//! Where tensors go: their names in the output's layout, their order, shards, headers.
+//! Where tensors go: their names in the output's layout, their order, shards; what a file looks like, its format says.
 
 use super::Facts;
+use super::Fixed;
 use super::Output;
 use super::Part;
+use super::Sum;
 use super::Tensor;
 use super::metadata;
+use super::pt;
+use super::safetensors;
 use super::work::Maker;
 use super::work::Target;
+use crate::arch;
+use crate::arch::Nest;
 use crate::arch::Stored;
 use crate::arch::ViewOp;
 use crate::graph::OpId;
 use crate::hir;
-use crate::hir::Atom;
-use crate::hir::Form;
+use crate::hir::Format;
 use crate::hir::Made;
 use crate::tensor::Affine;
+use crate::tensor::Dtype;
 use crate::tensor::Shape;
 use crate::tensor::View;
 use crate::tensor::elems;
 use serde_json::json;
 use std::collections::HashSet;
 
-/// Data begins at a multiple of this, so that bytes can be moved by pages.
-const PAGE: u64 = 4096;
 /// The most that one shard of a directory holds when the recipe says nothing (5 GB, as the tools of the field do).
 const SHARD_BYTES: u64 = 5_000_000_000;
+
+/// A tensor as the format of a file sees it.
+pub struct Item<'i> {
+    pub name: &'i str,
+    pub dtype: Dtype,
+    pub shape: &'i [u64],
+}
+
+impl Item<'_> {
+    /// Bytes.
+    pub fn len(&self) -> u64 {
+        elems(self.shape) * self.dtype.bytes()
+    }
+}
+
+/// Places of all bytes of a file.
+pub struct Laid {
+    pub fixed: Vec<Fixed>,
+    pub sums: Vec<Sum>,
+    /// Absolute byte offset of every item.
+    pub offsets: Vec<u64>,
+    /// Bytes in all.
+    pub size: u64,
+}
 
 /// A tensor before its place is known.
 struct Unplaced<'r> {
@@ -48,14 +76,16 @@ pub fn output(maker: &Maker, index: usize, facts: &Facts, first_file: usize) -> 
             unplaced.push(Unplaced { made, write: maker.graph.writes[before + at], name, shape, target });
         }
     }
-    // Wide types first: then every tensor is aligned to its type.  Otherwise the order of the first input, so that
-    // neighbours stay neighbours and are moved together.
-    unplaced.sort_by_key(|tensor| std::cmp::Reverse(tensor.made.dtype.bytes()));
+    // The order of the first input, so that neighbours stay neighbours and are moved together.  In safetensors wide types
+    // come first: then every tensor is aligned to its type.
+    if output.format == Format::Safetensors {
+        unplaced.sort_by_key(|tensor| std::cmp::Reverse(tensor.made.dtype.bytes()));
+    }
     let limit = output.shard_size.unwrap_or(SHARD_BYTES);
     let mut shards: Vec<Vec<Unplaced>> = vec![vec![]];
     let mut filled = 0;
     for tensor in unplaced {
-        let len = bytes(&tensor);
+        let len = tensor.item().len();
         if output.directory && filled > 0 && filled + len > limit {
             shards.push(vec![]);
             filled = 0;
@@ -69,15 +99,20 @@ pub fn output(maker: &Maker, index: usize, facts: &Facts, first_file: usize) -> 
     let mut weight_map = serde_json::Map::new();
     let mut total = 0;
     for (number, shard) in shards.into_iter().enumerate() {
+        let (stem, ending) = names(output.format);
         let name = match (output.directory, count) {
-            (true, 1) => "model.safetensors".to_string(),
-            (true, _) => format!("model-{:05}-of-{count:05}.safetensors", number + 1),
+            (true, 1) => format!("{stem}.{ending}"),
+            (true, _) => format!("{stem}-{:05}-of-{count:05}.{ending}", number + 1),
             (false, _) => output.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
         };
-        let header = header(&shard, &metadata);
-        let mut offset = header.len() as u64;
-        for tensor in shard {
-            let len = bytes(&tensor);
+        let items: Vec<Item> = shard.iter().map(Unplaced::item).collect();
+        let laid = match output.format {
+            Format::Safetensors => safetensors::lay(&items, &metadata),
+            // The tools that read directories want names without a dictionary around them.
+            Format::Pt => pt::lay(&items, &metadata, nest(maker, output).filter(|_| !output.directory)),
+        };
+        for (tensor, offset) in shard.into_iter().zip(laid.offsets) {
+            let len = tensor.item().len();
             weight_map.insert(tensor.name.clone(), json!(name));
             total += len;
             tensors.push(Tensor {
@@ -91,14 +126,15 @@ pub fn output(maker: &Maker, index: usize, facts: &Facts, first_file: usize) -> 
                 name: tensor.name,
                 shape: tensor.shape,
             });
-            offset += len;
         }
-        parts.push(Part { name, header, size: offset, file: first_file + number });
+        let (fixed, sums, size) = (laid.fixed, laid.sums, laid.size);
+        parts.push(Part { name, fixed, sums, size, file: first_file + number });
     }
     let index = (count > 1).then(|| {
         let text = json!({ "metadata": { "total_size": total }, "weight_map": weight_map });
         let text = serde_json::to_string_pretty(&text).expect("names and numbers are JSON");
-        ("model.safetensors.index.json".to_string(), text + "\n")
+        let (stem, ending) = names(output.format);
+        (format!("{stem}.{ending}.index.json"), text + "\n")
     });
     Output {
         written: output.written.clone(),
@@ -107,28 +143,35 @@ pub fn output(maker: &Maker, index: usize, facts: &Facts, first_file: usize) -> 
         site: output.site,
         layout: output.layout.clone(),
         family: output.family.clone(),
+        format: output.format,
         parts,
         index,
         tensors,
     }
 }
 
-fn bytes(tensor: &Unplaced) -> u64 {
-    elems(&tensor.shape) * tensor.made.dtype.bytes()
+/// What Hugging Face's tools call the file of a directory, and its ending.
+fn names(format: Format) -> (&'static str, &'static str) {
+    match format {
+        Format::Safetensors => ("model", "safetensors"),
+        Format::Pt => ("pytorch_model", "bin"),
+    }
+}
+
+impl Unplaced<'_> {
+    fn item(&self) -> Item<'_> {
+        Item { name: &self.name, dtype: self.made.dtype, shape: &self.shape }
+    }
+}
+
+/// The dictionary in which a loader of the output's layout looks for its tensors.
+fn nest<'m>(maker: &'m Maker, output: &hir::Output) -> Option<&'m Nest> {
+    arch::nest(hir::own_of(&maker.recipe.inputs, &output.layout), &output.layout)
 }
 
 /// Name, shape and form of a canonical tensor in a layout; `None` where the layout does not store it.
 fn stored(maker: &Maker, layout: &str, made: &Made) -> Option<(String, Shape, Target)> {
-    // An input of the same layout shows how: it may have names that no rule can make (sizes in StyleGAN3's), or a
-    // layout of the user's own.  The inputs that the tensor is made of are asked first.
-    let mut candidates = vec![];
-    leaves(maker, &made.form, &mut candidates);
-    candidates.extend((0..maker.recipe.inputs.len() as u32).map(crate::hir::InputId));
-    let example = candidates.into_iter().find_map(|id| {
-        let input = maker.recipe.input(id);
-        let tensor = &input.canon.tensors[*input.canon.index.get(&made.name)?];
-        (*input.canon.layout == *layout && tensor.shape == made.shape).then_some((input, tensor))
-    });
+    let example = hir::example(&maker.recipe.inputs, &maker.recipe.calls, layout, made);
     if let Some((input, tensor)) = example {
         let entry = &input.header.entries[tensor.entry];
         let affine = inverse(tensor.affine);
@@ -144,51 +187,12 @@ fn stored(maker: &Maker, layout: &str, made: &Made) -> Option<(String, Shape, Ta
                 Err(_) => Some((made.name.to_string(), made.shape.clone(), Target::AS_IS)),
             }
         }
-        // The check refuses outputs with tensors that have no place.
-        Stored::Dropped | Stored::NoPlace => None,
+        // The check refuses outputs with tensors that have no place or lack a number.
+        Stored::Dropped(_) | Stored::NoPlace | Stored::Lacks { .. } => None,
         Stored::Unknown => Some((made.name.to_string(), made.shape.clone(), Target::AS_IS)),
     }
 }
 
 fn inverse(affine: Affine) -> Affine {
     if affine.is_identity() { affine } else { Affine { scale: 1.0 / affine.scale, add: -affine.add / affine.scale } }
-}
-
-/// The inputs of a form, in order of appearance.
-fn leaves(maker: &Maker, form: &Form, out: &mut Vec<crate::hir::InputId>) {
-    for (atom, _) in &form.terms {
-        match atom {
-            Atom::Tensor { input, .. } => out.push(*input),
-            Atom::Call(call) => {
-                maker.recipe.calls[*call as usize].inputs.iter().for_each(|form| leaves(maker, form, out))
-            }
-            Atom::Absent(_) => {}
-        }
-    }
-}
-
-/// The length field and the JSON, padded so that both together are a multiple of a page.
-fn header(shard: &[Unplaced], metadata: &[(String, String)]) -> Vec<u8> {
-    let mut map = serde_json::Map::new();
-    let texts = metadata.iter().map(|(name, text)| (name.clone(), json!(text)));
-    map.insert("__metadata__".into(), serde_json::Value::Object(texts.collect()));
-    let mut offset = 0;
-    for tensor in shard {
-        let end = offset + bytes(tensor);
-        map.insert(
-            tensor.name.clone(),
-            json!({
-                "dtype": tensor.made.dtype.safetensors_name(),
-                "shape": tensor.shape.as_slice(),
-                "data_offsets": [offset, end],
-            }),
-        );
-        offset = end;
-    }
-    let mut text = serde_json::to_vec(&map).expect("names and numbers are JSON");
-    let whole = (8 + text.len() as u64).next_multiple_of(PAGE);
-    text.resize(whole as usize - 8, b' ');
-    let mut out = (text.len() as u64).to_le_bytes().to_vec();
-    out.extend(text);
-    out
 }

@@ -1,5 +1,6 @@
 //! The plan for people: what is read and written, groups of tensors with their effective weights, memory.
 
+use super::Between;
 use super::Output;
 use super::Plan;
 use super::Tensor;
@@ -9,10 +10,12 @@ use super::names::globs;
 use super::peak_bytes;
 use crate::hir::Atom;
 use crate::hir::Form;
+use crate::hir::Format;
 use crate::hir::Recipe;
 use crate::text::Sources;
 use crate::tile::Node;
 use crate::tile::NodeId;
+use crate::tile::Program;
 use indexmap::IndexMap;
 use indexmap::IndexSet;
 use std::collections::HashMap;
@@ -35,8 +38,9 @@ pub fn print(recipe: &Recipe, plan: &Plan, sources: &Sources, threads: usize) ->
         one_output(recipe, output, &mut out);
     }
     out.push_str(&reads(recipe, plan));
-    if !plan.checks.is_empty() {
-        let names: IndexSet<&str> = plan.checks.iter().map(|check| &*check.canonical).collect();
+    let of_inputs = plan.checks.iter().filter(|check| matches!(check.between, Between::Inputs(..)));
+    let names: IndexSet<&str> = of_inputs.map(|check| &*check.canonical).collect();
+    if !names.is_empty() {
         let names: Vec<&str> = names.into_iter().collect();
         let all: Vec<&str> = recipe.outputs.iter().flat_map(|output| &output.tensors).map(|made| &*made.name).collect();
         out.push_str(&format!("equal  {} must be the same in their models:\n", tensors(names.len())));
@@ -81,10 +85,26 @@ impl Group<'_> {
 }
 
 /// What happens to a tensor, in one word.
+/// Whether values come out of quantised blocks.
+fn is_decoded(program: &Program) -> bool {
+    program.loads.iter().any(|load| load.blocks.is_some())
+}
+
+/// What was done for the tensors of an output: `50 copied, 48 computed`, those that were decoded between.
+pub fn tally(output: &Output) -> String {
+    let count = |is: &dyn Fn(&Work) -> bool| output.tensors.iter().filter(|tensor| is(&tensor.work)).count();
+    let computed = count(&|work| matches!(work, Work::Compute { .. }));
+    let decoded = count(&|work| matches!(work, Work::Gather(program) if is_decoded(program)));
+    let copied = output.tensors.len() - computed - decoded;
+    let between = if decoded > 0 { format!("{decoded} decoded, ") } else { String::new() };
+    format!("{copied} copied, {between}{computed} computed")
+}
+
 fn work_word(tensor: &Tensor, form: &Form) -> &'static str {
     let whole = matches!(form.terms.as_slice(), [(Atom::Tensor { .. }, 1.0)]);
-    match tensor.work {
+    match &tensor.work {
         Work::Copy { .. } => "copied",
+        Work::Gather(program) if is_decoded(program) => "decoded",
         Work::Gather(_) => "rearranged",
         Work::Compute { .. } if whole => "converted",
         Work::Compute { .. } => "computed",
@@ -102,7 +122,8 @@ fn one_output(recipe: &Recipe, output: &Output, out: &mut String) {
         out.push_str(&format!(" in {} shards", output.parts.len()));
     }
     let layout = if output.layout == output.family { String::new() } else { format!(", layout {}", output.layout) };
-    out.push_str(&format!(" ({}{layout})\n", output.family));
+    let format = if output.format == Format::Pt { ", PyTorch" } else { "" };
+    out.push_str(&format!(" ({}{layout}{format})\n", output.family));
     let groups = groups(recipe, output);
     let all: Vec<&str> = output.tensors.iter().map(|tensor| &*tensor.canonical).collect();
     let rows: Vec<[String; 4]> = groups
@@ -153,30 +174,57 @@ fn groups<'p>(recipe: &Recipe, output: &'p Output) -> Vec<Group<'p>> {
     groups.into_values().collect()
 }
 
-/// A form as people write it: `0.7 a + 0.3 b`.
+/// Where the text of a form ends: calls in calls that share theirs are longer written than made.
+const LONGEST: usize = 16 << 10;
+
+/// A form as people write it: `0.7 a + 0.3 b`; a very long one ends in `…`.
 pub fn form_text(recipe: &Recipe, form: &Form) -> String {
-    let terms: Vec<String> = form.terms.iter().map(|(atom, share)| term_text(recipe, atom, *share)).collect();
-    if terms.is_empty() { "0".into() } else { terms.join(" + ").replace("+ -", "- ") }
+    let mut out = String::new();
+    write_form(recipe, form, &mut out);
+    if out.len() > LONGEST {
+        let end = (0..=LONGEST).rev().find(|&at| out.is_char_boundary(at)).unwrap_or(0);
+        out.truncate(end);
+        out.push('…');
+    }
+    out
 }
 
-fn term_text(recipe: &Recipe, atom: &Atom, share: f64) -> String {
-    let what = match atom {
-        Atom::Tensor { input, .. } => recipe.input(*input).name.to_string(),
-        Atom::Call(call) => {
-            let call = &recipe.calls[*call as usize];
-            let inputs: Vec<String> = call.inputs.iter().map(|form| form_text(recipe, form)).collect();
-            let options: Vec<String> = call
-                .method
-                .options
-                .iter()
-                .zip(&call.on.options)
-                .map(|(spec, value)| format!("{} = {}", spec.name, value.text()))
-                .collect();
-            format!("{}({})", call.method.name, inputs.into_iter().chain(options).collect::<Vec<_>>().join(", "))
+fn write_form(recipe: &Recipe, form: &Form, out: &mut String) {
+    if form.terms.is_empty() {
+        out.push('0');
+    }
+    for (at, (atom, share)) in form.terms.iter().enumerate() {
+        if out.len() > LONGEST {
+            return;
         }
-        Atom::Absent(_) => "nothing".into(),
-    };
-    if share == 1.0 { what } else { format!("{} {what}", share_text(share)) }
+        let sign = if *share < 0.0 { " - " } else { " + " };
+        let size = if at > 0 { share.abs() } else { *share };
+        if at > 0 {
+            out.push_str(sign);
+        }
+        if size != 1.0 {
+            out.push_str(&format!("{} ", share_text(size)));
+        }
+        match atom {
+            Atom::Tensor { input, .. } => out.push_str(&recipe.input(*input).name),
+            Atom::Call(call) => write_call(recipe, *call, out),
+            Atom::Absent(_) => out.push_str("nothing"),
+        }
+    }
+}
+
+fn write_call(recipe: &Recipe, call: u32, out: &mut String) {
+    let call = &recipe.calls[call as usize];
+    out.push_str(&format!("{}(", call.method.name));
+    for (at, input) in call.inputs.iter().enumerate() {
+        out.push_str(if at > 0 { ", " } else { "" });
+        write_form(recipe, input, out);
+    }
+    for (at, (spec, value)) in call.method.options.iter().zip(&call.on.options).enumerate() {
+        out.push_str(if at + call.inputs.len() > 0 { ", " } else { "" });
+        out.push_str(&format!("{} = {}", spec.name, value.text()));
+    }
+    out.push(')');
 }
 
 /// A share in at most six decimals.
@@ -209,7 +257,10 @@ pub fn read_bytes(recipe: &Recipe, plan: &Plan) -> Vec<(u64, u64)> {
     for tensor in plan.outputs.iter().flat_map(|output| &output.tensors) {
         match &tensor.work {
             Work::Copy { file, .. } => out[of_file[*file]].0 += tensor.len,
-            Work::Gather(program) => out[of_file[program.loads[0].file]].0 += tensor.len,
+            Work::Gather(program) if is_decoded(program) => {
+                out[of_file[program.loads[0].file]].1 += program.read_bytes();
+            }
+            Work::Gather(program) => out[of_file[program.loads[0].file]].0 += program.read_bytes(),
             Work::Compute { program, .. } => {
                 let passes = program.stages as u64 + 1;
                 // A value may turn out not to need all that it names, such as a slerp at 0.
@@ -220,7 +271,7 @@ pub fn read_bytes(recipe: &Recipe, plan: &Plan) -> Vec<(u64, u64)> {
                     program.stages > 0 || needed.iter().any(|id| program.nodes[id.0 as usize] == node)
                 };
                 for (_, load) in program.loads.iter().enumerate().filter(|(at, _)| is_read(*at)) {
-                    out[of_file[load.file]].1 += program.elems() * load.dtype.bytes() * passes;
+                    out[of_file[load.file]].1 += load.stored_bytes(program.elems()) * passes;
                 }
             }
         }
@@ -234,7 +285,7 @@ fn reads(recipe: &Recipe, plan: &Plan) -> String {
         .iter()
         .zip(read_bytes(recipe, plan))
         .map(|(input, (moved, computed))| {
-            let size: u64 = input.header.files.iter().map(|file| file.size).sum();
+            let size = input.header.size();
             let how = match (moved, computed) {
                 (0, 0) => "nothing".to_string(),
                 (moved, 0) => format!("{} to copy", bytes_text(moved)),

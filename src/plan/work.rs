@@ -1,5 +1,6 @@
 //! From operations of the graph to work on bytes: copies where bits are moved, programs elsewhere.
 
+use super::Between;
 use super::EqualCheck;
 use super::Work;
 use crate::arch::CanonTensor;
@@ -20,6 +21,7 @@ use crate::tile::Builder;
 use crate::tile::Load;
 use crate::tile::NodeId;
 use crate::tile::Share;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What is needed to turn operations into work.
@@ -44,7 +46,7 @@ impl Target {
 
     /// Whether the stored order may differ from the canonical one.
     pub fn reorders(&self) -> bool {
-        self.ops.iter().any(|op| matches!(op, ViewOp::Permute(_) | ViewOp::Flip(_)))
+        self.ops.iter().any(|op| matches!(op, ViewOp::Permute(_) | ViewOp::Flip(_) | ViewOp::Deal { .. }))
     }
 }
 
@@ -65,6 +67,7 @@ impl<'r> Maker<'r> {
             file: self.first_file[id.0 as usize] + entry.file,
             offset: entry.offset,
             dtype: entry.dtype,
+            blocks: entry.blocks(),
             view,
             affine: tensor.affine,
         }
@@ -72,6 +75,20 @@ impl<'r> Maker<'r> {
 
     /// The value of an operation as a node of a program.
     pub fn node(&self, builder: &mut Builder, id: OpId, ops: &[ViewOp]) -> NodeId {
+        self.node_once(builder, id, ops, &mut HashMap::new())
+    }
+
+    /// The same, with the operations that the program has already: nested calls share theirs.
+    fn node_once(&self, builder: &mut Builder, id: OpId, ops: &[ViewOp], made: &mut HashMap<OpId, NodeId>) -> NodeId {
+        if let Some(&node) = made.get(&id) {
+            return node;
+        }
+        let node = self.made(builder, id, ops, made);
+        made.insert(id, node);
+        node
+    }
+
+    fn made(&self, builder: &mut Builder, id: OpId, ops: &[ViewOp], made: &mut HashMap<OpId, NodeId>) -> NodeId {
         let op = self.graph.op(id);
         match &op.kind {
             OpKind::Load { input, name } => builder.load(self.load(*input, name, ops)),
@@ -79,18 +96,19 @@ impl<'r> Maker<'r> {
                 let terms: Vec<(Share, NodeId)> = shares
                     .iter()
                     .zip(&op.inputs)
-                    .map(|(share, &input)| (Share::Const(*share), self.node(builder, input, ops)))
+                    .map(|(share, &input)| (Share::Const(*share), self.node_once(builder, input, ops, made)))
                     .collect();
                 builder.linear(&terms)
             }
             OpKind::Call { method, on } => {
-                let inputs: Vec<NodeId> = op.inputs.iter().map(|&input| self.node(builder, input, ops)).collect();
+                let inputs: Vec<NodeId> =
+                    op.inputs.iter().map(|&input| self.node_once(builder, input, ops, made)).collect();
                 match method.lower {
                     Lower::Tiles(lower) => lower(builder, &inputs, on),
                     Lower::Shares(_) | Lower::Keys => unreachable!("these calls were flattened by the check"),
                 }
             }
-            OpKind::Agree | OpKind::Write { .. } => self.node(builder, op.inputs[0], ops),
+            OpKind::Agree | OpKind::Write { .. } => self.node_once(builder, op.inputs[0], ops, made),
             OpKind::Measure { .. } => unreachable!("nothing is made of a measure"),
         }
     }
@@ -160,12 +178,7 @@ impl<'r> Maker<'r> {
 /// A load of the bytes of a tensor: one more axis, of the bytes of an element.
 pub fn bytes_of(load: Load) -> Load {
     let size = load.dtype.bytes();
-    let mut view = load.view;
-    view.base *= size;
-    view.strides.iter_mut().for_each(|stride| *stride *= size as i64);
-    view.strides.push(1);
-    view.shape.push(size);
-    Load { dtype: Dtype::U8, view, affine: Affine::IDENTITY, ..load }
+    Load { dtype: Dtype::U8, view: load.view.of_bytes(size), affine: Affine::IDENTITY, ..load }
 }
 
 /// Whether reading and writing change no value: the one undoes the other.
@@ -190,15 +203,15 @@ pub fn equal_checks(maker: &Maker) -> Vec<EqualCheck> {
         };
         for &other in &op.inputs[1..] {
             let program = differing(maker, op.inputs[0], other);
-            let inputs = (leaf(op.inputs[0]), leaf(other));
-            checks.push(EqualCheck { canonical: op.name.clone(), inputs, program, site: op.site });
+            let between = Between::Inputs(leaf(op.inputs[0]), leaf(other));
+            checks.push(EqualCheck { canonical: op.name.clone(), between, program, site: op.site });
         }
     }
     checks
 }
 
 /// Counts elements that differ.
-fn differing(maker: &Maker, first: OpId, other: OpId) -> crate::tile::Program {
+pub fn differing(maker: &Maker, first: OpId, other: OpId) -> crate::tile::Program {
     let mut shape = maker.graph.op(first).shape.clone();
     let raw = (maker.raw_or_values(&mut shape, first), maker.raw_or_values(&mut shape, other));
     let mut builder = Builder::new(shape);
@@ -208,5 +221,22 @@ fn differing(maker: &Maker, first: OpId, other: OpId) -> crate::tile::Program {
     };
     let differs = builder.binary(Binary::Differs, a, b);
     let count = builder.sum(differs);
+    builder.measure(vec![count])
+}
+
+/// Counts elements of a float tensor that differ from those of a load.
+pub fn differing_from(maker: &Maker, id: OpId, load: Load) -> crate::tile::Program {
+    let mut builder = Builder::new(maker.graph.op(id).shape.clone());
+    let (a, b) = (maker.node(&mut builder, id, &[]), builder.load(load));
+    let differs = builder.binary(Binary::Differs, a, b);
+    let count = builder.sum(differs);
+    builder.measure(vec![count])
+}
+
+/// Counts all elements of a shape.
+pub fn counting(shape: &[u64]) -> crate::tile::Program {
+    let mut builder = Builder::new(shape.into());
+    let one = builder.constant(1.0);
+    let count = builder.sum(one);
     builder.measure(vec![count])
 }

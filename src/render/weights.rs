@@ -8,7 +8,6 @@ use crate::diag::Problem;
 use crate::store::Inputs;
 use crate::tensor::Dtype;
 use crate::tensor::Header;
-use crate::tensor::Lies;
 use crate::tile::Builder;
 use crate::tile::Load;
 use crate::tile::Scratch;
@@ -70,15 +69,11 @@ impl FromIterator<(Name, Array)> for Weights {
 }
 
 /// Shapes of a checkpoint's float tensors, in canonical order of axes.
-pub fn shapes_of(header: &Header, canon: &Canon) -> Shapes {
-    let floats = canon.tensors.iter().filter(|tensor| is_plain(header, tensor));
+pub fn shapes_of(canon: &Canon) -> Shapes {
+    let floats = canon.tensors.iter().filter(|tensor| tensor.dtype.is_float());
     floats.map(|tensor| (tensor.name.clone(), sizes(tensor))).collect()
 }
 
-/// Numbers that a tile program loads.  Quantised blocks are of language models: they count as absent.
-fn is_plain(header: &Header, tensor: &CanonTensor) -> bool {
-    tensor.dtype.is_float() && !matches!(header.entries[tensor.entry].lies, Lies::Blocks(_))
-}
 
 fn sizes(tensor: &CanonTensor) -> Vec<usize> {
     tensor.shape.iter().map(|&size| usize::try_from(size).unwrap_or(usize::MAX)).collect()
@@ -91,7 +86,7 @@ pub fn of_checkpoint(
     wanted: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<Weights, Problem> {
     let inputs = Inputs::open(&header.files)?;
-    let chosen = canon.tensors.iter().filter(|tensor| is_plain(header, tensor) && wanted(&tensor.name));
+    let chosen = canon.tensors.iter().filter(|tensor| tensor.dtype.is_float() && wanted(&tensor.name));
     let weights = chosen
         .map(|tensor| Ok((tensor.name.clone(), Array::new(&sizes(tensor), read(header, tensor, &inputs)?))))
         .collect::<Result<Weights, Problem>>()?;
@@ -106,6 +101,7 @@ fn read(header: &Header, tensor: &CanonTensor, inputs: &Inputs) -> Result<Vec<f3
         file: entry.file,
         offset: entry.offset,
         dtype: entry.dtype,
+        blocks: entry.blocks(),
         view: tensor.view.clone(),
         affine: tensor.affine,
     });

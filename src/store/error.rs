@@ -1,8 +1,8 @@
 //! What can be wrong with files: E05xx the input, E06xx the machine.
 
-use super::shown;
 use crate::diag::Code;
 use crate::diag::Problem;
+use crate::diag::shown;
 use crate::diag::suggest::nearest;
 use std::io;
 use std::path::Path;
@@ -23,6 +23,13 @@ pub const NO_CHECKPOINT: Code = Code("E0513");
 pub const TEXT: Code = Code("E0514");
 pub const OUTPUT_IS_INPUT: Code = Code("E0515");
 pub const FOREIGN: Code = Code("E0516");
+pub const PICKLE: Code = Code("E0518");
+pub const UNREADABLE: Code = Code("E0519");
+pub const DICTIONARY: Code = Code("E0521");
+pub const ZIP: Code = Code("E0522");
+pub const NUMPY: Code = Code("E0523");
+pub const GGUF: Code = Code("E0524");
+pub const GGUF_KIND: Code = Code("E0525");
 pub const READ: Code = Code("E0601");
 pub const WRITE: Code = Code("E0602");
 pub const FULL: Code = Code("E0603");
@@ -131,6 +138,16 @@ fn missing(path: &Path) -> Problem {
             problem.help(format!("write one of the names in `{}`: {}{more}", shown::path(directory), listed.join(", ")))
         }
     }
+}
+
+/// A key for a file of a format that knows no dictionaries.
+pub fn no_dictionaries(path: &Path, key: &str) -> Problem {
+    let message = format!(
+        "`{}` has no dictionaries, `key` is for pickles such as those of `torch.save`; found `key = \"{}\"`",
+        shown::path(path),
+        shown::name(key)
+    );
+    Problem::new(DICTIONARY, message).help("leave `key` away: the tensors of this file stand under their names alone")
 }
 
 /// Something that is not a regular file, such as a pipe or a device.

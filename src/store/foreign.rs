@@ -3,8 +3,8 @@
 use super::error;
 use super::header;
 use super::index;
-use super::shown;
 use crate::diag::Problem;
+use crate::diag::shown;
 use std::io;
 use std::path::Path;
 

@@ -11,9 +11,9 @@ use super::json::Json;
 use super::json::Stop;
 use super::json::quoted;
 use super::sheet::Sheet;
-use super::shown;
 use super::sniff;
 use crate::diag::Problem;
+use crate::diag::shown;
 use crate::tensor::Entry;
 use crate::tensor::FileInfo;
 use crate::tensor::Header;
@@ -31,19 +31,31 @@ const LONGEST: u64 = 32 << 20;
 /// What a checkpoint's description may take in memory, so that reading it stays under 64 MiB.
 pub const BUDGET: u64 = 24 << 20;
 
+/// Most that the packed arrays of a checkpoint may take in memory, in all its files.
+pub const UNPACKED: u64 = 256 << 20;
+
 /// Shards of a model at most: opening them all stays quick.
 pub const SHARDS: usize = 1024;
 
 /// What may still be held in memory of a checkpoint's description, and the names seen so far.
 pub struct Budget {
     left: u64,
+    /// Bytes that packed arrays may still take.
+    unpacked: u64,
     keys: RandomState,
     seen: HashSet<u64>,
 }
 
 impl Budget {
     pub fn new() -> Budget {
-        Budget { left: BUDGET, keys: RandomState::new(), seen: HashSet::new() }
+        Budget { left: BUDGET, unpacked: UNPACKED, keys: RandomState::new(), seen: HashSet::new() }
+    }
+
+    /// Books `bytes` of arrays that are unpacked into memory; false: too much.
+    pub fn unpack(&mut self, bytes: u64) -> bool {
+        let left = self.unpacked.checked_sub(bytes);
+        self.unpacked = left.unwrap_or(0);
+        left.is_some()
     }
 
     /// Books `bytes`; false: too much.
@@ -86,6 +98,13 @@ impl Refusal {
     }
 }
 
+/// Whether a file begins as safetensors does: with the length of a header that is read, and a brace.  The length may have
+/// the bytes of another format's magic number; no pickle has the zeros above it and the brace there.
+pub fn begins(head: &[u8]) -> bool {
+    let length = head.first_chunk::<8>().map(|bytes| u64::from_le_bytes(*bytes));
+    length.is_some_and(|length| (2..=LONGEST).contains(&length)) && head.get(8) == Some(&b'{')
+}
+
 /// Reads the header of a safetensors file and adds file, tensors and metadata to `header`.
 pub fn read(opened: Opened, header: &mut Header, budget: &mut Budget) -> Result<(), Problem> {
     let Opened { path, mut file, size, head } = opened;
@@ -103,7 +122,7 @@ pub fn read(opened: Opened, header: &mut Header, budget: &mut Budget) -> Result<
 fn frame(path: &Path, head: &[u8], size: u64) -> Result<u64, Problem> {
     let name = shown::path(path);
     if size == 0 || head.is_empty() {
-        return Err(Problem::new(error::CUT_OFF, format!("`{name}` is empty, a safetensors file was expected"))
+        return Err(Problem::new(error::CUT_OFF, format!("`{name}` is empty, a checkpoint was expected"))
             .note("at byte 0: found the end, expected the length of the header (8 bytes)")
             .help(error::AGAIN));
     }

@@ -1,4 +1,4 @@
-//! `model.safetensors.index.json`: which shard holds which tensor.
+//! `model.safetensors.index.json`, `pytorch_model.bin.index.json`: which shard holds which tensor.
 
 use super::error;
 use super::error::Flaw;
@@ -11,9 +11,10 @@ use super::json::quoted;
 use super::sheet::NAME;
 use super::sheet::TEXT;
 use super::sheet::check_name;
-use super::shown;
 use super::sys;
 use crate::diag::Problem;
+use crate::diag::shown;
+use crate::tensor::Entry;
 use crate::tensor::Header;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -30,6 +31,9 @@ const FILE_NAME: usize = 255;
 /// Keys beside each other in an index: published ones have two.
 const KEYS: usize = 64;
 
+/// What the name of an index of PyTorch's shards ends in.
+pub const TORCH: &str = ".bin.index.json";
+
 /// What an index says, without its map from tensors to shards: that is read again, when the shards' headers are known,
 /// by [`check`], so that it need not be held.
 pub struct Index {
@@ -44,9 +48,11 @@ pub struct Index {
 /// Reads an index.  Errors: E0501, E0502, E0510, E0511, E0601.
 pub fn read(path: &Path, budget: &mut Budget) -> Result<Index, Problem> {
     let mut shards = BTreeSet::new();
+    let is_torch = path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(TORCH));
+    let ending = if is_torch { ".bin" } else { ".safetensors" };
     let (metadata, metadata_keys) = scan(path, budget, &mut |pair: Pair| {
         check_name(pair.tensor, pair.offset)?;
-        check_shard(pair.shard, pair.shard_offset)?;
+        check_shard(pair.shard, pair.shard_offset, ending)?;
         if !shards.contains(pair.shard) {
             shards.insert(pair.shard.to_string());
         }
@@ -63,10 +69,15 @@ pub fn read(path: &Path, budget: &mut Budget) -> Result<Index, Problem> {
 
 /// The index and the headers of its shards name the same tensors in the same files.  Errors: E0511 for a name that
 /// stands twice, E0512, E0601.
-pub fn check(path: &Path, index: &Index, header: &Header, budget: &mut Budget) -> Result<(), Problem> {
+pub fn check(path: &Path, header: &Header, budget: &mut Budget) -> Result<(), Problem> {
     let places: HashMap<&str, usize> =
         header.entries.iter().enumerate().map(|(at, entry)| (entry.name.as_str(), at)).collect();
     let mut seen = vec![false; header.entries.len()];
+    // A shard may be more than one file of the header: the arrays of a pickle lie in memory.
+    let shard_of = |entry: &Entry| {
+        let name = header.files[entry.file].path.file_name();
+        name.map(|name| name.to_string_lossy()).unwrap_or_default()
+    };
     scan(path, budget, &mut |pair: Pair| {
         let disagree = |how: &str| {
             let what = format!("has {} in {}, but it is {how}", quoted(pair.tensor), quoted(pair.shard));
@@ -78,12 +89,12 @@ pub fn check(path: &Path, index: &Index, header: &Header, budget: &mut Budget) -
         if std::mem::replace(&mut seen[at], true) {
             return Err(twice(pair.offset, pair.tensor));
         }
-        let there = &index.shards[header.entries[at].file];
-        if there != pair.shard { Err(disagree(&format!("in {}", quoted(there)))) } else { Ok(()) }
+        let there = shard_of(&header.entries[at]);
+        if there != pair.shard { Err(disagree(&format!("in {}", quoted(&there)))) } else { Ok(()) }
     })?;
     let Some(at) = seen.iter().position(|seen| !seen) else { return Ok(()) };
     let entry = &header.entries[at];
-    let (own, shard) = (quoted(&entry.name), quoted(&index.shards[entry.file]));
+    let (own, shard) = (quoted(&entry.name), quoted(&shard_of(entry)));
     let message = format!("`{}` lacks {own}, which is in {shard}", shown::path(path));
     Err(Problem::new(error::DISAGREE, message).help(error::AGAIN))
 }
@@ -160,7 +171,7 @@ impl<R: Read> Reader<'_, '_, R> {
         self.json.padding(b" \t\r\n", "the end of the index")?;
         if !seen.iter().any(|key| key == "weight_map") {
             let flaw = Flaw { offset: 0, found: "an object without it".into(), expected: "`weight_map`".into() };
-            let help = "write the path of a `.safetensors` file or of a directory";
+            let help = "write the path of a checkpoint, or of a directory that has one";
             return Err(Refusal::Flaw(error::INDEX, "is not an index of shards".into(), flaw, help));
         }
         Ok(())
@@ -203,16 +214,13 @@ impl<R: Read> Reader<'_, '_, R> {
 }
 
 /// A shard is a file beside the index and nothing else.
-fn check_shard(shard: &str, offset: u64) -> Result<(), Refusal> {
+fn check_shard(shard: &str, offset: u64, ending: &str) -> Result<(), Refusal> {
     let is_name = !shard.contains(['/', '\\', ':']) && !shown::has_hidden(shard);
-    if is_name && shard.len() <= FILE_NAME && shard.ends_with(".safetensors") && !shard.starts_with('.') {
+    if is_name && shard.len() <= FILE_NAME && shard.ends_with(ending) && !shard.starts_with('.') {
         return Ok(());
     }
-    let flaw = Flaw {
-        offset,
-        found: quoted(shard),
-        expected: "a file name such as `model-00001-of-00002.safetensors`".into(),
-    };
+    let flaw =
+        Flaw { offset, found: quoted(shard), expected: format!("a file name such as `model-00001-of-00002{ending}`") };
     let what = "names a shard that is not a file beside it".to_string();
     Err(Refusal::Flaw(
         error::INDEX,

@@ -4,7 +4,7 @@
 //! numbers are whole and not negative; strings are UTF-8 without lone surrogates.
 
 use super::error::Flaw;
-use super::shown;
+use crate::diag::shown;
 use std::io;
 use std::io::Read;
 

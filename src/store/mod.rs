@@ -5,34 +5,44 @@
 //! failed.
 //!
 //! Invariants: an input is never written, truncated or renamed; an output path holds what stood there before or the
-//! complete new content; a header that is refused costs under 100 ms and 64 MiB.
+//! complete new content; a header that is refused costs under 100 ms and 64 MiB (packed arrays of
+//! NumPy: up to 256 MiB more).
 
+mod beside;
 mod copy;
 mod error;
 mod foreign;
 mod format;
+mod gguf;
 mod header;
 mod index;
 mod inputs;
 mod json;
+mod npy;
+mod npz;
+mod nvidia;
 mod open;
 mod part;
 mod place;
 mod sheet;
-mod shown;
 mod sigbus;
 mod sniff;
 mod stage;
 mod stale;
+mod sums;
 mod sys;
 #[cfg(test)]
 mod tests;
 mod text;
+mod torch;
+mod zip;
 
+pub use error::no_dictionaries;
 pub use inputs::Inputs;
 pub use open::header_digest;
 pub use open::open;
 pub use part::Part;
+pub use place::may_write;
 pub use stage::Kind;
 pub use stage::Staged;
 pub use sys::prepare_process;

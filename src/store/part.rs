@@ -1,6 +1,7 @@
 //! One file of an output: positioned writes from any thread.
 
 use super::error;
+use super::sums::Sums;
 use super::sys;
 use crate::diag::Problem;
 use std::fs::File;
@@ -28,6 +29,8 @@ pub struct Part {
     window: u64,
     /// Bytes written so far of each window.
     written: Vec<AtomicU64>,
+    /// CRC-32 of what is written, where the format asks for it.
+    sums: Option<Sums>,
 }
 
 impl Part {
@@ -35,7 +38,26 @@ impl Part {
     pub(super) fn new(file: File, temporary: PathBuf, target: PathBuf, size: u64) -> Part {
         let window = WINDOW.max(size.div_ceil(WINDOWS).saturating_mul(2) / WINDOW * WINDOW);
         let written = (0..size.div_ceil(window)).map(|_| AtomicU64::new(0)).collect();
-        Part { file, temporary, target, size, window, written }
+        Part { file, temporary, target, size, window, written, sums: None }
+    }
+
+    /// From now on, which is before the first byte that counts, keeps the CRC-32 of what is written, for [`Part::seal`].
+    pub fn keep_sums(&mut self) {
+        self.sums = Some(Sums::default());
+    }
+
+    /// Whether bytes must pass through our hands.
+    pub(super) fn keeps_sums(&self) -> bool {
+        self.sums.is_some()
+    }
+
+    /// Writes the CRC-32 of the `len` bytes at `offset`, which must all be written, at each of `places`, lowest byte
+    /// first.  Errors: E0601, E0602, E0603.
+    pub fn seal(&self, offset: u64, len: u64, places: &[u64]) -> Result<(), Problem> {
+        let Some(sum) = self.sums.as_ref().and_then(|sums| sums.take(offset, len)) else {
+            return Err(error::write(&self.target, "written", &std::io::ErrorKind::UnexpectedEof.into()));
+        };
+        places.iter().try_for_each(|&place| self.put(place, &sum.to_le_bytes()))
     }
 
     /// Bytes that are in the file now.  A window that is complete starts on its way to the disk, so that the disk works
@@ -56,9 +78,16 @@ impl Part {
 
     /// Writes all of `bytes` at `offset` (bytes from the start).  Errors: E0602, E0603.
     pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), Problem> {
-        sys::write_full(&self.file, offset, bytes).map_err(|error| error::write(&self.target, "written", &error))?;
+        self.put(offset, bytes)?;
+        if let Some(sums) = &self.sums {
+            sums.add(offset, bytes);
+        }
         self.arrived(offset, bytes.len() as u64);
         Ok(())
+    }
+
+    fn put(&self, offset: u64, bytes: &[u8]) -> Result<(), Problem> {
+        sys::write_full(&self.file, offset, bytes).map_err(|error| error::write(&self.target, "written", &error))
     }
 
     /// Reads back what was written at `offset`; what was not written yet reads as zeros.  Errors: E0601, also when

@@ -1,10 +1,10 @@
 //! Where an output really goes, and that no input stands there.
 
 use super::error;
-use super::shown;
 use super::sys;
 use super::sys::Identity;
 use crate::diag::Problem;
+use crate::diag::shown;
 use std::ffi::OsString;
 use std::io;
 use std::path::Component;
@@ -67,6 +67,15 @@ fn canonical(path: &Path) -> io::Result<PathBuf> {
             Ok(parent)
         }
         other => other,
+    }
+}
+
+/// Whether an output may stand at a path as far as inputs are concerned; what else may be wrong with the path is told
+/// when it is written.  Errors: E0515.
+pub fn may_write(output: &Path, inputs: &[PathBuf]) -> Result<(), Problem> {
+    match Place::of(output) {
+        Ok(place) => Barred::new(inputs).check(output, &place.path()),
+        Err(_) => Ok(()),
     }
 }
 

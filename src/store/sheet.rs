@@ -9,7 +9,7 @@ use super::header::SPLIT;
 use super::json::Json;
 use super::json::Stop;
 use super::json::quoted;
-use super::shown;
+use crate::diag::shown;
 use crate::tensor::Dtype;
 use crate::tensor::Entry;
 use crate::tensor::Header;
@@ -85,15 +85,7 @@ impl<R: Read> Sheet<'_, R> {
     }
 
     fn tensor(&mut self, name: String, offset: u64) -> Result<(), Refusal> {
-        check_name(&name, offset)?;
-        if !self.budget.remember(&name)
-            && let Some(other) = self.header.entries.iter().find(|entry| entry.name == name)
-        {
-            return Err(match other.file == self.number {
-                true => twice(offset, &name),
-                false => in_two_files(offset, &name, &self.header.files[other.file].path),
-            });
-        }
+        new_name(self.header, self.budget, &name, self.number, offset)?;
         self.json.mark(b'{')?;
         let mut dtype: Field<Dtype> = None;
         let mut shape: Field<Shape> = None;
@@ -180,9 +172,30 @@ impl<R: Read> Sheet<'_, R> {
     }
 }
 
+/// Checks a tensor's name, which stands at `offset` of file `number`, and that no other tensor has it.
+fn new_name(header: &Header, budget: &mut Budget, name: &str, number: usize, offset: u64) -> Result<(), Refusal> {
+    check_name(name, offset)?;
+    if !budget.remember(name)
+        && let Some(other) = header.entries.iter().find(|entry| entry.name == name)
+    {
+        return Err(match other.file == number {
+            true => twice(offset, name),
+            false => in_two_files(offset, name, &header.files[other.file].path),
+        });
+    }
+    Ok(())
+}
+
+/// Checks a tensor's name as [`new_name`] does, and books the memory of its entry, which comes next: for readers of other
+/// formats.
+pub fn book(header: &Header, budget: &mut Budget, name: &str, number: usize, offset: u64) -> Result<(), Refusal> {
+    new_name(header, budget, name, number, offset)?;
+    if budget.charge(std::mem::size_of::<Entry>() + name.len() + 64) { Ok(()) } else { Err(too_large(offset)) }
+}
+
 const FIELDS: &str = "`dtype`, `shape` and `data_offsets`";
 
-fn twice(offset: u64, name: &str) -> Refusal {
+pub fn twice(offset: u64, name: &str) -> Refusal {
     let what = format!("has the name {} twice in its header", quoted(name));
     Refusal::Flaw(
         error::NAME,
@@ -192,13 +205,13 @@ fn twice(offset: u64, name: &str) -> Refusal {
     )
 }
 
-fn in_two_files(offset: u64, name: &str, other: &Path) -> Refusal {
+pub fn in_two_files(offset: u64, name: &str, other: &Path) -> Refusal {
     let what = format!("has the tensor {}, which `{}` has too", quoted(name), shown::path(other));
     let flaw = Flaw { offset, found: quoted(name), expected: "each tensor in one file".into() };
     Refusal::Flaw(error::DISAGREE, what, flaw, "keep the shards of one model in a directory of their own")
 }
 
-fn too_large(offset: u64) -> Refusal {
+pub fn too_large(offset: u64) -> Refusal {
     let what = "describes more than blend holds in memory".to_string();
     let flaw = Flaw {
         offset,
@@ -239,7 +252,7 @@ pub fn check_name(name: &str, offset: u64) -> Result<(), Refusal> {
 }
 
 /// Bytes of a tensor; zero sizes do not excuse others that no memory could index.
-fn byte_length(name: &str, dtype: Dtype, shape: &[u64], offset: u64) -> Result<u64, Refusal> {
+pub fn byte_length(name: &str, dtype: Dtype, shape: &[u64], offset: u64) -> Result<u64, Refusal> {
     let full = shape.iter().try_fold(dtype.bytes(), |product, &size| product.checked_mul(size.max(1)));
     match full {
         Some(full) if full <= i64::MAX as u64 => Ok(if shape.contains(&0) { 0 } else { full }),

@@ -1,8 +1,8 @@
 //! What a file is when it is not safetensors, by its content and never by its name.
 
 use super::error;
-use super::shown;
 use crate::diag::Problem;
+use crate::diag::shown;
 use std::path::Path;
 
 /// Bytes of a file's start that are looked at.
@@ -24,13 +24,14 @@ const fn binary(name: &'static str, help: &'static str) -> Guess {
 
 const CONVERT: &str =
     "convert it to safetensors: `safetensors.torch.save_file(tensors, \"model.safetensors\")` in Python";
-const UNPACK: &str = "unpack it, and write the path of the `.safetensors` file in it";
+const UNPACK: &str = "unpack it, and write the path of the checkpoint in it";
 const DOWNLOAD: &str = "get the file itself: use the download link, and log in where the model asks for it";
-const CHOOSE: &str = "write the path of a `.safetensors` file, or of a directory of them";
+const CHOOSE: &str =
+    "write the path of a checkpoint (`.safetensors`, `.pt`, `.pkl`, `.npz`, `.gguf`), or of a directory that holds one";
 
 /// Kinds that their first bytes tell.
 const MAGIC: &[(&[u8], Guess)] = &[
-    (b"GGUF", binary("a GGUF model", "take the safetensors files that it was made from: GGUF weights are quantised")),
+    (b"GGUF", binary("a GGUF model", CHOOSE)),
     (
         b"BLENDER",
         binary("a Blender scene", "write the path of a model: `.blend` is also the ending of Blender's scenes"),
@@ -47,7 +48,7 @@ const MAGIC: &[(&[u8], Guess)] = &[
     (b"\x7fELF", binary("a program", CHOOSE)),
     (b"MZ", binary("a Windows program", CHOOSE)),
     (b"\x89HDF\r\n\x1a\n", binary("an HDF5 file (Keras)", CONVERT)),
-    (b"\x93NUMPY", binary("a NumPy array (.npy)", CONVERT)),
+    (b"\x93NUMPY", binary("a NumPy array (.npy)", CHOOSE)),
     (
         b"version https://git-lfs",
         Guess {
@@ -60,15 +61,14 @@ const MAGIC: &[(&[u8], Guess)] = &[
 
 /// What the first bytes of a file show it to be.
 pub fn kind(head: &[u8]) -> Option<&'static Guess> {
-    const NPZ: Guess = binary("a zip archive of NumPy arrays (.npz)", CONVERT);
+    const NPZ: Guess = binary("a zip archive of NumPy arrays (.npz)", CHOOSE);
     const TORCH: Guess = binary("a PyTorch checkpoint (zip)", CONVERT);
     const ZIP: Guess = binary("a zip archive", UNPACK);
-    const NVIDIA: Guess = binary(
-        "a pickle of NVIDIA's StyleGAN code",
-        "convert its `G_ema` to safetensors: `safetensors.torch.save_file(G_ema.state_dict(), \"G.safetensors\")` in Python",
-    );
-    const PICKLE: Guess = binary("a Python pickle, perhaps a PyTorch checkpoint", CONVERT);
     const TAR: Guess = binary("a tar archive", UNPACK);
+    const OLD_TORCH: Guess = binary(
+        "a PyTorch checkpoint of before version 0.1.10 (tar)",
+        "save it with PyTorch again: `torch.save(torch.load(\"a.pt\"), \"b.pt\")`, where you trust the file",
+    );
     const PAGE: Guess = Guess { name: "a web page", help: DOWNLOAD, is_binary: false };
     const RECIPE: Guess = Guess { name: "a recipe of blend", help: CHOOSE, is_binary: false };
 
@@ -83,12 +83,10 @@ pub fn kind(head: &[u8]) -> Option<&'static Guess> {
             () => &ZIP,
         });
     }
-    if matches!(head, [0x80, 2..=5, ..]) {
-        let nvidia = [&b"torch_utils"[..], b"dnnlib", b"training.networks"].iter().any(|name| contains(head, name));
-        return Some(if nvidia { &NVIDIA } else { &PICKLE });
-    }
     if head.get(257..262) == Some(b"ustar") {
-        return Some(&TAR);
+        let name = head.split(|&byte| byte == 0).next().unwrap_or(&[]);
+        let is_torch = [&b"sys_info"[..], b"pickle", b"tensors", b"storages"].contains(&name);
+        return Some(if is_torch { &OLD_TORCH } else { &TAR });
     }
     let start = head.trim_ascii_start();
     let start: Vec<u8> = start.iter().take(16).map(u8::to_ascii_lowercase).collect();
@@ -115,7 +113,7 @@ pub fn refuse(path: &Path, head: &[u8]) -> Option<Problem> {
         None if head.trim_ascii_start().starts_with(b"{") => &JSON,
         None => &TEXT,
     };
-    let message = format!("`{}` is {}, a safetensors file was expected", shown::path(path), guess.name);
+    let message = format!("`{}` is {}, a checkpoint was expected", shown::path(path), guess.name);
     Some(Problem::new(error::OTHER_KIND, message).help(guess.help))
 }
 

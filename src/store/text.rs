@@ -3,10 +3,10 @@
 use super::Kind;
 use super::Staged;
 use super::error;
-use super::shown;
 use super::sniff;
 use super::sys;
 use crate::diag::Problem;
+use crate::diag::shown;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;

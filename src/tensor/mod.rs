@@ -7,6 +7,7 @@ mod view;
 pub use coord::Coord;
 pub use dtype::Dtype;
 pub use view::Affine;
+pub use view::Step;
 pub use view::View;
 
 use smallvec::SmallVec;
@@ -50,6 +51,28 @@ pub enum Blocks {
     Q6K,
 }
 
+impl Blocks {
+    /// The name that ggml's tools write, in small letters: `q4_k`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Blocks::Q4_0 => "q4_0",
+            Blocks::Q8_0 => "q8_0",
+            Blocks::Q4K => "q4_k",
+            Blocks::Q6K => "q6_k",
+        }
+    }
+
+    /// Elements of one block, and its bytes.
+    pub fn size(self) -> (u64, u64) {
+        match self {
+            Blocks::Q4_0 => (32, 18),
+            Blocks::Q8_0 => (32, 34),
+            Blocks::Q4K => (256, 144),
+            Blocks::Q6K => (256, 210),
+        }
+    }
+}
+
 /// One tensor as a file's header describes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
@@ -71,8 +94,21 @@ impl Entry {
     /// The tensor's elements in row-major order, as elements of its bytes.
     pub fn view(&self) -> View {
         match &self.lies {
-            Lies::Strides(strides) => View { shape: self.shape.clone(), base: 0, strides: strides.clone() },
+            Lies::Strides(strides) => View::strided(&self.shape, 0, strides),
             Lies::Rows | Lies::Blocks(_) => View::contiguous(&self.shape),
+        }
+    }
+
+    /// The blocks that its values are decoded from, if it is quantised.
+    pub fn blocks(&self) -> Option<Blocks> {
+        if let Lies::Blocks(blocks) = self.lies { Some(blocks) } else { None }
+    }
+
+    /// The element type as people read it: `f32`, and `f32 (q4_k)` where it is decoded.
+    pub fn dtype_text(&self) -> String {
+        match self.blocks() {
+            Some(blocks) => format!("{} ({})", self.dtype, blocks.name()),
+            None => self.dtype.name().into(),
         }
     }
 }
@@ -96,4 +132,19 @@ pub struct Header {
     pub entries: Vec<Entry>,
     /// Free text of the file (`__metadata__`).
     pub metadata: BTreeMap<String, String>,
+    /// Whole numbers that files beside the checkpoint say of it, such as `config.json:hidden_size`; no output repeats
+    /// them.
+    pub facts: BTreeMap<String, String>,
+}
+
+impl Header {
+    /// The files that stand under their paths: without values that lie in memory.
+    pub fn on_disk(&self) -> impl Iterator<Item = &FileInfo> {
+        self.files.iter().filter(|file| file.memory.is_none())
+    }
+
+    /// Bytes of the checkpoint on the disk.
+    pub fn size(&self) -> u64 {
+        self.on_disk().map(|file| file.size).sum()
+    }
 }

@@ -6,6 +6,7 @@
 
 use super::Fetch;
 use super::Load;
+use crate::tensor::Step;
 use crate::tensor::View;
 use smallvec::SmallVec;
 
@@ -34,7 +35,7 @@ type Axes = SmallVec<[Axis; 6]>;
 fn axes(view: &View) -> Axes {
     let mut out = Axes::new();
     let mut to = 1i64;
-    for (&size, &from) in view.shape.iter().zip(&view.strides).rev() {
+    for &Step { size, stride: from, .. } in view.steps.iter().rev() {
         if size == 1 {
             continue;
         }
@@ -46,15 +47,6 @@ fn axes(view: &View) -> Axes {
     }
     out.reverse();
     out
-}
-
-/// The stored element of canonical element 0 when the others follow it in order.
-pub fn contiguous(view: &View) -> Option<u64> {
-    match axes(view).as_slice() {
-        [] => Some(view.base),
-        [Axis { from: 1, .. }] => Some(view.base),
-        _ => None,
-    }
 }
 
 /// Which part of a view is in a strip.

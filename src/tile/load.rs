@@ -1,8 +1,9 @@
 //! Stored tensors that a program reads.
 
-use super::gather;
+use super::blocks::Decoded;
 use super::gather::Strip;
 use crate::tensor::Affine;
+use crate::tensor::Blocks;
 use crate::tensor::Dtype;
 use crate::tensor::View;
 
@@ -13,8 +14,10 @@ pub struct Load {
     pub file: usize,
     /// Absolute byte offset of stored element 0.
     pub offset: u64,
-    /// Stored type.
+    /// Stored type; that of the decoded values where they are in blocks.
     pub dtype: Dtype,
+    /// Quantised blocks that the values are decoded from: the view counts decoded elements.
+    pub blocks: Option<Blocks>,
     pub view: View,
     pub affine: Affine,
 }
@@ -23,7 +26,16 @@ impl Load {
     /// Where the first byte lies when the elements follow each other in canonical order, so that ranges are read and
     /// bits are moved without a look at single elements.
     pub fn contiguous_offset(&self) -> Option<u64> {
-        gather::contiguous(&self.view).map(|base| self.offset + base * self.dtype.bytes())
+        let is_plain = self.blocks.is_none();
+        self.view.run().filter(|_| is_plain).map(|base| self.offset + base * self.dtype.bytes())
+    }
+
+    /// Bytes that so many of its elements take in the file.
+    pub fn stored_bytes(&self, elems: u64) -> u64 {
+        match self.blocks {
+            Some(blocks) => elems.div_ceil(blocks.size().0) * blocks.size().1,
+            None => elems * self.dtype.bytes(),
+        }
     }
 }
 
@@ -47,6 +59,8 @@ pub trait Fetch: Sync {
 pub struct Window {
     bytes: Vec<u8>,
     strip: Strip,
+    /// Blocks on their way to values.
+    blocks: Vec<u8>,
 }
 
 impl Window {
@@ -70,12 +84,38 @@ impl Window {
             fetch.fetch(load.file, offset, &mut self.bytes)?;
             return Ok(&self.bytes);
         }
-        self.bytes.clear();
-        while self.bytes.len() < count * size {
-            let done = self.bytes.len() / size;
-            let some = self.strip.get(load, start + done as u64, count - done, fetch)?;
-            self.bytes.extend_from_slice(some);
+        let Window { bytes, strip, blocks } = self;
+        match load.blocks {
+            None => gathered(strip, load, start, count, fetch, bytes)?,
+            Some(kind) => {
+                let decoded = Decoded::new(fetch, load, kind, blocks);
+                match load.view.run() {
+                    Some(base) => {
+                        bytes.resize(count * size, 0);
+                        decoded.fetch(load.file, load.offset + (base + start) * size as u64, bytes)?;
+                    }
+                    None => gathered(strip, load, start, count, &decoded, bytes)?,
+                }
+            }
         }
-        Ok(&self.bytes)
+        Ok(bytes)
     }
+}
+
+/// Brings elements of a strided load into `bytes`.
+fn gathered<F: Fetch>(
+    strip: &mut Strip,
+    load: &Load,
+    start: u64,
+    count: usize,
+    fetch: &F,
+    bytes: &mut Vec<u8>,
+) -> Result<(), F::Error> {
+    let size = load.dtype.bytes() as usize;
+    bytes.clear();
+    while bytes.len() < count * size {
+        let done = bytes.len() / size;
+        bytes.extend_from_slice(strip.get(load, start + done as u64, count - done, fetch)?);
+    }
+    Ok(())
 }

@@ -6,6 +6,7 @@
 //!
 //! Invariant: the bytes of a result do not depend on how its elements are cut into ranges or who evaluates them.
 
+mod blocks;
 mod builder;
 mod cast;
 mod gather;

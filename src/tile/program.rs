@@ -142,7 +142,7 @@ impl Program {
         }
         let counts = |id: &NodeId| if let Node::Load(at) = self.nodes[id.0 as usize] { Some(at) } else { None };
         let loads = self.needed(&roots);
-        loads.iter().filter_map(counts).map(|at| self.elems() * self.loads[at as usize].dtype.bytes()).sum()
+        loads.iter().filter_map(counts).map(|at| self.loads[at as usize].stored_bytes(self.elems())).sum()
     }
 
     /// The nodes that some nodes need, in order.

@@ -81,7 +81,7 @@ fn seed_sign(seed: u64) -> f32 {
 /// A builder over inputs of a type and its loads.
 fn loads(count: usize, dtype: Dtype, view: &View) -> (Builder, Vec<blend::tile::NodeId>) {
     let mut b = Builder::new(view.shape.clone());
-    let load = |file| Load { file, offset: 0, dtype, view: view.clone(), affine: Affine::IDENTITY };
+    let load = |file| Load { file, offset: 0, dtype, blocks: None, view: view.clone(), affine: Affine::IDENTITY };
     let nodes = (0..count).map(|file| b.load(load(file))).collect();
     (b, nodes)
 }
@@ -217,8 +217,7 @@ fn distance(bencher: Bencher, dtype: Dtype) {
 #[divan::bench(args = FLOATS, sample_count = 10)]
 fn transposed(bencher: Bencher, dtype: Dtype) {
     let columns = BYTES as u64 / dtype.bytes() / 4096;
-    let mut view = View::contiguous(&[4096, columns]);
-    view.strides = [1, 4096].into_iter().collect();
+    let view = View::strided(&[4096, columns], 0, &[1, 4096]);
     let (b, nodes) = loads(1, dtype, &view);
     bench(bencher, &b.finish(nodes[0], dtype, false), &Memory::new(1, dtype));
 }

@@ -67,6 +67,7 @@ fn transcripts() {
     cases.register_bin("blend", Path::new(BLEND));
     cases.register_bin("cat", Path::new("/bin/cat"));
     cases.env("COLUMNS", "100");
+    cases.env("LC_ALL", "C.UTF-8");
     let copy_of = |file: &Path| place.path().join(file.file_name().expect("a name"));
     for file in &files {
         let copy = copy_of(file);
@@ -113,6 +114,8 @@ fn exit_codes() {
         (&["build", "-e", "layer_swap(a, a, at = 32)", "-m", a, "-o", "{odd} \u{fc}.safetensors"], 0),
         (&["fmt", "--check", "good.blend"], 0),
         (&["inspect", toon, "--stats"], 0),
+        (&["convert", toon, "toon.pt", "--layout", "rosinality"], 0),
+        (&["build", "-e", "a", "-m", a, "-o", "one.pt"], 0),
         (&["explain", "e0302"], 0),
         (&["explain", "302"], 0),
         (&["methods"], 0),
@@ -148,6 +151,8 @@ fn exit_codes() {
         (&["inspect", "empty.safetensors"], 2),
         (&["inspect", "zip.pt"], 2),
         (&["inspect", toon, "--recipe"], 2),
+        (&["convert", toon], 2),
+        (&["convert", toon, "toon.safetensors", "--format", "pt"], 2),
         (&["explain", "E9999"], 2),
         (&["methods", "slrp"], 2),
         (&["new", toon, "--swap", "32"], 2),
@@ -155,6 +160,7 @@ fn exit_codes() {
         (&["new", toon, "-o", "good.blend"], 2),
         (&["completions", "tcsh"], 2),
         (&["build", "-e", "a", "-m", a, "-o", "/proc/blend.safetensors"], 3),
+        (&["convert", toon, "/proc/blend.pt"], 3),
     ];
     for (args, code) in rows {
         let output = output(dir.path(), args);

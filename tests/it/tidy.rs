@@ -18,8 +18,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("check", &["text", "diag", "tensor", "syntax", "arch", "methods", "hir"]),
     ("graph", &["text", "tensor", "arch", "methods", "hir"]),
     ("plan", &["text", "tensor", "arch", "tile", "methods", "hir", "graph"]),
-    ("store", &["diag", "tensor", "tile"]),
+    ("pickle", &["diag", "tensor"]),
+    ("store", &["diag", "tensor", "tile", "pickle"]),
     ("exec", &["text", "diag", "tensor", "tile", "hir", "plan", "store"]),
+    ("compare", &["diag", "tensor", "arch", "tile", "hir", "plan", "exec"]),
     ("render", &["diag", "tensor", "arch", "tile", "store"]),
 ];
 

@@ -47,9 +47,13 @@ impl FakeWorld {
         world
             .with("toon.pt", rosinality(64, 2048, 128, 96, 4))
             .with("narrow.safetensors", stylegan2(64, 1024, 64, 96, 4))
+            .with("shallow.safetensors", stylegan2(64, 2048, 128, 96, 2))
             .with("small.safetensors", stylegan2(256, 16384, 512, 512, 8))
             .with("big.safetensors", stylegan2(512, 16384, 512, 512, 8))
             .with("wide.safetensors", stylegan2(512, 32768, 512, 512, 8))
+            .with("original.pth", meta_llama(4, 64, 160, 1000))
+            .with("told.pth", meta_llama(4, 64, 160, 1000))
+            .facts("told.pth", &[("params.json:dim", "64"), ("params.json:n_heads", "4")])
             .with("alias.safetensors", stylegan3(8192, 128))
             .with("alias2.safetensors", stylegan3(8192, 128))
             .with("deep.safetensors", llama(8, 64, 160, 1000))
@@ -96,6 +100,13 @@ impl FakeWorld {
 
     pub fn with(mut self, path: &str, tensors: Vec<Tensor>) -> FakeWorld {
         self.checkpoints.insert(path.into(), header(path, tensors));
+        self
+    }
+
+    /// What files beside a checkpoint say of it.
+    pub fn facts(mut self, path: &str, facts: &[(&str, &str)]) -> FakeWorld {
+        let header = self.checkpoints.get_mut(Path::new(path)).expect("the checkpoint is there");
+        header.facts.extend(facts.iter().map(|(name, value)| (name.to_string(), value.to_string())));
         self
     }
 
@@ -189,7 +200,11 @@ impl World for FakeWorld {
         self.architectures.get(path).cloned().ok_or_else(|| missing(path))
     }
 
-    fn checkpoint(&self, path: &Path, _: Option<&str>) -> Result<Header, Problem> {
+    fn checkpoint(&self, path: &Path, key: Option<&str>) -> Result<Header, Problem> {
+        // As the disk says it of files that have no dictionaries.
+        if let (Some(key), true) = (key, path.extension().is_some_and(|ending| ending == "safetensors")) {
+            return Err(blend::store::no_dictionaries(path, key));
+        }
         self.checkpoints.get(path).cloned().ok_or_else(|| missing(path))
     }
 }
@@ -217,11 +232,7 @@ pub fn header(path: &str, mut tensors: Vec<Tensor>) -> Header {
             Entry { name, dtype, shape: Shape::from_vec(sizes), file: 0, offset: offset - len, len, lies: Lies::Rows }
         })
         .collect();
-    Header {
-        files: vec![FileInfo { path: path.into(), size: offset, memory: None }],
-        entries,
-        metadata: Default::default(),
-    }
+    Header { files: vec![FileInfo { path: path.into(), size: offset, memory: None }], entries, ..Header::default() }
 }
 
 fn f32s(list: Vec<(String, Vec<u64>)>) -> Vec<Tensor> {
@@ -388,6 +399,33 @@ pub fn llama(layers: u64, hidden: u64, inner: u64, vocabulary: u64) -> Vec<Tenso
     out.into_iter().map(|(name, shape)| (name, Dtype::BF16, shape)).collect()
 }
 
+/// [`llama`] under the names of Meta's own releases.
+pub fn meta_llama(layers: u64, hidden: u64, inner: u64, vocabulary: u64) -> Vec<Tensor> {
+    let renamed = |name: String| {
+        [
+            ("model.embed_tokens", "tok_embeddings"),
+            ("model.layers", "layers"),
+            ("model.norm", "norm"),
+            ("lm_head", "output"),
+            ("self_attn.q_proj", "attention.wq"),
+            ("self_attn.k_proj", "attention.wk"),
+            ("self_attn.v_proj", "attention.wv"),
+            ("self_attn.o_proj", "attention.wo"),
+            ("mlp.gate_proj", "feed_forward.w1"),
+            ("mlp.down_proj", "feed_forward.w2"),
+            ("mlp.up_proj", "feed_forward.w3"),
+            ("post_attention_layernorm", "ffn_norm"),
+            ("input_layernorm", "attention_norm"),
+        ]
+        .into_iter()
+        .fold(name, |name, (ours, theirs)| name.replace(ours, theirs))
+    };
+    llama(layers, hidden, inner, vocabulary)
+        .into_iter()
+        .map(|(name, dtype, shape)| (renamed(name), dtype, shape))
+        .collect()
+}
+
 #[test]
 fn builders_are_recognised() {
     let world = FakeWorld::full();
@@ -397,6 +435,7 @@ fn builders_are_recognised() {
         ("toon.pt", "stylegan2", "rosinality", 97),
         ("alias.safetensors", "stylegan3", "nvidia-stylegan3", 5 + 6 + 15 * 5 + 14 * 2),
         ("llama.safetensors", "llama", "huggingface", 3 + 4 * 9),
+        ("told.pth", "llama", "meta-llama", 3 + 4 * 9),
         ("plain.safetensors", "generic", "generic", 4),
     ] {
         let canon = blend::arch::detect(&world.checkpoints[Path::new(path)], None, None).expect("it is no broken file");

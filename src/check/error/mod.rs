@@ -1,6 +1,8 @@
 //! Every message of the checker: names (E02), kinds (E03), tensors (E04), warnings (W02, W04).
 
+mod apart;
 mod kinds;
+mod lints;
 mod names;
 mod params;
 mod paths;
@@ -8,6 +10,7 @@ mod rewrite;
 mod tensors;
 
 pub use kinds::*;
+pub use lints::*;
 pub use names::*;
 pub use params::*;
 pub use paths::*;

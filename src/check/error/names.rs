@@ -422,7 +422,6 @@ pub fn not_yet(what: &'static str, site: Site) -> Problem {
             "the option `key` is for pickles, which are not in this version",
             "convert the checkpoint to safetensors and leave `key` away",
         ),
-        "format = pt" => ("writing PyTorch files is not in this version", "write `format = safetensors`"),
         _ => ("image functions in claims are not in this version", "claim `finite`, `same`, `distance` or `cosine`"),
     };
     Problem::new(Code("E0218"), message).at(site, "not in this version").help(help)

@@ -3,9 +3,11 @@
 use crate::check::context::Context;
 use crate::check::context::ModuleId;
 use crate::check::error::listed;
+use crate::check::written::Room;
 use crate::diag::Code;
 use crate::diag::Problem;
 use crate::diag::suggest::nearest;
+use crate::hir::Format;
 use crate::text::Site;
 
 pub fn lone_brace(path: &str, brace: &str, raw: bool, site: Site) -> Problem {
@@ -71,39 +73,96 @@ pub fn path_inside(inner: (&str, Site), outer: (&str, Site)) -> Problem {
         .edit(inner.1, other)
 }
 
-/// The path of an output ends like a file of another tool; `own` is its text in the recipe.
-pub fn other_format(path: &str, ending: &str, own: Option<&str>, site: Site) -> Problem {
-    let problem = Problem::new(Code("E0218"), format!("writing `.{ending}` files is not in this version"))
-        .at(site, "safetensors files and directories are written");
-    let with = |text: &str| {
-        let cut = text.len() - text.to_ascii_lowercase().rfind(&format!(".{ending}")).map_or(0, |at| text.len() - at);
-        format!("{}.safetensors{}", &text[..cut], &text[(cut + 1 + ending.len()).min(text.len())..])
-    };
-    match own {
-        Some(own) => problem.help(format!("write `{}`", with(own))).edit(site, with(own)),
-        None => problem.help(format!("write `--output {}`", with(path))),
+/// The path of an output.
+pub struct Path<'p> {
+    /// As messages show it.
+    pub shown: &'p str,
+    /// Its text in the recipe; none when it comes from the command line.
+    pub own: Option<&'p str>,
+    /// In small letters, without the dot.
+    pub ending: &'p str,
+    pub site: Site,
+}
+
+impl Path<'_> {
+    /// The path with another ending, `.pt`, or with none: as the recipe or the command line writes it.
+    fn with(&self, ending: &str) -> String {
+        let text = self.own.unwrap_or(self.shown);
+        let old = format!(".{}", self.ending);
+        let at = text.to_ascii_lowercase().rfind(&old).unwrap_or(text.len());
+        format!("{}{ending}{}", &text[..at], &text[(at + old.len()).min(text.len())..])
+    }
+
+    /// Helps to write another path; `why` follows what is to be typed.
+    fn fixed(&self, problem: Problem, path: String, why: &str) -> Problem {
+        match self.own {
+            Some(_) => problem.help(format!("write `{path}`{why}")).edit(self.site, path),
+            None => problem.help(format!("write `--output {path}`{why}")),
+        }
     }
 }
 
-pub fn no_name(path: &str, site: Site) -> Problem {
-    let named = format!("{}merged.safetensors", &path[..path.rfind(".safetensors").unwrap_or(0)]);
-    Problem::new(Code("E0214"), format!("the path `{path}` has no name before its ending"))
-        .at(site, "names no file")
-        .help(format!("write `\"{named}\"`"))
-        .edit(site, format!("\"{named}\""))
+/// The ending of a file of a format.
+fn ending_of(format: Format) -> &'static str {
+    match format {
+        Format::Safetensors => ".safetensors",
+        Format::Pt => ".pt",
+    }
+}
+
+/// The path of an output ends like a file of another tool.
+pub fn other_format(path: &Path, format: Format) -> Problem {
+    let problem = Problem::new(Code("E0218"), format!("writing `.{}` files is not in this version", path.ending))
+        .at(path.site, "safetensors and PyTorch files and directories are written");
+    path.fixed(problem, path.with(ending_of(format)), "")
+}
+
+/// The path ends like a file of the other format.
+pub fn other_ending(path: &Path, format: Format, option: Option<Site>, room: &Room) -> Problem {
+    let kind = match format {
+        Format::Safetensors => "a safetensors file is written",
+        Format::Pt => "a PyTorch file is written",
+    };
+    let other = if format == Format::Pt { Format::Safetensors } else { Format::Pt };
+    let message = format!("the path `{}` ends in `.{}`, but {kind}", path.shown, path.ending);
+    let problem = Problem::new(Code("E0220"), message);
+    match option {
+        Some(option) => {
+            let problem = problem.at(path.site, "the ending says another format").because(option, "the format");
+            path.fixed(problem, path.with(ending_of(format)), &format!(", or `format = {}`", other.name()))
+        }
+        // Without the option a path decides nothing: what is written must stand in the recipe.
+        None => {
+            let problem = problem.at(path.site, "without `format`, safetensors");
+            let help = format!("add `{{ format = {} }}` after the value", other.name());
+            let problem = match path.own {
+                Some(_) => problem.help(format!("{help}, or write `{}`", path.with(".safetensors"))),
+                None => problem.help(format!("{help}, or write `--output {}`", path.with(".safetensors"))),
+            };
+            problem.edit(room.site, room.text(&format!("format = {}", other.name())))
+        }
+    }
+}
+
+pub fn no_name(path: &Path) -> Problem {
+    let problem = Problem::new(Code("E0214"), format!("the path `{}` has no name before its ending", path.shown))
+        .at(path.site, "names no file");
+    let named = path.with(&format!("merged.{}", path.ending));
+    path.fixed(problem, named, "")
 }
 
 /// `shard_size` where one file is written.
-pub fn one_shard(path: &str, own: Option<&str>, option: Site, site: Site) -> Problem {
-    let problem = Problem::new(Code("E0208"), format!("`shard_size` cuts directories, but `{path}` is one file"))
-        .at(option, "has no effect here")
-        .because(site, "a path with an ending");
-    match own {
-        Some(own) => {
-            let directory = own.replacen(".safetensors", "", 1);
-            problem.help(format!("write the path of a directory: `{directory}`")).edit(site, directory)
+pub fn one_shard(path: &Path, option: Site) -> Problem {
+    let problem =
+        Problem::new(Code("E0208"), format!("`shard_size` cuts directories, but `{}` is one file", path.shown))
+            .at(option, "has no effect here")
+            .because(path.site, "a path with an ending");
+    match path.own {
+        Some(_) => {
+            let directory = path.with("");
+            problem.help(format!("write the path of a directory: `{directory}`")).edit(path.site, directory)
         }
-        None => problem.help(format!("write `--output {}`", path.replacen(".safetensors", "", 1))),
+        None => problem.help(format!("write `--output {}`", path.with(""))),
     }
 }
 

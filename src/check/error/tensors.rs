@@ -4,12 +4,15 @@ use crate::check::context::Context;
 use crate::check::demand::Complaint;
 use crate::check::demand::Complaints;
 use crate::check::demand::Group;
+use crate::check::error::apart::missing;
+use crate::check::error::apart::shapes;
 use crate::check::error::counted;
 use crate::check::error::listed;
 use crate::check::error::number_fault;
 use crate::check::error::rewrite::where_parts;
 use crate::check::eval::FaultKind;
 use crate::check::space::Space;
+use crate::check::written::Room;
 use crate::diag::Code;
 use crate::diag::Problem;
 use crate::hir::Arm;
@@ -20,15 +23,14 @@ use crate::hir::Kind;
 use crate::hir::Pattern;
 use crate::hir::PatternId;
 use crate::tensor::Coord;
-use crate::tensor::shape_text;
 use crate::text::Site;
 use crate::text::Span;
 
-fn at_start(site: Site) -> Site {
+pub(super) fn at_start(site: Site) -> Site {
     Site { span: Span { start: site.span.start, end: site.span.start }, ..site }
 }
 
-fn at_end(site: Site) -> Site {
+pub(super) fn at_end(site: Site) -> Site {
     Site { span: Span { start: site.span.end, end: site.span.end }, ..site }
 }
 
@@ -42,7 +44,7 @@ fn names<'s>(group: &Group, space: &'s Space) -> Vec<&'s str> {
 }
 
 /// "`a`" or "`a` and 11 other tensors"
-fn subject(names: &[&str]) -> String {
+pub(super) fn subject(names: &[&str]) -> String {
     match names {
         [one] => format!("`{one}`"),
         [first, rest @ ..] => format!("`{first}` and {}", counted(rest.len(), "other tensor")),
@@ -88,7 +90,7 @@ fn complaint(group: &Group, space: &Space, root: ExprId, context: &Context) -> O
 }
 
 /// A pattern that fits these tensors: a few names as they are, more by what they share.
-fn any_of(names: &[&str]) -> String {
+pub(super) fn any_of(names: &[&str]) -> String {
     names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(" or ")
 }
 
@@ -118,7 +120,7 @@ fn no_arm(expr: ExprId, group: &Group, space: &Space, names: &[&str], context: &
 }
 
 /// The name of an input that has every tensor of a group.
-fn model_with(group: &Group, space: &Space, context: &Context) -> Option<String> {
+pub(super) fn model_with(group: &Group, space: &Space, context: &Context) -> Option<String> {
     let has_all = |input: &&InputId| {
         let canon = &context.inputs[input.0 as usize].canon;
         group.tensors.iter().all(|&tensor| canon.index.contains_key(&space.names[tensor]))
@@ -258,100 +260,6 @@ fn total(
 fn rounded(number: f64) -> String {
     let rounded = (number * 1e9).round() / 1e9;
     format!("{rounded}")
-}
-
-fn missing(input: InputId, root: ExprId, group: &Group, space: &Space, names: &[&str], context: &Context) -> Problem {
-    let lacking = &context.inputs[input.0 as usize];
-    // Where the recipe brings the model in: the first mention below the root.
-    let mention = space
-        .reachable
-        .iter()
-        .find(|id| matches!(context.exprs[id.0 as usize].kind, ExprKind::Input(found) if found == input));
-    let site = mention.map_or(context.site_of(root), |id| context.site_of(*id));
-    let problem =
-        Problem::new(Code("E0404"), format!("`{}` has no {}, but it has a share there", lacking.name, subject(names)))
-            .at(site, format!("lacks {}", if names.len() == 1 { "it" } else { "them" }))
-            .because(
-                lacking.site,
-                format!("{}, {}", facts(lacking, None), counted(lacking.canon.tensors.len(), "tensor")),
-            );
-    let other_family = space
-        .inputs
-        .iter()
-        .map(|id| &context.inputs[id.0 as usize])
-        .find(|other| other.canon.family != lacking.canon.family);
-    if let Some(other) = other_family {
-        let problem = problem.note(format!(
-            "`{}` is {} and `{}` is {}: their tensors have different names",
-            lacking.name, lacking.canon.family, other.name, other.canon.family
-        ));
-        return problem.help("merge models of one architecture, or name an `arch` file that gives both the same names");
-    }
-    match model_with(group, space, context) {
-        Some(full) => problem
-            .help(format!("take what it lacks from `{full}`: `complete({}, from = {full})`", context.text_at(site)))
-            .edit(site, format!("complete({}, from = {full})", context.text_at(site))),
-        None => problem.help("give those tensors to a model that has them, with `match`"),
-    }
-}
-
-fn shapes(
-    first: &(InputId, crate::tensor::Shape),
-    other: &(InputId, crate::tensor::Shape),
-    root: ExprId,
-    group: &Group,
-    space: &Space,
-    names: &[&str],
-    context: &Context,
-) -> Problem {
-    let (a, b) = (&context.inputs[first.0.0 as usize], &context.inputs[other.0.0 as usize]);
-    let site = context.site_of(root);
-    let message = format!(
-        "{} {} {} in `{}` and {} in `{}`",
-        subject(names),
-        if names.len() == 1 { "is" } else { "are" },
-        shape_text(&first.1),
-        a.name,
-        shape_text(&other.1),
-        b.name
-    );
-    let mut problem = Problem::new(Code("E0406"), message)
-        .at(site, "mixes tensors of different shapes")
-        .because(a.site, facts(a, Some(b)))
-        .because(b.site, facts(b, Some(a)));
-    let pattern = by_resolution(group, space).unwrap_or_else(|| any_of(&names[..names.len().min(12)]));
-    let text = context.text_at(site);
-    let rest = if text.len() > 60 { "…" } else { &text };
-    problem = problem.help(format!("take them from one model: `match {{ {pattern} => {}  else => {rest} }}`", a.name));
-    let text_is_here = !context.text_at(site).is_empty();
-    if text_is_here && (names.len() <= 12 || by_resolution(group, space).is_some()) {
-        problem = problem
-            .edit(at_start(site), format!("match {{\n  {pattern} => {}\n  else => ", a.name))
-            .edit(at_end(site), "\n}");
-    }
-    problem
-}
-
-/// What is known of a model; beside another one, first what differs.
-fn facts(input: &crate::hir::Input, other: Option<&crate::hir::Input>) -> String {
-    let is_same = |fact: &(String, String)| other.is_some_and(|other| other.canon.facts.contains(fact));
-    let mut facts: Vec<&(String, String)> = input.canon.facts.iter().collect();
-    facts.sort_by_key(|fact| is_same(fact));
-    let shown: Vec<String> =
-        facts.iter().take(if other.is_some() { 2 } else { 1 }).map(|(name, value)| format!("{name} {value}")).collect();
-    [vec![input.canon.family.to_string()], shown].concat().join(", ")
-}
-
-/// `resolution [64, 128]` when all tensors of a group have one.
-fn by_resolution(group: &Group, space: &Space) -> Option<String> {
-    let mut found: Vec<u64> = vec![];
-    for &tensor in &group.tensors {
-        found.push(space.traits[tensor].coord(Coord::Resolution)? as u64);
-    }
-    found.sort();
-    found.dedup();
-    let texts: Vec<String> = found.iter().map(u64::to_string).collect();
-    Some(format!("resolution [{}]", texts.join(", ")))
 }
 
 /// An arm that takes no tensor in any use.
@@ -494,20 +402,55 @@ pub fn counters_of_first(complaints: &Complaints, space: &Space, root: ExprId, c
     owners.into_iter().map(about).collect()
 }
 
+/// Where another layout of an output can be typed: in its option, or in room for one after the value.
+pub struct Places<'r> {
+    pub option: Option<Site>,
+    /// Where the output's path is.
+    pub path: Site,
+    pub room: &'r Room,
+}
+
 /// Tensors that the output's layout has no place for.
-pub fn no_place(names: &[String], layout: &str, fit: Option<&str>, option: Option<Site>, path: Site) -> Problem {
+pub fn no_place(names: &[String], layout: &str, fit: Option<&str>, places: &Places) -> Problem {
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
     let has = if all.len() == 1 { "has" } else { "have" };
     let message = format!("{} {has} no place in the layout `{layout}`", subject(&all));
-    let problem = Problem::new(Code("E0439"), message).at(option.unwrap_or(path), "cannot hold all of the result");
+    let site = places.option.unwrap_or(places.path);
+    let problem = Problem::new(Code("E0439"), message).at(site, "cannot hold all of the result");
     let problem = if all.len() > 1 { problem.note(listed(&all)) } else { problem };
-    match (fit, option) {
-        (Some(fit), Some(option)) => {
-            problem.help(format!("write `\"{fit}\"`, which holds them all")).edit(option, format!("\"{fit}\""))
+    match fit {
+        Some(fit) => another_layout(problem, fit, "holds them all", places),
+        None => {
+            let patterns: Vec<String> = all.iter().take(3).map(|name| format!("\"{name}\"")).collect();
+            problem.help(format!("leave them out of the result: `where not ({})`", patterns.join(" or ")))
         }
-        (Some(fit), None) => {
-            problem.help(format!("write `{{ layout = \"{fit}\" }}` after the value: it holds them all"))
+    }
+}
+
+/// An output that nobody would take for a file of its layout.
+pub fn unlike_layout(reason: &str, layout: &str, fit: Option<&str>, places: &Places) -> Problem {
+    let problem =
+        Problem::new(Code("E0439"), format!("the result would be no file of the layout `{layout}`: {reason}"))
+            .at(places.option.unwrap_or(places.path), "is known by that");
+    match fit {
+        Some(fit) => another_layout(problem, fit, "holds the result", places),
+        None => problem.help("write `layout = \"generic\"` at the models: the result keeps their own names"),
+    }
+}
+
+/// The reason of [`unlike_layout`] where the recipe gives an output metadata of another layout.
+pub fn metadata_of_another(name: &str, values: &[String]) -> String {
+    let values: Vec<String> = values.iter().map(|value| format!("`{value}`")).collect();
+    format!("its metadata must have {} in `{name}`", values.join(" or "))
+}
+
+fn another_layout(problem: Problem, fit: &str, does: &str, places: &Places) -> Problem {
+    match places.option {
+        Some(option) => problem.help(format!("write `\"{fit}\"`, which {does}")).edit(option, format!("\"{fit}\"")),
+        None => {
+            let option = format!("layout = \"{fit}\"");
+            let help = format!("write `{{ {option} }}` after the value: it {does}");
+            problem.help(help).edit(places.room.site, places.room.text(&option))
         }
-        (None, _) => problem.help("leave them out of the result with `where not …`"),
     }
 }

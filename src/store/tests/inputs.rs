@@ -159,10 +159,10 @@ fn a_race_with_truncation_ends_in_a_problem_or_right_bytes() {
     }
 }
 
-/// Resident memory does not grow with the file.
+/// Two readers of a file of 96 MiB, who say now and then that it is time to look, hold little of it at any time.
 #[cfg(target_os = "linux")]
-#[test]
-fn pages_are_given_back() {
+#[track_caller]
+fn check_resident(read: impl Fn(&Inputs, u64, &dyn Fn()) + Sync) {
     let place = Place::new();
     let path = place.at("a");
     let file = std::fs::File::create(&path).unwrap();
@@ -174,23 +174,33 @@ fn pages_are_given_back() {
     let inputs = Inputs::open_with(&[info(&path)], true).unwrap();
     let before = resident();
     let most = AtomicU64::new(0);
+    let look = || {
+        most.fetch_max(resident(), Ordering::Relaxed);
+    };
     std::thread::scope(|scope| {
-        for half in 0..2u64 {
-            let (inputs, most) = (&inputs, &most);
-            scope.spawn(move || {
-                // Short ones come from the map.
-                let mut dst = vec![0; 8 << 10];
-                for window in 0..6144 {
-                    inputs.fetch(0, half * (48 << 20) + window * (8 << 10), &mut dst).unwrap();
-                    if window % 256 == 0 {
-                        most.fetch_max(resident(), Ordering::Relaxed);
-                    }
-                }
-            });
+        for reader in 0..2u64 {
+            let (inputs, read, look) = (&inputs, &read, &look);
+            scope.spawn(move || read(inputs, reader, look));
         }
     });
     let grown = most.into_inner().saturating_sub(before);
     assert!(grown < 24 << 10, "{grown} KiB more were resident");
+}
+
+/// Resident memory does not grow with the file, of which every reader has a half.
+#[cfg(target_os = "linux")]
+#[test]
+fn pages_are_given_back() {
+    check_resident(|inputs, half, look| {
+        // Short ones come from the map.
+        let mut dst = vec![0; 8 << 10];
+        for window in 0..6144 {
+            inputs.fetch(0, half * (48 << 20) + window * (8 << 10), &mut dst).unwrap();
+            if window % 256 == 0 {
+                look();
+            }
+        }
+    });
 }
 
 /// What is read in place is what is fetched; given back, it can be read again.
@@ -240,35 +250,18 @@ fn in_place_a_file_that_shrinks_is_a_problem() {
 #[cfg(target_os = "linux")]
 #[test]
 fn pages_read_in_place_are_given_back() {
-    let place = Place::new();
-    let path = place.at("a");
-    let file = std::fs::File::create(&path).unwrap();
-    let piece = noise(1 << 20);
-    for at in 0..96 {
-        crate::store::sys::write_full(&file, at << 20, &piece).unwrap();
-    }
-    let inputs = Inputs::open_with(&[info(&path)], true).unwrap();
-    let before = resident();
-    let most = AtomicU64::new(0);
-    std::thread::scope(|scope| {
-        for reader in 0..2u64 {
-            let (inputs, most) = (&inputs, &most);
-            scope.spawn(move || {
-                // Not at the borders of pages.
-                const STEP: u64 = 250_001;
-                for step in (reader..(96 << 20) / STEP).step_by(2) {
-                    let there = inputs.in_place(0, step * STEP, STEP as usize).unwrap();
-                    std::hint::black_box(there.iter().map(|&byte| u64::from(byte)).sum::<u64>());
-                    inputs.release(0, step * STEP..(step + 1) * STEP).unwrap();
-                    if step % 16 < 2 {
-                        most.fetch_max(resident(), Ordering::Relaxed);
-                    }
-                }
-            });
+    check_resident(|inputs, reader, look| {
+        // Not at the borders of pages.
+        const STEP: u64 = 250_001;
+        for step in (reader..(96 << 20) / STEP).step_by(2) {
+            let there = inputs.in_place(0, step * STEP, STEP as usize).unwrap();
+            std::hint::black_box(there.iter().map(|&byte| u64::from(byte)).sum::<u64>());
+            inputs.release(0, step * STEP..(step + 1) * STEP).unwrap();
+            if step % 16 < 2 {
+                look();
+            }
         }
     });
-    let grown = most.into_inner().saturating_sub(before);
-    assert!(grown < 24 << 10, "{grown} KiB more were resident");
 }
 
 /// KiB of files that are resident in this process.

@@ -49,6 +49,22 @@ fn a_file_is_written_whole() {
     assert_eq!(place.names("new/deep"), ["out.safetensors"]);
 }
 
+/// The CRC-32 of `123456789` is 0xcbf43926.
+#[test]
+fn sums_are_filled_in() {
+    let place = Place::new();
+    let staged = file_at(&place, "sums", &[]).unwrap();
+    let mut part = staged.part("", 17).unwrap();
+    part.keep_sums();
+    part.write_at(8, b"56789").unwrap();
+    assert!(part.seal(4, 9, &[0, 13]).is_err(), "not all is written");
+    part.write_at(4, b"1234").unwrap();
+    part.seal(4, 9, &[0, 13]).unwrap();
+    staged.commit(vec![part]).unwrap();
+    let expected = [&[0x26, 0x39, 0xf4, 0xcb][..], b"123456789", &[0x26, 0x39, 0xf4, 0xcb]].concat();
+    assert_eq!(std::fs::read(place.at("sums")).unwrap(), expected);
+}
+
 #[test]
 fn a_dropped_output_leaves_no_directory() {
     let place = Place::new();

@@ -58,12 +58,13 @@ fn linear_combinations_are_those_of_numpy() {
                 file,
                 offset: 0,
                 dtype: *dtype,
+                blocks: None,
                 view: View::contiguous(&[4, 5]),
                 affine: Affine::IDENTITY,
             })
             .collect();
         // Stored as 5 rows of 4.
-        loads[0].view.strides = [1, 4].into_iter().collect();
+        loads[0].view = View::strided(&[4, 5], 0, &[1, 4]);
         let mut b = Builder::new([4, 5].into_iter().collect());
         let terms = shares.enumerate().map(|(at, share)| (share, Expr::Input(at))).collect();
         let root = Expr::Linear(terms).build(&mut b, &loads);

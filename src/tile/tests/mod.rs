@@ -1,5 +1,6 @@
 //! Programs against a naive reading: one element at a time, numbers as f64, rounding by division.
 
+mod blocks;
 mod casts;
 pub mod goldens;
 mod ops;
@@ -269,7 +270,7 @@ impl Expr {
 
 pub fn plain(file: usize, dtype: Dtype, count: usize) -> Load {
     let view = View::contiguous(&[count as u64]);
-    Load { file, offset: 0, dtype, view, affine: Affine::IDENTITY }
+    Load { file, offset: 0, dtype, blocks: None, view, affine: Affine::IDENTITY }
 }
 
 pub fn state(program: &Program, memory: &Memory, order: impl Fn(u64) -> Vec<u64>) -> State {

@@ -17,16 +17,14 @@ use std::sync::atomic::Ordering;
 /// A view of a stored tensor: its axes in another order, some flipped.
 fn permuted(stored: &[u64], order: &[usize], flipped: &[usize]) -> View {
     let plain = View::contiguous(stored);
-    let mut view = View {
-        shape: order.iter().map(|axis| stored[*axis]).collect(),
-        base: 0,
-        strides: order.iter().map(|axis| plain.strides[*axis]).collect(),
-    };
+    let shape: Vec<u64> = order.iter().map(|axis| stored[*axis]).collect();
+    let mut strides: Vec<i64> = order.iter().map(|axis| plain.steps[*axis].stride).collect();
+    let mut base = 0;
     for &axis in flipped {
-        view.base += (view.strides[axis] * (view.shape[axis] as i64 - 1)) as u64;
-        view.strides[axis] = -view.strides[axis];
+        base += (strides[axis] * (shape[axis] as i64 - 1)) as u64;
+        strides[axis] = -strides[axis];
     }
-    view
+    View::strided(&shape, base, &strides)
 }
 
 /// The stored elements of a view, one index at a time.
@@ -35,9 +33,9 @@ fn naive(view: &View, size: usize, stored: &[u8]) -> Vec<u8> {
     for element in 0..elems(&view.shape) {
         let mut rest = element;
         let mut at = view.base as i64;
-        for axis in (0..view.shape.len()).rev() {
-            at += (rest % view.shape[axis]) as i64 * view.strides[axis];
-            rest /= view.shape[axis];
+        for step in view.steps.iter().rev() {
+            at += (rest % step.size) as i64 * step.stride;
+            rest /= step.size;
         }
         out.extend(&stored[at as usize * size..(at as usize + 1) * size]);
     }
@@ -56,7 +54,7 @@ fn check(view: &View, dtype: Dtype, count: usize) -> (u64, u64) {
     let expected = naive(view, size, &file[24..]);
     let total = elems(&view.shape);
     let memory = Memory::new(vec![file]);
-    let load = Load { file: 0, offset: 24, dtype, view: view.clone(), affine: Affine::IDENTITY };
+    let load = Load { file: 0, offset: 24, dtype, blocks: None, view: view.clone(), affine: Affine::IDENTITY };
     let mut b = Builder::new(view.shape.clone());
     let node = b.load(load);
     let program = b.finish(node, dtype, false);
@@ -89,13 +87,38 @@ fn axes_in_any_order() {
     }
 }
 
+/// Axes dealt in blocks, as the rows of rotary heads are: alone, transposed, within strides, flipped.
+#[test]
+fn dealt_axes() {
+    for (stored, axis, block, by) in [
+        (&[24u64, 5][..], 0, 8, 2),
+        (&[24, 5], 0, 8, 4),
+        (&[24], 0, 24, 2),
+        (&[3, 12], 1, 6, 3),
+        (&[256, 300], 0, 64, 2),
+        (&[1024, 33], 0, 128, 2),
+    ] {
+        let count = elems(stored) as usize;
+        for dtype in [Dtype::U8, Dtype::BF16, Dtype::F32, Dtype::I64] {
+            let dealt = |view: View| view.dealt(axis, block, by).expect("blocks fit");
+            check(&dealt(View::contiguous(stored)), dtype, count);
+            check(&dealt(View::contiguous(stored)).flipped(0).expect("it fits"), dtype, count);
+            if let [rows, columns] = *stored {
+                check(&dealt(View::contiguous(stored)).permuted(&[1, 0]), dtype, count);
+                check(&dealt(View::strided(stored, 0, &[1, rows as i64])), dtype, count);
+                check(
+                    &dealt(View::strided(stored, 3, &[columns as i64 + 2, 1])),
+                    dtype,
+                    count + 3 * stored[0] as usize,
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn slices_steps_and_broadcasts() {
-    let view = |shape: &[u64], base: u64, strides: &[i64]| View {
-        shape: shape.iter().copied().collect(),
-        base,
-        strides: strides.iter().copied().collect(),
-    };
+    let view = View::strided;
     for dtype in [Dtype::BF16, Dtype::F64] {
         // The middle rows, the middle columns, every third element, backwards, one for all, one row for all.
         check(&view(&[4, 10], 20, &[10, 1]), dtype, 100);
@@ -144,7 +167,7 @@ fn views_in_expressions() {
         let mixed = |view: View, files: Vec<Vec<u8>>| {
             let mut b = Builder::new(view.shape.clone());
             let plain = View::contiguous(&view.shape);
-            let load = |file, view| Load { file, offset: 0, dtype, view, affine: Affine::IDENTITY };
+            let load = |file, view| Load { file, offset: 0, dtype, blocks: None, view, affine: Affine::IDENTITY };
             let (x, y) = (b.load(load(0, view)), b.load(load(1, plain)));
             let sum = b.linear(&[(Share::Const(0.3), x), (Share::Const(0.7), y)]);
             run(&b.finish(sum, dtype, false), &Memory::new(files), 1000)
@@ -161,7 +184,7 @@ fn strips_are_told_apart() {
     let mut scratch = crate::tile::Scratch::default();
     for (file, offset, order) in [(0, 0, [1, 0]), (1, 0, [1, 0]), (1, 16, [1, 0]), (1, 16, [0, 1]), (0, 0, [1, 0])] {
         let view = permuted(&[8, 16], &order, &[0]);
-        let load = Load { file, offset, dtype: Dtype::U8, view: view.clone(), affine: Affine::IDENTITY };
+        let load = Load { file, offset, dtype: Dtype::U8, blocks: None, view: view.clone(), affine: Affine::IDENTITY };
         let mut b = Builder::new(view.shape.clone());
         let node = b.load(load);
         let program = b.finish(node, Dtype::U8, false);
@@ -193,7 +216,14 @@ fn errors_of_files_come_through() {
     let mut scratch = crate::tile::Scratch::default();
     for view in [View::contiguous(&[8, 16]), permuted(&[16, 8], &[1, 0], &[])] {
         for file in [0, 1, 0] {
-            let load = |file| Load { file, offset: 0, dtype: Dtype::U8, view: view.clone(), affine: Affine::IDENTITY };
+            let load = |file| Load {
+                file,
+                offset: 0,
+                dtype: Dtype::U8,
+                blocks: None,
+                view: view.clone(),
+                affine: Affine::IDENTITY,
+            };
             let mut b = Builder::new(view.shape.clone());
             let (x, y) = (b.load(load(0)), b.load(load(file)));
             let sum = b.linear(&[(Share::Const(1.0), x), (Share::Const(1.0), y)]);

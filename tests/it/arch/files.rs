@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Shape and bytes by name.
-type Tensors = BTreeMap<String, (Vec<usize>, Vec<u8>)>;
+pub type Tensors = BTreeMap<String, (Vec<usize>, Vec<u8>)>;
 
-fn read(path: &Path) -> Tensors {
+pub fn read(path: &Path) -> Tensors {
     let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let file = SafeTensors::deserialize(&bytes).expect("the file is safetensors");
     let one = |(name, view): (String, TensorView)| (name, (view.shape().to_vec(), view.data().to_vec()));
@@ -21,7 +21,7 @@ fn read(path: &Path) -> Tensors {
 
 /// Builds one output from models of `tests/data` (`NAME = FILE`), and from files written by the test.
 #[track_caller]
-fn built(models: &[(&str, &str)], value: &str, own: &[(&str, Vec<u8>)]) -> Tensors {
+pub fn built(models: &[(&str, &str)], value: &str, own: &[(&str, Vec<u8>)]) -> Tensors {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::os::unix::fs::symlink(root().join("tests/data"), folder.path().join("data")).expect("a link");
     for (name, bytes) in own {
@@ -37,7 +37,7 @@ const CHILD: &str = "\"data/mini-nvidia-b.safetensors\"";
 const ROSINALITY: &str = "\"data/mini-rosinality.safetensors\"";
 
 #[track_caller]
-fn check(found: &Tensors, expected: &Tensors) {
+pub fn check(found: &Tensors, expected: &Tensors) {
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     for (name, tensor) in expected {
         assert_eq!(found[name], *tensor, "{name}");

@@ -75,7 +75,7 @@ fn near_misses() {
         "write `layout = \"nvidia-pytorch\"`",
     );
     let typo = "there is no layout `rosinalty`";
-    let names = "write `\"rosinality\"` (there are huggingface, nvidia-pytorch, rosinality, nvidia-stylegan3, generic)";
+    let names = "write `\"rosinality\"` (there are gguf-llama, gguf-qwen, huggingface, meta-llama, diffusers, ldm, ldm-unet, nvidia-pytorch, rosinality, genforce, stylegan2-tf, stylegan1-tf, lucidrains, nvidia-stylegan3, generic)";
     check_near(&sample("toon-rosinality"), Some("rosinalty"), "none", "E0431", typo, names);
 
     let generic = "write `{ layout = \"generic\" }` to read the file under its own names";

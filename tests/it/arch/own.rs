@@ -138,7 +138,7 @@ fn wrong_architectures() {
         "word = [\"attention\"",
         &[(
             "E0430",
-            "the file cannot be read: unknown field `word`, expected one of `name`, `words`, `coords`, `axes`, `policy`, `from` (in `my.toml`)",
+            "the file cannot be read: unknown field `word`, expected one of `name`, `words`, `coords`, `axes`, `policy`, `from`, `for` (in `my.toml`)",
             "write `words`",
             "9: word",
         )],
@@ -193,8 +193,8 @@ fn wrong_architectures() {
         "\"transpose\"",
         &[(
             "E0434",
-            "`transpose` is no fix: there are drop_axis, add_axis, permute, flip, scale and add (in `my.toml`)",
-            "write one of `drop_axis 0`, `add_axis 0`, `permute 1 0`, `flip 2`, `scale 0.25`, `add 1`",
+            "`transpose` is no fix: there are drop_axis, add_axis, permute, flip, rotary, scale and add (in `my.toml`)",
+            "write one of `drop_axis 0`, `add_axis 0`, `permute 1 0`, `flip 2`, `rotary 128`, `scale 0.25`, `add 1`",
             "27: \"transpose\"",
         )],
     );
@@ -224,7 +224,7 @@ fn wrong_architectures() {
         &[(
             "E0435",
             "the family `tinny` is not known and not given in the file (in `my.toml`)",
-            "write `\"tiny\"` (there are tiny, llama, stylegan2, stylegan3), or describe it in `[family]`",
+            "write `\"tiny\"` (there are tiny, llama, lucidrains, stylegan1, sd-unet, stylegan2, stylegan3), or describe it in `[family]`",
             "20: \"tinny\"",
         )],
     );
@@ -258,6 +258,42 @@ fn wrong_architectures() {
             "15: \"Gate-1\"",
         )],
     );
+    let mix = "as = [\"layers.{i}.mix.weight\"]";
+    check_wrong(
+        mix,
+        &format!("{mix}\nfor = {{ x = \"parts\" }}"),
+        &[("E0435", "there is no list `parts` (in `my.toml`)", "describe it in `lists`", "27: \"parts\"")],
+    );
+    check_wrong(
+        "as = [\"layers.{i}.gate\"]",
+        "as = [\"layers.{i}.gote{x}\"]\nfor = { x = [1, 2, 3] }",
+        &[(
+            "E0436",
+            "the family `tiny` has no tensor `layers.{i}.gote1` (in `my.toml`)",
+            "write `\"layers.{i}.gate\"`, or leave the key out: the tensor then keeps its own name",
+            "31: \"layers.{i}.gote{x}\"",
+        )],
+    );
+    check_wrong(
+        "detect = [",
+        "bare = \"x\"\ndetect = [",
+        &[(
+            "E0435",
+            "`bare` is for shipped layouts: a model is read through one layout (in `my.toml`)",
+            "remove `bare`",
+            "22: \"x\"",
+        )],
+    );
+    check_wrong(
+        "[[family.tensor]]",
+        "[[family.number]]\nname = \"k\"\nsize = \"gate\"\nfact = \"k\"\n\n[[family.tensor]]",
+        &[(
+            "E0435",
+            "the number `k` is not of one kind (in `my.toml`)",
+            "give it one of `fact`, `size`, `count`, `has` with `value`, and `value`",
+            "8: \"k\"",
+        )],
+    );
     // Everything that is wrong is told at once, in the order of the file.
     let two = OWN.replace("4 * size", "4 * sise").replace("\"permute 1 0\"", "\"permute 1 1\"");
     let problems = arch::load(&two, "my.toml").expect_err("two things are wrong");
@@ -266,8 +302,93 @@ fn wrong_architectures() {
     assert_eq!(places.iter().map(|place| place.1).collect::<Vec<_>>(), ["E0433", "E0434"]);
 }
 
+/// A code base with a prefix, parts in lists, rows in the order of rotary pairs, and a tensor that nobody needs.
+const SPREAD: &str = r#"
+[family]
+id = "spread"
+about = "a made-up decoder"
+
+[[family.number]]
+name = "size"
+fact = "config.json:size"
+
+[[family.number]]
+name = "levels"
+count = "layers.{i}.a.w"
+
+[[family.tensor]]
+name = "{where}.{part}.w"
+words = ["{part}", "{words}"]
+coords = { layer = "{layer}", block = "levels * k", depth = "({layer}) / (n - 1)" }
+axes = ["{part}", "{from}"]
+for = { "where, layer" = [["layers.{i}", "i"], ["end", "levels"]], "part, words, from, k" = "parts" }
+
+[family.lists]
+parts = [["a", "attention q", "hidden", 1], ["b", "mlp", "", 2]]
+
+[layout]
+id = "spread-code"
+family = "spread"
+about = "names of the code"
+prefix = "net."
+detect = ["block_0.a"]
+drop = ["freqs"]
+
+[[layout.key]]
+name = "block_{2*i+k}.{part}"
+as = ["layers.{2*i+k}.{part}.w"]
+fix = ["rotary size / 2"]
+for = { k = [0, 1], part = ["a", "b"] }
+
+[[layout.key]]
+name = "last_{part}"
+as = ["end.{part}.w"]
+for = { part = ["a", "b"] }
+"#;
+
+#[test]
+fn entries_for_many() {
+    let own = arch::load(SPREAD, "my.toml").unwrap_or_else(|faults| panic!("{faults:?}"));
+    let mut file = header(
+        "net.block_0.a F32 [8, 2]\nnet.block_0.b F32 [8, 2]\nnet.block_1.a F32 [8, 2]\nnet.last_b F32 [1, 1]\nnet.freqs F32 [9]\nblock_0.b F32 [1]",
+    );
+    file.facts.insert("config.json:size".into(), "8".into());
+    let canon = arch::detect(&file, Some(&own), None).expect("it fits");
+    let described: Vec<String> = canon
+        .tensors
+        .iter()
+        .map(|tensor| {
+            let traits = &tensor.traits;
+            let coords: Vec<String> = traits.coords.iter().map(|(c, value)| format!("{}={value}", c.text())).collect();
+            let strides: Vec<String> = tensor.view.steps.iter().map(|step| step.stride.to_string()).collect();
+            format!("{}: {} | {} | {}", tensor.name, traits.words.join(" "), coords.join(" "), strides.join(" "))
+        })
+        .collect();
+    assert_eq!(
+        described,
+        [
+            "layers.0.a.w: a attention q | layer=0 depth=0 block=2 | 8 2 4 1",
+            "layers.0.b.w: b mlp | layer=0 depth=0 block=4 | 8 2 4 1",
+            "layers.1.a.w: a attention q | layer=1 depth=0.5 block=2 | 8 2 4 1",
+            "end.b.w: b mlp | layer=2 depth=1 block=4 | 1 1",
+            "block_0.b: block_0 b extra |  | 1",
+        ]
+    );
+    let numbers = canon.numbers.clone();
+    let Stored::Name { name, ops, .. } = arch::stored(Some(&own), "spread-code", "layers.7.a.w", &numbers) else {
+        panic!("it has a place")
+    };
+    assert_eq!((name.as_str(), ops.len()), ("net.block_7.a", 1));
+}
+
 #[test]
 fn hostile_architectures() {
+    // Entries for more than memory holds are refused by count.
+    let many = format!("for = {{ a = [{0}], b = [{0}] }}", "0,".repeat(60));
+    let gate = "as = [\"layers.{i}.gate\"]";
+    let key = format!("\n[[layout.key]]\nname = \"x{{i}}.{{a}}.{{b}}\"\n{gate}\n{many}\n");
+    let faults = arch::load(&format!("{OWN}{}", key.repeat(5)), "my.toml").expect_err("that is too much");
+    assert_eq!(faults[0].problem.message, "`for` makes more than 16384 entries in this file (in `my.toml`)");
     let open = "[".repeat(20_000);
     let deep = format!("x = {open}");
     let nested = OWN.replace("i / (n - 1)", &format!("{}i{}", "(".repeat(10_000), ")".repeat(10_000)));

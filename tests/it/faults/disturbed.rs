@@ -237,7 +237,7 @@ fn full_disks() {
         let scene = Scene::new(shape);
         for (name, files) in [("old", &scene.old), ("new", &scene.new)] {
             let path = scene.dir.path().join(name);
-            if shape == Shape::File {
+            if shape.is_file() {
                 std::fs::write(&path, &files[""]).expect("a file");
                 continue;
             }

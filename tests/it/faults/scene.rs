@@ -22,9 +22,18 @@ pub enum Shape {
     Copies,
     /// Three shards, computed tensors only.
     Computed,
+    /// One PyTorch file, copies and computed tensors, whose sums are written last.
+    Pt,
 }
 
-pub const SHAPES: [Shape; 3] = [Shape::File, Shape::Copies, Shape::Computed];
+pub const SHAPES: [Shape; 4] = [Shape::File, Shape::Copies, Shape::Computed, Shape::Pt];
+
+impl Shape {
+    /// Whether the target is a file.
+    pub fn is_file(self) -> bool {
+        matches!(self, Shape::File | Shape::Pt)
+    }
+}
 
 pub struct Scene {
     pub dir: tempfile::TempDir,
@@ -93,6 +102,7 @@ impl Scene {
         }
         let (target, value, block) = match shape {
             Shape::File => ("o.safetensors", "match {\n  layer ..edge => a\n  else => mix(a, b, 0.3)\n}", ""),
+            Shape::Pt => ("o.pt", "match {\n  layer ..edge => a\n  else => mix(a, b, 0.3)\n}", " { format = pt }"),
             Shape::Copies => ("o", "match {\n  layer ..edge => a\n  else => b\n}", " { shard_size = \"5 kB\" }"),
             Shape::Computed => ("o", "mix(a, b, edge / 4)", " { shard_size = \"5 kB\" }"),
         };
@@ -108,7 +118,7 @@ impl Scene {
         scene.build(&["--set", "edge=1"]);
         scene.old = snapshot(&scene.target);
         assert!(!scene.old.is_empty() && scene.old != scene.new, "{:?}", scene.old.keys());
-        assert_eq!(scene.old.len(), if shape == Shape::File { 1 } else { 5 });
+        assert_eq!(scene.old.len(), if shape.is_file() { 1 } else { 5 });
         scene
     }
 

@@ -224,7 +224,7 @@ fn all_is_synced_around_the_rename() {
     if strace::missing().is_some() {
         return;
     }
-    for (shape, files) in [(Shape::File, 1), (Shape::Copies, 6), (Shape::Computed, 6)] {
+    for (shape, files) in [(Shape::File, 1), (Shape::Copies, 6), (Shape::Computed, 6), (Shape::Pt, 1)] {
         let scene = Scene::new(shape);
         let traced = strace::start(&scene, &["-y", "-e", "trace=fsync,rename,renameat2"], &[]).finish();
         assert!(traced.status.success(), "{}", traced.stderr);
@@ -258,6 +258,7 @@ fn fallbacks_may_fail_or_be_the_last() {
         (Shape::Copies, no_space, "ftruncate", ["ENOSPC", "KILL"], 4),
         (Shape::Copies, no_copy, "pwrite64", ["EIO", "KILL"], 6),
         (Shape::File, no_copy, "pwrite64", ["ENOSPC", "KILL"], 6),
+        (Shape::Pt, no_space, "pwrite64", ["ENOSPC", "KILL"], 24),
     ] {
         for error in errors {
             for when in 1..=most {
@@ -271,6 +272,7 @@ fn fallbacks_may_fail_or_be_the_last() {
     for (call, error) in [("pwrite64", "ENOSPC"), ("fsync", "EIO"), ("unlinkat", "EIO"), ("flock", "ENOLCK")] {
         cases.push((Shape::Copies, vec![inject(call, error, "1+")], error));
         cases.push((Shape::File, vec![inject(call, error, "1+")], error));
+        cases.push((Shape::Pt, vec![inject(call, error, "1+")], error));
     }
     all(
         &cases,

@@ -40,7 +40,7 @@ struct Drawer {
 fn drawer(path: &Path) -> Drawer {
     let header = store::open(path, None).expect("a model");
     let canon = arch::detect(&header, None, None).expect("a layout");
-    let shapes = weights::shapes_of(&header, &canon);
+    let shapes = weights::shapes_of(&canon);
     let net = Arc::new(render::describe(&shapes, Facts::default()).expect("a generator"));
     let wanted = |name: &str| net.tensors.contains_key(name);
     let weights: Weights = weights::of_checkpoint(&header, &canon, &wanted).expect("weights");

@@ -1,0 +1,73 @@
+//! Networks of NVIDIA's TensorFlow code: lists of variables, and components that have their own.
+
+use super::Scene;
+use super::find::Found;
+use super::sink::Sink;
+use crate::diag::Problem;
+use crate::pickle::Id;
+use crate::pickle::Value;
+
+/// What helps where a network has not the form that all versions of the code have.
+const SAVE: &str = "load it where TensorFlow is and save it again: `pickle.dump((G, D, Gs), file)`";
+
+/// Versions of the state that are known: 2 to 4 are those of StyleGAN and StyleGAN2, 5 is that of StyleGAN2-ADA.
+const VERSIONS: std::ops::RangeInclusive<i64> = 2..=5;
+
+/// Adds the variables of a network and its components.
+pub fn read(scene: &Scene, found: &Found, sink: &mut Sink) -> Result<(), Problem> {
+    network(scene, &found.label, found.id, "", sink)
+}
+
+/// `place` is where the network is in the pickle, `prefix` the beginning of its variables' names.
+fn network(scene: &Scene, place: &str, id: Id, prefix: &str, sink: &mut Sink) -> Result<(), Problem> {
+    let values = scene.values;
+    let wrong = |what: String| scene.unreadable(place, &what).help(SAVE);
+    let Value::Object { state: Some(state), .. } = values.get(id) else {
+        return Err(wrong(format!("{}, and a network with a state was expected", scene.noun(id))));
+    };
+    let part = |name: &str| values.dict_get(*state, name);
+    let version = part("version").and_then(|version| values.int(version));
+    if !version.is_some_and(|version| VERSIONS.contains(&version)) {
+        let found = version.map_or("no version".to_string(), |version| format!("the version {version}"));
+        return Err(wrong(format!("a network with {found}, and 2 to 5 are known")));
+    }
+    let Some(variables) = part("variables").and_then(|list| values.items(list)) else {
+        return Err(wrong("a network without a list of variables".into()));
+    };
+    for variable in variables {
+        let pair = values.items(*variable);
+        let (name, value) = match pair {
+            Some([name, value]) => (values.str(*name), *value),
+            _ => (None, *variable),
+        };
+        let Some(name) = name else {
+            return Err(wrong(format!(
+                "{} among its variables, and a name and an array were expected",
+                scene.noun(value)
+            )));
+        };
+        match values.get(value) {
+            Value::Array(array) => sink.array(format!("{prefix}{name}"), array)?,
+            Value::Tensor(tensor) => sink.tensor(scene, format!("{prefix}{name}"), tensor)?,
+            _ => {
+                let what = format!("{}, and an array was expected", scene.noun(value));
+                return Err(scene.unreadable(&joined(place, &format!("{prefix}{name}")), &what).help(SAVE));
+            }
+        }
+    }
+    let Some(components) = part("components") else { return Ok(()) };
+    let Some(components) = values.entries(components) else {
+        return Err(wrong(format!("{} as components, and a dict was expected", scene.noun(components))));
+    };
+    for (name, component) in components {
+        let Some(name) = values.str(*name) else {
+            return Err(wrong(format!("{} as the name of a component", scene.noun(*name))));
+        };
+        network(scene, &joined(place, name), *component, &format!("{prefix}{name}/"), sink)?;
+    }
+    Ok(())
+}
+
+fn joined(place: &str, name: &str) -> String {
+    if place.is_empty() { name.to_string() } else { format!("{place}.{name}") }
+}
