@@ -120,6 +120,21 @@ pub fn claims(layout: &Layout, names: &Names, header: &Header) -> bool {
 
 /// A header through a layout that the recipe names.
 fn named(header: &Header, layout: &Layout, family: &Family) -> Result<Canon, Problem> {
+    let other = layout.facts.iter().find_map(|(name, values)| {
+        let own = number::fact(header, name)?;
+        (!values.iter().any(|value| value == own)).then_some((name, values, own))
+    });
+    if let Some((name, values, own)) = other {
+        let values: Vec<String> = values.iter().map(|value| format!("`{value}`")).collect();
+        let claimed = claimants(header).first().copied().unwrap_or(generic::LAYOUT);
+        let message = format!(
+            "its metadata say `{name}` is `{}`, but files of the layout `{}` have {}",
+            own.escape_debug(),
+            layout.id,
+            values.join(" or ")
+        );
+        return Err(Problem::new(Code("E0437"), message).help(format!("write `layout = \"{claimed}\"`")));
+    }
     let canon = through(header, &Names::of(header), layout, family)?;
     if canon.unknown.len() < header.entries.len() || header.entries.is_empty() {
         return Ok(canon);

@@ -55,16 +55,38 @@ fn partial(header: &Header, names: &Names) -> Option<Problem> {
             header.entries.len(),
             layout.id
         );
-        return Some(
-            Problem::new(Code("W0403"), message)
-                .note("the file is read as generic: it has no words and coordinates of that architecture")
-                .help(format!(
-                    "write `{{ layout = \"{}\" }}`, or `{{ layout = \"generic\" }}` if it is meant",
-                    layout.id
-                )),
-        );
+        let problem = Problem::new(Code("W0403"), message)
+            .note("the file is read as generic: it has no words and coordinates of that architecture");
+        // The same names may mean different orders, which only facts tell apart: nobody is led to a wrong one.
+        let alike: Vec<&Layout> = data::layouts().iter().filter(|other| is_alike(layout, other, names)).collect();
+        return Some(match alike.len() {
+            0 => problem.help(format!(
+                "write `{{ layout = \"{}\" }}`, or `{{ layout = \"generic\" }}` if it is meant",
+                layout.id
+            )),
+            _ => {
+                let each = std::iter::once(layout).chain(alike).map(|layout| {
+                    let facts = layout.facts.iter().map(|(name, values)| format!("`{name}` {}", values.join(" or ")));
+                    format!("`{}` ({})", layout.id, facts.collect::<Vec<_>>().join(", "))
+                });
+                let each: Vec<String> = each.collect();
+                problem
+                    .note(format!("these layouts have the same names and other orders: {}", each.join(", ")))
+                    .help("find out which of them made the file, and write it as `{ layout = … }`")
+            }
+        });
     }
     None
+}
+
+/// Whether another layout has these names too, and only its facts tell it from this one.
+fn is_alike(layout: &Layout, other: &Layout, names: &Names) -> bool {
+    !layout.facts.is_empty()
+        && other.id != layout.id
+        && other.family == layout.family
+        && other.facts != layout.facts
+        && !other.facts.is_empty()
+        && other.detect.iter().all(|template| names.have(template))
 }
 
 /// Why a layout does not claim a header; `None` where its facts are another layout's: then that one is asked.

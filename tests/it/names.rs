@@ -426,6 +426,19 @@ fn frequencies() {
     assert_eq!(stored(&norm, 2, "meta-llama"), Stored::Lacks { number: "head_dim".into() });
 }
 
+/// What a file says of itself is not overruled by a layout that the recipe names: its rows have another order.
+#[test]
+fn a_layout_against_the_metadata() {
+    let mut llama = decoder_header("gguf", "");
+    llama.metadata.insert("general.architecture".into(), "llama".into());
+    let problem = arch::detect(&llama, None, Some("gguf-qwen")).expect_err("another order");
+    let message = "its metadata say `general.architecture` is `llama`, but files of the layout `gguf-qwen` have `qwen2` or `qwen3`";
+    assert_eq!((problem.code.0, problem.message.as_str()), ("E0437", message));
+    assert_eq!(problem.help.as_deref(), Some("write `layout = \"gguf-llama\"`"));
+    llama.metadata.clear();
+    assert!(arch::detect(&llama, None, Some("gguf-qwen")).is_ok(), "a file that says nothing is what the recipe says");
+}
+
 /// llama.cpp's names without its metadata are told, not guessed.
 #[test]
 fn no_architecture_in_the_metadata() {
@@ -434,6 +447,13 @@ fn no_architecture_in_the_metadata() {
     let message =
         "3 of 3 tensors are named as in the layout `gguf-llama`, but its metadata do not have `general.architecture`";
     assert_eq!(said, [("W0403", message)]);
+    // Names alone do not tell the order of rotary rows: no layout is proposed.
+    let note = "these layouts have the same names and other orders: `gguf-llama` (`general.architecture` llama), `gguf-qwen` (`general.architecture` qwen2 or qwen3)";
+    assert!(canon.remarks[0].notes.iter().any(|own| own == note), "{:?}", canon.remarks[0].notes);
+    assert_eq!(
+        canon.remarks[0].help.as_deref(),
+        Some("find out which of them made the file, and write it as `{ layout = … }`")
+    );
     let mut other = decoder_header("gguf", "");
     other.metadata.insert("general.architecture".into(), "gemma2".into());
     assert_eq!(seen(&other).remarks, []);
