@@ -6,15 +6,15 @@
 //! are the same on every machine and for every number of threads.
 
 use super::error;
-use super::net::Demodulate;
-use super::net::Dense;
-use super::net::Modulation;
-use super::net::Net;
-use super::net::Waves;
 use super::seeds::RandomState;
 use super::weights::Array;
 use super::weights::Weights;
 use crate::diag::Problem;
+use crate::network::Demodulate;
+use crate::network::Dense;
+use crate::network::Modulation;
+use crate::network::Net;
+use crate::network::Waves;
 use rayon::prelude::*;
 use std::f64::consts::PI;
 use std::f64::consts::SQRT_2;

@@ -1,10 +1,10 @@
 //! The weights of a network: f32 arrays by canonical name.
 
-use super::build::Shapes;
-use super::net::Name;
 use crate::arch::Canon;
 use crate::arch::CanonTensor;
 use crate::diag::Problem;
+use crate::network::Name;
+use crate::network::build::Shapes;
 use crate::store::Inputs;
 use crate::tensor::Dtype;
 use crate::tensor::Header;
@@ -73,7 +73,6 @@ pub fn shapes_of(canon: &Canon) -> Shapes {
     let floats = canon.tensors.iter().filter(|tensor| tensor.dtype.is_float());
     floats.map(|tensor| (tensor.name.clone(), sizes(tensor))).collect()
 }
-
 
 fn sizes(tensor: &CanonTensor) -> Vec<usize> {
     tensor.shape.iter().map(|&size| usize::try_from(size).unwrap_or(usize::MAX)).collect()

@@ -8,13 +8,13 @@
 //! not; the second leaves out waiting for each other.
 
 use blend::arch;
-use blend::render;
+use blend::network;
+use blend::network::Net;
+use blend::network::stylegan2::Facts;
 use blend::render::cpu::Cpu;
 use blend::render::cpu::Kernel;
 use blend::render::host::Host;
 use blend::render::host::Noises;
-use blend::render::net::Net;
-use blend::render::stylegan2::Facts;
 use blend::render::weights;
 use blend::render::weights::Array;
 use blend::render::weights::Weights;
@@ -48,7 +48,7 @@ fn net(name: &str, threads: usize) {
         _ => config_f(name.parse().expect("a resolution")),
     };
     let started = Instant::now();
-    let net = Arc::new(render::describe(&weights.shapes(), Facts::default()).expect("a generator"));
+    let net = Arc::new(network::describe(&weights.shapes(), Facts::default()).expect("a generator"));
     let host = Host::new(net.clone(), &weights).expect("weights");
     let mut engine = Cpu::new(net.clone(), &weights).expect("weights");
     let ready = started.elapsed();
@@ -64,7 +64,7 @@ fn net(name: &str, threads: usize) {
         let frame = host.frame(&latents, Noises::Stored).expect("a frame");
         small = small.min(start.elapsed());
         let mut last = Clock::now();
-        let mut see = |at: usize, _: &render::net::Op, _: &[f32]| {
+        let mut see = |at: usize, _: &network::Op, _: &[f32]| {
             best[at] = best[at].least(last.spent());
             last = Clock::now();
         };

@@ -22,15 +22,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("store", &["diag", "tensor", "tile", "pickle"]),
     ("exec", &["text", "diag", "tensor", "tile", "hir", "plan", "store"]),
     ("compare", &["diag", "tensor", "arch", "tile", "hir", "plan", "exec"]),
-    ("render", &["diag", "tensor", "arch", "tile", "store"]),
+    ("network", &["diag"]),
+    ("picture", &["diag", "network"]),
+    ("render", &["diag", "tensor", "arch", "tile", "store", "network", "picture"]),
 ];
 
 /// Foreign crates that only some modules may name.
 const FOREIGN: &[(&str, &[&str])] = &[
     ("nom", &["syntax"]),
     ("petgraph", &["graph", "plan"]),
-    ("rayon", &["exec", "render"]),
-    ("png", &["render"]),
+    ("rayon", &["exec", "render", "picture"]),
+    ("png", &["picture"]),
     ("memmap2", &["store"]),
     ("miette", &["diag"]),
     ("clap", &["cli"]),

@@ -9,8 +9,8 @@ use super::pieces::Pool;
 use super::pieces::Scratch;
 use super::pieces::room;
 use super::rows;
-use crate::render::net;
-use crate::render::net::Shape;
+use crate::network;
+use crate::network::Shape;
 use rayon::prelude::*;
 
 /// Output rows of a job.
@@ -31,8 +31,8 @@ pub enum Add<'a> {
     Part(&'a [f32]),
 }
 
-/// Does [`net::Upsample`] into `out`, of the shape `to`.
-pub fn upsample(x: Input, how: &net::Upsample, filter: &Filter, add: Add, out: &mut [f32], to: Shape, pool: &Pool) {
+/// Does [`network::Upsample`] into `out`, of the shape `to`.
+pub fn upsample(x: Input, how: &network::Upsample, filter: &Filter, add: Add, out: &mut [f32], to: Shape, pool: &Pool) {
     let (x, from) = (x.values, x.shape);
     let (up, low) = (how.up as i64, how.pad.0);
     bands(out, to, |channel, top, band| {
@@ -69,15 +69,15 @@ pub fn upsample(x: Input, how: &net::Upsample, filter: &Filter, add: Add, out: &
     });
 }
 
-/// The filters and biases of [`net::Activate`].
+/// The filters and biases of [`network::Activate`].
 pub struct Ready<'a> {
     pub bias: &'a [f32],
     pub up: &'a Filter,
     pub down: &'a Filter,
 }
 
-/// Does [`net::Activate`] into `out`, of the shape `to`.
-pub fn activate(x: Input, how: &net::Activate, ready: &Ready, out: &mut [f32], to: Shape, pool: &Pool) {
+/// Does [`network::Activate`] into `out`, of the shape `to`.
+pub fn activate(x: Input, how: &network::Activate, ready: &Ready, out: &mut [f32], to: Shape, pool: &Pool) {
     let (x, from) = (x.values, x.shape);
     let low = how.pad.0;
     // Columns of the widened picture: those that the outputs see.

@@ -17,7 +17,7 @@ use super::pieces::Pool;
 use super::pieces::Scratch;
 use super::pieces::room;
 use super::rows;
-use crate::render::net::Shape;
+use crate::network::Shape;
 use rayon::prelude::*;
 use std::ops::Range;
 

@@ -2,8 +2,8 @@
 
 use super::pieces::room;
 use super::rows;
-use crate::render::net;
-use crate::render::net::Taps;
+use crate::network;
+use crate::network::Taps;
 use crate::render::weights::Weights;
 
 /// A filter as taps of rows and columns where it is their product, in the order of correlation, gain included.
@@ -20,7 +20,7 @@ pub struct Filter {
 
 impl Filter {
     /// The numbers of a described filter.
-    pub fn new(filter: &net::Filter, weights: &Weights) -> Filter {
+    pub fn new(filter: &network::Filter, weights: &Weights) -> Filter {
         let stored: &[f32] = match &filter.taps {
             Taps::Fixed(taps) => taps,
             Taps::Stored(name) => weights.get(name).map_or(&[], |array| &array.data),

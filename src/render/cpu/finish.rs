@@ -2,17 +2,17 @@
 
 use super::rows;
 use super::rows::Finish1;
-use crate::render::net;
+use crate::network;
 
-/// [`net::Finish`] with the numbers of one model and one picture.
+/// [`network::Finish`] with the numbers of one model and one picture.
 pub struct Finish<'a> {
     /// Per output channel.
     pub scale: Option<&'a [f32]>,
     /// An image for all channels, and its strength.
     pub noise: Option<(&'a [f32], f32)>,
     pub bias: Option<&'a [f32]>,
-    pub activation: &'a net::Activation,
-    /// Slopes per channel of [`net::Activation::Prelu`].
+    pub activation: &'a network::Activation,
+    /// Slopes per channel of [`network::Activation::Prelu`].
     pub slopes: &'a [f32],
     pub gain: f32,
     pub clamp: Option<f32>,
@@ -27,10 +27,10 @@ impl Finish<'_> {
     /// From the sums of some pixels of one channel, from pixel `at`, to the output.
     pub fn row(&self, channel: usize, at: usize, sums: &[f32], out: &mut [f32]) {
         let slope = match self.activation {
-            net::Activation::Linear => 1.0,
-            net::Activation::Leaky(slope) => *slope,
-            net::Activation::Prelu(_) => self.slopes[channel],
-            net::Activation::Tanh => return self.curved(channel, at, sums, out),
+            network::Activation::Linear => 1.0,
+            network::Activation::Leaky(slope) => *slope,
+            network::Activation::Prelu(_) => self.slopes[channel],
+            network::Activation::Tanh => return self.curved(channel, at, sums, out),
         };
         let how = Finish1 { slope, ..self.of(channel) };
         match (self.noise, self.keep.is_some()) {

@@ -18,18 +18,18 @@ pub use kernel::Kernel;
 use super::error;
 use super::host::Frame;
 use super::host::sample_waves;
-use super::image::Image;
-use super::net;
-use super::net::Activation;
-use super::net::Kind;
-use super::net::Name;
-use super::net::Net;
-use super::net::Op;
-use super::net::Part;
-use super::net::Sampling;
-use super::net::Shape;
 use super::weights::Weights;
 use crate::diag::Problem;
+use crate::network;
+use crate::network::Activation;
+use crate::network::Kind;
+use crate::network::Name;
+use crate::network::Net;
+use crate::network::Op;
+use crate::network::Part;
+use crate::network::Sampling;
+use crate::network::Shape;
+use crate::picture::Image;
 use filter::Filter;
 use finish::Finish;
 use pieces::Input;
@@ -241,7 +241,7 @@ fn moved(
 
 /// Style and end of a convolution for one picture.
 fn ends<'a>(
-    conv: &'a net::Conv,
+    conv: &'a network::Conv,
     end: &'a End,
     frame: &'a Frame,
     view: &'a View,

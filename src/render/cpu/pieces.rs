@@ -1,6 +1,6 @@
 //! Cutting an output into pieces that workers write at the same time, and the memory that they work in.
 
-use crate::render::net::Shape;
+use crate::network::Shape;
 use std::sync::Mutex;
 
 /// One job's rows: its channels in order, of each the same range of pixels.

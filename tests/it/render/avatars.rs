@@ -3,12 +3,12 @@
 
 use super::super::run;
 use blend::arch;
-use blend::render;
+use blend::network;
+use blend::network::stylegan2::Facts;
 use blend::render::cpu::Cpu;
 use blend::render::host::Host;
 use blend::render::host::Latents;
 use blend::render::host::Noises;
-use blend::render::stylegan2::Facts;
 use blend::render::weights;
 use blend::render::weights::Weights;
 use blend::store;
@@ -41,7 +41,7 @@ fn drawer(path: &Path) -> Drawer {
     let header = store::open(path, None).expect("a model");
     let canon = arch::detect(&header, None, None).expect("a layout");
     let shapes = weights::shapes_of(&canon);
-    let net = Arc::new(render::describe(&shapes, Facts::default()).expect("a generator"));
+    let net = Arc::new(network::describe(&shapes, Facts::default()).expect("a generator"));
     let wanted = |name: &str| net.tensors.contains_key(name);
     let weights: Weights = weights::of_checkpoint(&header, &canon, &wanted).expect("weights");
     let host = Host::new(net.clone(), &weights).expect("weights");
@@ -90,7 +90,7 @@ fn every_layer_of_a_shipped_model_is_right() {
     let mut drawer = drawer(&model("toon"));
     let frame = drawer.host.frame(&drawer.latents(0, 1.0), Noises::Stored).expect("a frame");
     let mut met = 0;
-    let mut see = |_: usize, op: &render::net::Op, values: &[f32]| {
+    let mut see = |_: usize, op: &network::Op, values: &[f32]| {
         // Of a block's picture the sum with those before is kept, which is what `torgb` writes.
         let Some(wanted) = goldens.get(&format!("toon.seed0.{}", op.name.replace("torgb", "img"))) else { return };
         met += 1;

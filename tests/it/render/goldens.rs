@@ -1,14 +1,14 @@
 //! Small networks as independent code draws them (`tests/golden/render.py`).
 
 use super::made::number;
-use blend::render;
+use blend::network;
+use blend::network::Net;
+use blend::network::rrdb;
+use blend::network::stylegan2::Facts;
 use blend::render::cpu::Cpu;
 use blend::render::host::Frame;
 use blend::render::host::Host;
 use blend::render::host::Noises;
-use blend::render::net::Net;
-use blend::render::rrdb;
-use blend::render::stylegan2::Facts;
 use blend::render::weights::Array;
 use blend::render::weights::Weights;
 use safetensors::SafeTensors;
@@ -66,7 +66,7 @@ impl Case {
         let clamp = self.text["clamp"].as_f64().map(|clamp| clamp as f32);
         let net = match self.input() {
             Some([height, width]) => rrdb::describe(&shapes, height, width),
-            None => render::describe(&shapes, Facts { clamp }),
+            None => network::describe(&shapes, Facts { clamp }),
         };
         Arc::new(net.expect("a whole network"))
     }

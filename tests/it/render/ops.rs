@@ -3,23 +3,23 @@
 use super::goldens::Case;
 use super::made::number;
 use super::oracle;
-use blend::render::build::Builder;
-use blend::render::build::Shapes;
-use blend::render::build::shapes;
+use blend::network::Activate;
+use blend::network::Activation;
+use blend::network::Conv;
+use blend::network::Finish;
+use blend::network::Kind;
+use blend::network::Net;
+use blend::network::Part;
+use blend::network::Range;
+use blend::network::Sampling;
+use blend::network::Shape;
+use blend::network::build::Builder;
+use blend::network::build::Shapes;
+use blend::network::build::shapes;
 use blend::render::cpu::Cpu;
 use blend::render::cpu::Kernel;
 use blend::render::host::Frame;
 use blend::render::host::Host;
-use blend::render::net::Activate;
-use blend::render::net::Activation;
-use blend::render::net::Conv;
-use blend::render::net::Finish;
-use blend::render::net::Kind;
-use blend::render::net::Net;
-use blend::render::net::Part;
-use blend::render::net::Range;
-use blend::render::net::Sampling;
-use blend::render::net::Shape;
 use blend::render::weights::Weights;
 use std::sync::Arc;
 
@@ -180,7 +180,7 @@ fn widened_pictures() {
                     }
                     let taps = filter.length as i64;
                     let pad = ((taps + 1) / 2, (taps - 2).div_euclid(2));
-                    let how = blend::render::net::Upsample { x, filter, up: 2, pad, add: Some(add) };
+                    let how = blend::network::Upsample { x, filter, up: 2, pad, add: Some(add) };
                     b.op("up", add, Kind::Upsample(how))
                 });
             }

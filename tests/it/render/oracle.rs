@@ -1,16 +1,16 @@
 //! A naive reading of the operations, in f64: loops over every index, straight from the doc comments of `render::net`.
 
+use blend::network::Activation;
+use blend::network::Conv;
+use blend::network::Filter;
+use blend::network::Kind;
+use blend::network::Net;
+use blend::network::Op;
+use blend::network::Part;
+use blend::network::Sampling;
+use blend::network::Shape;
+use blend::network::Taps;
 use blend::render::host::Frame;
-use blend::render::net::Activation;
-use blend::render::net::Conv;
-use blend::render::net::Filter;
-use blend::render::net::Kind;
-use blend::render::net::Net;
-use blend::render::net::Op;
-use blend::render::net::Part;
-use blend::render::net::Sampling;
-use blend::render::net::Shape;
-use blend::render::net::Taps;
 use blend::render::weights::Weights;
 
 /// `[channels, height, width]`, 0 outside.

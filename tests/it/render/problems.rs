@@ -3,16 +3,16 @@
 use super::goldens::Case;
 use super::made::number;
 use blend::diag::Problem;
-use blend::render;
-use blend::render::build::Shapes;
+use blend::network;
+use blend::network::build::Shapes;
+use blend::network::rrdb;
+use blend::network::stylegan2::Facts;
 use blend::render::cpu::Cpu;
 use blend::render::host::Frame;
 use blend::render::host::Host;
 use blend::render::host::Latents;
 use blend::render::host::Noises;
-use blend::render::rrdb;
 use blend::render::seeds::RandomState;
-use blend::render::stylegan2::Facts;
 
 #[track_caller]
 fn check<T>(result: Result<T, Problem>, code: &str, message: &str) {
@@ -23,13 +23,13 @@ fn check<T>(result: Result<T, Problem>, code: &str, message: &str) {
     assert!(help.chars().next().is_some_and(char::is_lowercase), "help begins with a verb: {help}");
 }
 
-fn described(shapes: &Shapes) -> Result<render::net::Net, Problem> {
-    render::describe(shapes, Facts::default())
+fn described(shapes: &Shapes) -> Result<network::Net, Problem> {
+    network::describe(shapes, Facts::default())
 }
 
 #[test]
 fn models_that_are_no_generators() {
-    let shapes = render::build::shapes([("lm_head.weight", vec![8, 8])]);
+    let shapes = network::build::shapes([("lm_head.weight", vec![8, 8])]);
     let message = "found no generator in this model, expected StyleGAN2, StyleGAN3 or an RRDB upscaler";
     check(described(&shapes), "E0701", message);
     check(described(&Shapes::new()), "E0701", message);

@@ -1,9 +1,9 @@
 //! Bytes and PNG files of what was drawn.
 
 use super::error;
-use super::net::Range;
-use super::net::Shape;
 use crate::diag::Problem;
+use crate::network::Range;
+use crate::network::Shape;
 use png::BitDepth;
 use png::ColorType;
 use png::Compression;

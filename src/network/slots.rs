@@ -55,7 +55,7 @@ pub fn assign(buffers: &[Shape], ops: &[Op], picture: Option<Part>, output: Part
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::net::Kind;
+    use crate::network::Kind;
 
     /// `ops` are (read, written); the slots' sizes and who is where.
     #[track_caller]

@@ -3,8 +3,7 @@
 //! One description serves every engine.  It names tensors canonically, knows every size before anything runs, and holds
 //! no code of an engine; an engine holds no knowledge of a network.  Shapes are `[channels, height, width]`, elements
 //! are f32, row-major.  What depends on one picture but is small (latents, styles, demodulation, the frequencies of
-//! StyleGAN3's input) is not an operation: [`super::host`] computes it, alike for all engines, and hands it over as a
-//! [`super::host::Frame`].
+//! StyleGAN3's input) is not an operation: `render::host` computes it, alike for all engines, and hands it over as a frame.
 //!
 //! Descriptions are made by [`super::build::Builder`], which alone checks names and shapes.
 

@@ -1,0 +1,6 @@
+//! Pictures: values, bytes, files.
+
+mod error;
+mod image;
+
+pub use image::Image;
