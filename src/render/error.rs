@@ -49,5 +49,5 @@ pub fn picture(found: Option<usize>, expected: Option<Shape>) -> Problem {
         format!("one of shape {}", shape_text(&[shape.channels, shape.height, shape.width]))
     });
     Problem::new(Code("E0706"), format!("found {found} to start from, but the network takes {expected}"))
-        .help("give an upscaler a picture with `--input PICTURE.png`, and a generator `--seeds 0-7`")
+        .help("give an upscaler a picture with `--input PICTURE`, and a generator `--seeds 0-7`")
 }
