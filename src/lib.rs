@@ -6,6 +6,7 @@ pub mod cli;
 pub mod compare;
 pub mod compile;
 pub mod diag;
+pub mod draw;
 pub mod exec;
 pub mod fmt;
 pub mod graph;

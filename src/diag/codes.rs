@@ -146,6 +146,7 @@ static RENDER: &[Row] = rows![
     "E0705" "a latent or class that the generator does not take",
     "E0706" "a picture to start from, or none, that the network does not take",
     "E0707" "a picture that cannot be written",
+    "E0710" "a device that is not there",
 ];
 
 /// W: warnings.

@@ -10,6 +10,7 @@ mod progress;
 mod reader;
 pub mod stats;
 pub mod sums;
+pub mod values;
 
 pub use claims::ClaimReport;
 pub use progress::Progress;

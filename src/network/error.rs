@@ -64,3 +64,15 @@ pub fn too_large(shape: Shape) -> Problem {
     Problem::new(Code("E0704"), format!("drawing needs a buffer of shape {text}, more than 2147483648 numbers"))
         .help("draw a smaller picture, for example from an input of at most `512x512` pixels")
 }
+
+/// An upscaler without anything to widen.
+pub fn no_picture() -> Problem {
+    Problem::new(Code("E0706"), "the model is an upscaler, which starts from a picture, and there is none")
+        .help("give it one: `blend render MODEL --input PICTURE`")
+}
+
+/// A picture for a network that starts from latents.
+pub fn no_upscaler() -> Problem {
+    Problem::new(Code("E0706"), "there is a picture to start from, but the model is no upscaler")
+        .help("leave `--input` away and choose what is drawn with `--seeds 0..7`")
+}

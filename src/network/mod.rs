@@ -28,3 +28,14 @@ pub fn describe(shapes: &Shapes, facts: stylegan2::Facts) -> Result<Net, Problem
         Err(error::not_drawn(&mut shapes.keys()))
     }
 }
+
+/// The same, also of networks that start from a picture of `[height, width]`.  Errors: those of [`describe`], and E0706
+/// where a picture is missing or nobody starts from it.
+pub fn describe_for(shapes: &Shapes, picture: Option<[usize; 2]>) -> Result<Net, Problem> {
+    match (rrdb::fits(shapes), picture) {
+        (true, Some([height, width])) => rrdb::describe(shapes, height, width),
+        (true, None) => Err(error::no_picture()),
+        (false, Some(_)) => Err(error::no_upscaler()),
+        (false, None) => describe(shapes, stylegan2::Facts::default()),
+    }
+}

@@ -48,7 +48,7 @@ pub struct Part {
 }
 
 /// A network that draws one picture.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Net {
     /// `stylegan2`, `stylegan3`, `rrdb`.
     pub family: &'static str,
@@ -101,7 +101,7 @@ impl Slots {
 }
 
 /// z (and a label) to w: `dense` layers with leaky ReLU over normalised inputs (reference §3.1).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Mapping {
     /// Numbers of z; 0 when a label alone decides.
     pub z: usize,
@@ -119,7 +119,7 @@ pub struct Mapping {
 }
 
 /// `y = (weight·rate/√inputs)·x + bias·rate`; the stored weight is `[outputs, inputs]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Dense {
     pub weight: Name,
     pub bias: Name,
@@ -130,7 +130,7 @@ pub struct Dense {
 }
 
 /// One style: it scales the input channels of a convolution, and perhaps the output channels back (reference §3.2).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Modulation {
     /// From w to one number per input channel.
     pub affine: Dense,
@@ -157,7 +157,7 @@ pub enum Demodulate {
 }
 
 /// A noise image of a layer, one for all channels.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Noise {
     /// The stored image `[height, width]`.
     pub image: Name,
@@ -168,7 +168,7 @@ pub struct Noise {
 }
 
 /// StyleGAN3's input: sine waves turned and shifted by w (reference §3.4).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Waves {
     /// Four numbers from w: a rotation and a shift.
     pub affine: Dense,
@@ -185,7 +185,7 @@ pub struct Waves {
 }
 
 /// An operation: reads parts, writes one part.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Op {
     /// For people: `b16.conv0`.
     pub name: String,
@@ -194,7 +194,7 @@ pub struct Op {
 }
 
 /// The closed list of operations.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
     /// A stored tensor of the shape of the output.
     Constant(Name),
@@ -222,7 +222,7 @@ pub enum Kind {
 }
 
 /// A convolution with a square kernel, `out[o, y, x] = Σ W[o, c, a, b]·scale·in[c, y + a - pad, x + b - pad]`, zero outside.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Conv {
     pub x: Part,
     /// `[out, in, kernel, kernel]`; `[out, in]` for a kernel of 1 is allowed.
@@ -238,7 +238,7 @@ pub struct Conv {
 }
 
 /// At which distances a convolution reads.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Sampling {
     Same,
     /// Transposed with stride 2, `u[o, 2i + a, 2j + b] += W[o, c, a, b]·in[c, i, j]`, kernel 3, then `filter` over the
@@ -247,7 +247,7 @@ pub enum Sampling {
 }
 
 /// `up` zeros-in-between samples, low-passed: `out = add + Σ filter·x`, for pictures and skip paths.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Upsample {
     pub x: Part,
     pub filter: Filter,
@@ -259,7 +259,7 @@ pub struct Upsample {
 }
 
 /// The filtered activation of StyleGAN3: bias, widen and low-pass, leaky ReLU, clamp, low-pass and thin out.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Activate {
     pub x: Part,
     pub bias: Name,
@@ -276,7 +276,7 @@ pub struct Activate {
 }
 
 /// A low-pass filter: true convolution, so its taps are read backwards.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
     pub taps: Taps,
     /// Rows and columns, `n × n`; of a separable one the length of its only row.
@@ -285,7 +285,7 @@ pub struct Filter {
     pub gain: f32,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Taps {
     /// A tensor `[n]`, for rows and columns one after the other, or `[n, n]`.
     Stored(Name),
@@ -295,7 +295,7 @@ pub enum Taps {
 
 /// What is done to the sums of a convolution, in this order: times the modulation's output scale, plus noise times its
 /// strength, plus bias, activation, times gain, clamp, plus the added parts times their shares.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Finish {
     /// Number of the noise image.
     pub noise: Option<usize>,

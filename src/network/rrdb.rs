@@ -30,11 +30,20 @@ const DENSE: usize = 5;
 /// What stands before the names.
 const PREFIXES: [&str; 3] = ["", "params_ema.", "params."];
 
+/// What stands before the names of an upscaler's tensors; `None` for what is none.
+fn prefix_of(shapes: &Shapes) -> Option<&'static str> {
+    PREFIXES.into_iter().find(|prefix| shapes.contains_key(format!("{prefix}conv_first.weight").as_str()))
+}
+
+/// Whether these tensors are an upscaler.
+pub fn fits(shapes: &Shapes) -> bool {
+    prefix_of(shapes).is_some()
+}
+
 /// The upscaler that these tensors are, for pictures of `height × width`.  Errors: E0701 when it is none, E0702, E0703,
 /// E0704.
 pub fn describe(shapes: &Shapes, height: usize, width: usize) -> Result<Net, Problem> {
-    let is_there = |prefix: &&&str| shapes.contains_key(format!("{prefix}conv_first.weight").as_str());
-    let Some(prefix) = PREFIXES.iter().find(is_there) else {
+    let Some(prefix) = prefix_of(shapes) else {
         return Err(error::not_drawn(&mut shapes.keys()));
     };
     if height.max(width) > LONGEST {

@@ -4,6 +4,7 @@
 //! Invariant: every byte of every part is covered once: by known bytes, by a tensor, or by an index text; only sums of
 //! tensors are written over known zeros.
 
+mod drawing;
 mod dropped;
 mod json;
 mod measures;
@@ -16,6 +17,10 @@ mod pt;
 mod safetensors;
 mod work;
 
+pub use drawing::Drawing;
+pub use drawing::Subject;
+pub use drawing::drawing;
+pub use drawing::input_files;
 pub use json::json;
 pub use measures::Judged;
 pub use measures::Quantity;

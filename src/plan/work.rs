@@ -57,7 +57,7 @@ impl<'r> Maker<'r> {
     }
 
     /// A load of a canonical tensor, in the order that the operations give.
-    fn load(&self, id: InputId, name: &Arc<str>, ops: &[ViewOp]) -> Load {
+    pub fn load(&self, id: InputId, name: &Arc<str>, ops: &[ViewOp]) -> Load {
         let (input, tensor) = self.tensor(id, name);
         let entry = &input.header.entries[tensor.entry];
         let view = ops.iter().fold(tensor.view.clone(), |view, op| {

@@ -51,3 +51,9 @@ pub fn picture(found: Option<usize>, expected: Option<Shape>) -> Problem {
     Problem::new(Code("E0706"), format!("found {found} to start from, but the network takes {expected}"))
         .help("give an upscaler a picture with `--input PICTURE`, and a generator `--seeds 0-7`")
 }
+
+/// The user asked for a device that is not there.
+pub fn no_device(what: &str) -> Problem {
+    Problem::new(Code("E0710"), format!("{what} was asked for, and this build of blend draws on processors alone"))
+        .help("write `--device cpu`, or leave `--device` away")
+}

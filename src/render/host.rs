@@ -13,9 +13,11 @@ use crate::diag::Problem;
 use crate::network::Demodulate;
 use crate::network::Dense;
 use crate::network::Modulation;
+use crate::network::Name;
 use crate::network::Net;
 use crate::network::Waves;
 use rayon::prelude::*;
+use std::collections::BTreeSet;
 use std::f64::consts::PI;
 use std::f64::consts::SQRT_2;
 use std::sync::Arc;
@@ -93,6 +95,34 @@ impl Host {
         let name = net.mapping.as_ref().and_then(|mapping| mapping.average.as_ref());
         let average = name.and_then(|name| small.get(name)).map(|array| array.data.clone());
         Ok(Host { net, weights: small, squares, average })
+    }
+
+    /// Takes the tensors that `changed` anew.  A mean that was drawn is forgotten when the mapping changes.  Errors: as of
+    /// [`Host::new`].
+    pub fn update(&mut self, weights: &Weights, changed: &BTreeSet<Name>) -> Result<(), Problem> {
+        let net = self.net.clone();
+        for name in changed {
+            let Some(shape) = net.tensors.get(name) else { continue };
+            let array = weights.get(name).ok_or_else(|| error::no_weight(name))?;
+            if array.shape != *shape {
+                return Err(error::other_weight(name, &array.shape, shape));
+            }
+            if self.weights.get(name).is_some() {
+                self.weights.insert(name.clone(), array.clone());
+            }
+        }
+        for (modulation, squares_of) in net.modulations.iter().zip(&mut self.squares) {
+            if changed.contains(&modulation.weight) {
+                *squares_of = squares(modulation, weights);
+            }
+        }
+        let stored = net.mapping.as_ref().and_then(|mapping| mapping.average.as_ref());
+        match stored {
+            Some(name) => self.average = self.weights.get(name).map(|array| array.data.clone()),
+            None if changed.iter().any(|name| name.starts_with("mapping.")) => self.average = None,
+            None => {}
+        }
+        Ok(())
     }
 
     fn values(&self, name: &str) -> &[f32] {

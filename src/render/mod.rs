@@ -10,6 +10,8 @@
 //! and addition (IEEE 754 defines it to the bit), whether a processor does sixteen at a time or one.
 
 pub mod cpu;
+pub mod device;
+pub mod drawer;
 mod error;
 pub mod host;
 pub mod seeds;

@@ -9,8 +9,11 @@ use crate::store::Inputs;
 use crate::tensor::Dtype;
 use crate::tensor::Header;
 use crate::tile::Builder;
+use crate::tile::Fetch;
 use crate::tile::Load;
+use crate::tile::Program;
 use crate::tile::Scratch;
+use crate::tile::State;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -105,16 +108,20 @@ fn read(header: &Header, tensor: &CanonTensor, inputs: &Inputs) -> Result<Vec<f3
         affine: tensor.affine,
     });
     let program = builder.finish(x, Dtype::F32, false);
-    let state = program.start();
+    evaluate(&program, &program.start(), inputs)
+}
+
+/// All values of a program that gives f32, computed on all workers; `state` holds its reductions.  Errors: those of reading.
+pub fn evaluate<F: Fetch<Error = Problem>>(program: &Program, state: &State, fetch: &F) -> Result<Vec<f32>, Problem> {
     let mut out = vec![0f32; program.elems() as usize];
     out.par_chunks_mut(AT_ONCE as usize).enumerate().try_for_each(|(number, part)| {
         let start = number as u64 * AT_ONCE;
         let mut bytes = vec![0u8; size_of_val(part)];
-        program.evaluate(start..start + part.len() as u64, &state, inputs, &mut Scratch::default(), &mut bytes)?;
+        program.evaluate(start..start + part.len() as u64, state, fetch, &mut Scratch::default(), &mut bytes)?;
         for (value, bytes) in part.iter_mut().zip(bytes.as_chunks::<4>().0) {
             *value = f32::from_le_bytes(*bytes);
         }
-        Ok(())
+        Ok::<(), Problem>(())
     })?;
     Ok(out)
 }

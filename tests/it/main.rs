@@ -4,6 +4,7 @@ mod arch;
 mod arrays;
 mod cli;
 mod compare;
+mod draw;
 mod faults;
 mod fmt;
 mod goldens;

@@ -17,14 +17,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("hir", &["text", "tensor", "arch", "methods"]),
     ("check", &["text", "diag", "tensor", "syntax", "arch", "methods", "hir"]),
     ("graph", &["text", "tensor", "arch", "methods", "hir"]),
-    ("plan", &["text", "tensor", "arch", "tile", "methods", "hir", "graph"]),
+    ("plan", &["text", "diag", "tensor", "arch", "tile", "methods", "hir", "graph", "network"]),
     ("pickle", &["diag", "tensor"]),
     ("store", &["diag", "tensor", "tile", "pickle"]),
-    ("exec", &["text", "diag", "tensor", "tile", "hir", "plan", "store"]),
+    ("exec", &["text", "diag", "tensor", "tile", "hir", "plan", "store", "network", "render"]),
     ("compare", &["diag", "tensor", "arch", "tile", "hir", "plan", "exec"]),
     ("network", &["diag"]),
     ("picture", &["diag", "network"]),
     ("render", &["diag", "tensor", "arch", "tile", "store", "network", "picture"]),
+    ("draw", &["diag", "tensor", "tile", "plan", "exec", "store", "network", "picture", "render"]),
 ];
 
 /// Foreign crates that only some modules may name.
