@@ -4,11 +4,14 @@ use super::context::Context;
 use super::context::Def;
 use super::context::ModuleId;
 use super::error;
+use super::eval::Value;
 use super::options;
 use super::resolve;
 use super::resolve::Scope;
 use super::statements;
 use super::statements::Sets;
+use crate::hir::Allowed;
+use crate::hir::ExprId;
 use crate::hir::ExprKind;
 use crate::hir::Kind;
 use crate::hir::Literal;
@@ -48,7 +51,13 @@ pub fn define(context: &mut Context, module: ModuleId, name: &ast::Name, default
     };
     let id = context.expr(kind, of, site);
     let full = format!("{}{}", context.modules[module].prefix, name.text);
-    context.params.push(Param { name: full.into(), value: value.clone(), default: default_value, site });
+    context.params.push(Param {
+        name: full.into(),
+        value: value.clone(),
+        default: default_value,
+        allowed: Allowed::All,
+        site,
+    });
     statements::define(context, module, name, Def::Param(id, value));
 }
 
@@ -77,6 +86,32 @@ pub fn allowed(
     {
         let allowed = context.text_at(within_site);
         context.report(error::set_outside(&name.text, &value, &allowed, *set_site, within_site));
+    }
+    let allowed = allowed_values(context, within_id);
+    if let Some(param) = context.params.iter_mut().rfind(|param| param.site == site) {
+        param.allowed = allowed;
+    }
+}
+
+/// A list or range of an `in`, for those who go through the values.
+fn allowed_values(context: &mut Context, within: ExprId) -> Allowed {
+    let number = |context: &Context, id: Option<ExprId>, open: f64| match id {
+        None => Some(open),
+        Some(id) => match super::eval::constant(&context.exprs, id) {
+            Ok(Value::Number(number)) => Some(number),
+            _ => None,
+        },
+    };
+    match context.exprs[within.0 as usize].kind.clone() {
+        ExprKind::List(items) => {
+            let values = items.iter().map(|(_, item)| options::literal(context, *item));
+            values.collect::<Option<Vec<Literal>>>().map_or(Allowed::All, Allowed::List)
+        }
+        ExprKind::Range(low, high) => {
+            let ends = number(context, low, f64::NEG_INFINITY).zip(number(context, high, f64::INFINITY));
+            ends.map_or(Allowed::All, |(low, high)| Allowed::Range(low, high))
+        }
+        _ => Allowed::All,
     }
 }
 

@@ -1,6 +1,9 @@
 //! Pictures of the models of a recipe, without writing any: what a drawing needs is computed into memory, and the next
 //! model takes over every tensor that it has in common with the one before.
 
+pub mod shares;
+pub mod wish;
+
 use crate::diag::Problem;
 use crate::exec::Progress;
 use crate::exec::Stop;

@@ -64,7 +64,20 @@ pub struct Param {
     pub name: Arc<str>,
     pub value: Literal,
     pub default: Literal,
+    pub allowed: Allowed,
     pub site: Site,
+}
+
+/// The values that a parameter may have, as its `in` says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Allowed {
+    /// There is no `in`.
+    #[default]
+    All,
+    /// In the order of the list.
+    List(Vec<Literal>),
+    /// Both ends included; an open end is infinite.
+    Range(f64, f64),
 }
 
 /// A literal value.

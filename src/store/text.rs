@@ -10,6 +10,7 @@ use crate::diag::shown;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::path::PathBuf;
 
 /// Reads a text of at most `limit` bytes.  A byte order mark stays.  Errors: E0501 (with the nearest name), E0502,
 /// E0503, E0514 (too long, or not UTF-8: with the byte), E0601.
@@ -65,9 +66,14 @@ fn is_directory(path: &Path) -> Problem {
 /// Replaces a text file as a whole, or not at all; its mode stays, and a link to it stays a link.
 /// Errors: E0516, E0602, E0603.
 pub fn write_text(path: &Path, text: &str) -> Result<(), Problem> {
-    let size = text.len() as u64;
-    let staged = Staged::new(path, Kind::File, size, &[], false)?;
+    write_bytes(path, text.as_bytes(), &[])
+}
+
+/// The same of any bytes, unless the file is one of `forbidden`: those are inputs.  Errors: E0516, E0602, E0603.
+pub fn write_bytes(path: &Path, bytes: &[u8], forbidden: &[PathBuf]) -> Result<(), Problem> {
+    let size = bytes.len() as u64;
+    let staged = Staged::new(path, Kind::File, size, forbidden, false)?;
     let part = staged.part("", size)?;
-    part.write_at(0, text.as_bytes())?;
+    part.write_at(0, bytes)?;
     staged.commit(vec![part])
 }

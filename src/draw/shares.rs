@@ -1,0 +1,90 @@
+//! How much of each model is in an output, by resolution: the bar under a picture.
+
+use crate::hir::Atom;
+use crate::hir::CallInstance;
+use crate::hir::Form;
+use crate::hir::Recipe;
+use crate::methods::OptionValue;
+use crate::tensor::Coord;
+use crate::tensor::elems;
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+/// Shares of the inputs in the tensors of one place of the pyramid.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Place {
+    /// `4`, `8`, …; `map` for what has no place, above all the mapping network.
+    pub label: String,
+    /// Per input of the recipe, summing to 1 for a model: the mean over elements.
+    pub shares: Vec<f64>,
+}
+
+/// The shares of an output: what has no place first, then by resolution, or by layer where there is none.
+///
+/// A method that computes (slerp) counts as the weights that its parameter `t` gives, and without one as its inputs in
+/// equal parts: what it makes of them is not a sum.
+pub fn by_place(recipe: &Recipe, output: usize) -> Vec<Place> {
+    let tensors = recipe.outputs[output].tensors.iter().filter(|made| made.dtype.is_float());
+    let tensors: Vec<_> = tensors.collect();
+    let has = |coord: Coord| tensors.iter().any(|made| made.traits.coord(coord).is_some());
+    let coord = [Coord::Resolution, Coord::Layer, Coord::Block].into_iter().find(|coord| has(*coord));
+    // Keyed by the bits of a number that is not negative: they sort as the numbers do.
+    let mut calls = Calls { calls: &recipe.calls, inputs: recipe.inputs.len(), known: HashMap::new() };
+    let mut sums: BTreeMap<Option<u64>, (f64, Vec<f64>)> = BTreeMap::new();
+    for made in tensors {
+        let place = coord.and_then(|coord| made.traits.coord(coord)).map(|value| value.max(0.0).to_bits());
+        let (count, shares) = sums.entry(place).or_insert_with(|| (0.0, vec![0.0; recipe.inputs.len()]));
+        let weight = elems(&made.shape) as f64;
+        *count += weight;
+        calls.add(&made.form, weight, shares);
+    }
+    let place = |(place, (count, shares)): (Option<u64>, (f64, Vec<f64>))| Place {
+        label: place.map_or("map".into(), |bits| f64::from_bits(bits).to_string()),
+        shares: shares.into_iter().map(|share| share / count).collect(),
+    };
+    sums.into_iter().map(place).collect()
+}
+
+/// The shares that calls come to, each computed once: nested calls share theirs.
+struct Calls<'r> {
+    calls: &'r [CallInstance],
+    inputs: usize,
+    known: HashMap<u32, Vec<f64>>,
+}
+
+impl Calls<'_> {
+    fn add(&mut self, form: &Form, weight: f64, shares: &mut [f64]) {
+        for (atom, share) in &form.terms {
+            match atom {
+                Atom::Tensor { input, .. } => shares[input.0 as usize] += weight * share,
+                Atom::Call(call) => {
+                    let of = self.of(*call);
+                    shares.iter_mut().zip(of).for_each(|(sum, part)| *sum += weight * share * part);
+                }
+                Atom::Absent(_) => {}
+            }
+        }
+    }
+
+    fn of(&mut self, call: u32) -> Vec<f64> {
+        if let Some(known) = self.known.get(&call) {
+            return known.clone();
+        }
+        let instance = &self.calls[call as usize];
+        let mut shares = vec![0.0; self.inputs];
+        for (inner, part) in instance.inputs.iter().zip(parts(instance)) {
+            self.add(inner, part, &mut shares);
+        }
+        self.known.insert(call, shares.clone());
+        shares
+    }
+}
+
+/// How the inputs of a computing method count.
+fn parts(call: &CallInstance) -> Vec<f64> {
+    let at = call.method.options.iter().position(|option| option.name == "t");
+    match (at.map(|at| &call.on.options[at]), call.inputs.len()) {
+        (Some(OptionValue::Number(t)), 2) => vec![1.0 - t, *t],
+        (_, count) => vec![1.0 / count.max(1) as f64; count],
+    }
+}
