@@ -50,6 +50,12 @@ pub struct RunArgs {
     threads: Option<u16>,
 }
 
+impl RunArgs {
+    pub fn threads(&self) -> usize {
+        self.threads.map_or(exec::Options::default().threads, usize::from)
+    }
+}
+
 pub fn run(args: &Args, ui: &Ui) -> Exit {
     let outcome = match recipe::compile(&args.recipe, ui) {
         Ok(outcome) => outcome,
@@ -65,7 +71,7 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
 static RUNNING: Mutex<Option<Arc<Progress>>> = Mutex::new(None);
 
 /// Lets Ctrl-C end the run of `progress`: soon the first time, at once the second.
-fn interruptible(progress: &Arc<Progress>) {
+pub fn interruptible(progress: &Arc<Progress>) {
     static ONCE: Once = Once::new();
     *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress.clone());
     ONCE.call_once(|| {
@@ -86,8 +92,7 @@ pub fn execute(outcome: &Outcome, run: &RunArgs, force: bool, dry: bool, ui: &Ui
     let Some(compiled) = &outcome.compiled else { return Err(Exit::Wrong) };
     let progress = Arc::new(Progress::default());
     interruptible(&progress);
-    let threads = run.threads.map_or(exec::Options::default().threads, usize::from);
-    let options = exec::Options { threads, force, dry, ..exec::Options::default() };
+    let options = exec::Options { threads: run.threads(), force, dry, ..exec::Options::default() };
     let start = Instant::now();
     let result = {
         let _display = Display::start(compiled, progress.clone(), ui);

@@ -16,6 +16,7 @@ mod methods;
 mod new;
 mod plan;
 mod recipe;
+mod render;
 mod test;
 mod ui;
 mod usage;
@@ -109,6 +110,7 @@ enum Verb {
     Methods(methods::Args),
     New(new::Args),
     Plan(plan::Args),
+    Render(Box<render::Args>),
     Test(test::Args),
 }
 
@@ -151,6 +153,7 @@ fn work() -> Exit {
         Verb::Methods(args) => methods::run(&args, &ui),
         Verb::New(args) => new::run(&args, &ui),
         Verb::Plan(args) => plan::run(&args, &ui),
+        Verb::Render(args) => render::run(&args, &ui),
         Verb::Test(args) => test::run(&args, &ui),
     }
 }

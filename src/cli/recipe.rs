@@ -44,13 +44,30 @@ pub struct RecipeArgs {
 impl RecipeArgs {
     /// A recipe file, some of its parameters set.
     pub fn of(path: &Path, sets: &[String]) -> RecipeArgs {
+        RecipeArgs::only(path, sets, &[])
+    }
+
+    /// What it is called where it makes files: the stem of its path.
+    pub fn name(&self) -> String {
+        let path = self.recipe.as_deref().filter(|path| *path != Path::new("-"));
+        path.and_then(Path::file_stem).map_or("blend".into(), |stem| stem.to_string_lossy().into_owned())
+    }
+
+    /// A recipe of one expression.
+    pub fn one_shot(expression: Option<String>, models: &[String], sets: &[String]) -> RecipeArgs {
+        let (models, sets) = (models.to_vec(), sets.to_vec());
+        RecipeArgs { recipe: None, expression, models, sets, output: None, only: vec![] }
+    }
+
+    /// The same, of the outputs whose path fits.
+    pub fn only(path: &Path, sets: &[String], only: &[String]) -> RecipeArgs {
         RecipeArgs {
             recipe: Some(path.to_path_buf()),
             expression: None,
             models: vec![],
             sets: sets.to_vec(),
             output: None,
-            only: vec![],
+            only: only.to_vec(),
         }
     }
 }
@@ -64,7 +81,13 @@ pub struct Outcome {
 
 /// Reads and compiles; problems are shown already when there is an error.
 pub fn compile(args: &RecipeArgs, ui: &Ui) -> Result<Outcome, Exit> {
-    let settings = settings(args).map_err(|problem| ui.problem(problem))?;
+    compile_set(args, &[], ui)
+}
+
+/// The same with further parameters set.
+pub fn compile_set(args: &RecipeArgs, more: &[(String, Literal)], ui: &Ui) -> Result<Outcome, Exit> {
+    let mut settings = settings(args).map_err(|problem| ui.problem(problem))?;
+    settings.sets.extend_from_slice(more);
     let (name, text, base) = text(args).map_err(|problem| ui.problem(problem))?;
     compile_with(name, text, &base, &settings, ui)
 }
@@ -106,7 +129,7 @@ fn not_a_pair(flag: &str, text: &str, wanted: &str) -> Problem {
 }
 
 /// A value as the command line writes it: a number, a truth value, else a string (quotes may be left away).
-fn literal(text: &str) -> Literal {
+pub fn literal(text: &str) -> Literal {
     match text {
         "true" => return Literal::Bool(true),
         "false" => return Literal::Bool(false),

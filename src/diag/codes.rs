@@ -147,6 +147,7 @@ static RENDER: &[Row] = rows![
     "E0706" "a picture to start from, or none, that the network does not take",
     "E0707" "a picture that cannot be written",
     "E0710" "a device that is not there",
+    "E0711" "a wish that cannot be drawn",
 ];
 
 /// W: warnings.

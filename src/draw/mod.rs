@@ -2,6 +2,8 @@
 //! model takes over every tensor that it has in common with the one before.
 
 pub mod shares;
+pub mod show;
+pub mod subject;
 pub mod wish;
 
 use crate::diag::Problem;

@@ -28,12 +28,24 @@ pub fn seeds(text: &str) -> Result<Vec<u32>, Problem> {
         if last < first {
             return Err(wrong(format!("counts down from {first} to {last}")));
         }
-        if (last - first) as usize >= MOST - out.len().min(MOST - 1) {
+        if (last - first) as usize + 1 > MOST - out.len() {
             return Err(wrong(format!("names more than {MOST} seeds")));
         }
         out.extend(first..=last);
     }
     Ok(out)
+}
+
+/// A matrix has two sides.
+pub fn no_matrix(sweeps: usize) -> Problem {
+    Problem::new(Code("E0711"), format!("`--matrix` has {sweeps} sweeps, two were expected"))
+        .help("write two of them: `--sweep low=0..1 --sweep high=0..1 --matrix`")
+}
+
+/// A recipe that makes nothing.
+pub fn no_output(name: &str) -> Problem {
+    Problem::new(Code("E0711"), format!("`{name}` has no output, so there is nothing to draw"))
+        .help("write what it makes: `output \"out.safetensors\" = …`")
 }
 
 /// A sweep: a parameter of the recipe, or `psi`, and the values that it takes.

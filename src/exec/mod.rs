@@ -70,6 +70,15 @@ impl From<Problem> for Stop {
     }
 }
 
+/// Worker threads of one run.  Errors: E0610.
+pub fn pool(threads: usize) -> Result<rayon::ThreadPool, Stop> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.max(1))
+        .thread_name(|number| format!("blend-{number}"))
+        .build()
+        .map_err(|reason| error::no_threads(threads, &reason.to_string()).into())
+}
+
 /// Runs a plan.
 pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress) -> Result<Report, Stop> {
     let inputs = Inputs::open(&plan.files)?;
@@ -94,11 +103,7 @@ pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress)
         }
         staged.push(stage);
     }
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads.max(1))
-        .thread_name(|number| format!("blend-{number}"))
-        .build()
-        .map_err(|reason| error::no_threads(options.threads, &reason.to_string()))?;
+    let pool = pool(options.threads)?;
     let files = Files { inputs: &inputs, parts: &parts };
     let claims = pool.install(|| -> Result<Vec<ClaimReport>, Stop> {
         jobs::write_all(plan, &files, options.piece, progress)?;

@@ -2,7 +2,6 @@
 
 use super::Progress;
 use super::Stop;
-use super::error;
 use super::jobs;
 use crate::store::Inputs;
 use crate::tensor::FileInfo;
@@ -19,11 +18,7 @@ pub fn of(
     progress: &Progress,
 ) -> Result<Vec<Vec<f64>>, Stop> {
     let inputs = Inputs::open(files)?;
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads.max(1))
-        .thread_name(|number| format!("blend-{number}"))
-        .build()
-        .map_err(|reason| error::no_threads(threads, &reason.to_string()))?;
+    let pool = super::pool(threads)?;
     let results: Mutex<Vec<Vec<f64>>> = Mutex::new(vec![vec![]; programs.len()]);
     pool.install(|| {
         jobs::in_order(programs.len(), progress, |at| {

@@ -8,3 +8,9 @@ pub fn not_png(channels: usize, reason: &str) -> Problem {
     Problem::new(Code("E0707"), format!("a picture of {channels} channels cannot be written as PNG: {reason}"))
         .help("draw a network with 1 to 4 channels: `blend inspect MODEL` tells how many it has")
 }
+
+/// A sheet beyond what is drawn.
+pub fn too_large(width: usize, height: usize, most: usize) -> Problem {
+    Problem::new(Code("E0707"), format!("a sheet of {width} × {height} pixels has more than {most}"))
+        .help("draw fewer pictures, `--seeds 0..3`, or smaller ones, `--size 256`")
+}

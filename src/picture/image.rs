@@ -8,6 +8,8 @@ use png::BitDepth;
 use png::ColorType;
 use png::Compression;
 use png::Encoder;
+use png::EncodingError;
+use std::io::Write;
 
 /// A drawn picture, `[channels, height, width]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,20 +56,25 @@ impl Image {
         encoder.set_color(colour);
         encoder.set_depth(BitDepth::Eight);
         encoder.set_compression(Compression::Fast);
-        for (keyword, text) in texts {
-            // Old readers know the short form alone, which holds Latin letters.
-            let added = if text.is_ascii() {
-                encoder.add_text_chunk(keyword.to_string(), text.to_string())
-            } else {
-                encoder.add_itxt_chunk(keyword.to_string(), text.to_string())
-            };
-            added.map_err(|reason| wrong(reason.to_string()))?;
-        }
+        add_texts(&mut encoder, texts).map_err(|reason| wrong(reason.to_string()))?;
         let mut writer = encoder.write_header().map_err(|reason| wrong(reason.to_string()))?;
         writer.write_image_data(&self.bytes()).map_err(|reason| wrong(reason.to_string()))?;
         writer.finish().map_err(|reason| wrong(reason.to_string()))?;
         Ok(out)
     }
+}
+
+/// Texts of a PNG file, each after its keyword.
+pub fn add_texts<W: Write>(encoder: &mut Encoder<'_, W>, texts: &[(&str, &str)]) -> Result<(), EncodingError> {
+    for (keyword, text) in texts {
+        // Old readers know the short form alone, which holds Latin letters.
+        if text.is_ascii() {
+            encoder.add_text_chunk(keyword.to_string(), text.to_string())?;
+        } else {
+            encoder.add_itxt_chunk(keyword.to_string(), text.to_string())?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

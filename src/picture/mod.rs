@@ -1,6 +1,10 @@
 //! Pictures: values, bytes, files.
 
+pub mod canvas;
+pub mod difference;
 mod error;
 mod image;
+pub mod sheet;
+pub mod text;
 
 pub use image::Image;

@@ -25,7 +25,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("network", &["diag"]),
     ("picture", &["diag", "network"]),
     ("render", &["diag", "tensor", "arch", "tile", "store", "network", "picture"]),
-    ("draw", &["diag", "tensor", "tile", "plan", "exec", "store", "network", "picture", "render"]),
+    (
+        "draw",
+        &[
+            "diag", "tensor", "tile", "methods", "hir", "compile", "plan", "exec", "store", "network", "picture",
+            "render",
+        ],
+    ),
 ];
 
 /// Foreign crates that only some modules may name.

@@ -1,0 +1,314 @@
+//! `blend render`: pictures of what merged generators make.
+
+use super::Exit;
+use super::build::RunArgs;
+use super::build::interruptible;
+use super::recipe;
+use super::recipe::RecipeArgs;
+use super::recipe::literal;
+use super::recipe::quoted;
+use super::ui::Ui;
+use crate::compile::Compiled;
+use crate::diag::Problem;
+use crate::diag::Problems;
+use crate::draw::show;
+use crate::draw::show::Drawn;
+use crate::draw::show::Wish;
+use crate::draw::subject;
+use crate::draw::subject::Model;
+use crate::draw::subject::PSI;
+use crate::draw::subject::Variant;
+use crate::draw::wish;
+use crate::draw::wish::Sweep;
+use crate::exec::Progress;
+use crate::exec::Stop;
+use crate::picture::Image;
+use crate::render::device::Device;
+use crate::render::drawer::Look;
+use crate::render::drawer::Noise;
+use crate::render::drawer::Start;
+use crate::store;
+use crate::text::Sources;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+mod pictures;
+mod sheet;
+
+/// Draw what generators make: of recipes, without building them, and of checkpoints
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  blend render recipes/stylegan2/layer-swap.blend
+  blend render recipes/stylegan2/ramp.blend --seeds 0..15 --psi 0.7 -o ramp.png
+  blend render recipes/stylegan2/layer-swap.blend --sweep edge=8,16,32,64
+  blend render toon.safetensors ink.pkl pixel.pt --seeds 85,100,297 -o models.png
+  blend render merged.safetensors --seeds 0..99 -o pictures/")]
+pub struct Args {
+    /// Recipes (`.blend`) and checkpoints of any format
+    #[arg(value_name = "RECIPE|MODEL", required_unless_present = "expression")]
+    targets: Vec<PathBuf>,
+    /// A recipe of one expression, without a file; its models come from `-m`
+    #[arg(long = "expression", short = 'e', value_name = "EXPR", conflicts_with = "targets")]
+    expression: Option<String>,
+    /// A model of the expression; may be repeated
+    #[arg(long = "model", short = 'm', value_name = "NAME=PATH", requires = "expression")]
+    models: Vec<String>,
+    /// A sheet (`.png`), or a directory (with a `/` at its end) for one file per picture
+    /// [default: NAME.png, here]
+    #[arg(long, short, value_name = "PATH")]
+    output: Option<PathBuf>,
+    /// What is drawn: a range or a list, as NVIDIA's scripts draw them
+    #[arg(long, value_name = "SEEDS", default_value = "0..7")]
+    seeds: String,
+    /// Truncation: 1 is what the seed says, 0 the mean
+    #[arg(long, value_name = "PSI", default_value_t = 1.0, allow_negative_numbers = true)]
+    psi: f64,
+    /// Truncate only the first N layers
+    #[arg(long, value_name = "N")]
+    cutoff: Option<usize>,
+    /// The class, of generators that have some
+    #[arg(long, value_name = "N")]
+    class: Option<usize>,
+    /// The noise of the layers: what the model stores, none, or drawn from the seed
+    #[arg(long, value_name = "NOISE", value_parser = ["const", "none", "random"], default_value = "const")]
+    noise: String,
+    /// A value for a parameter of the recipes; may be repeated
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    sets: Vec<String>,
+    /// A row for every value of a parameter, or of `psi`: `edge=8,16,32`, `psi=0..1:0.25`
+    /// [default: parameters whose `in` is a list]
+    #[arg(long = "sweep", value_name = "NAME=VALUES")]
+    sweeps: Vec<String>,
+    /// Two sweeps as rows and columns, a block per seed
+    #[arg(long)]
+    matrix: bool,
+    /// Only what the recipe makes, not what it is made of
+    #[arg(long)]
+    no_parents: bool,
+    /// Rows of differences to the first parent, below every row of a recipe
+    #[arg(long)]
+    difference: bool,
+    /// Only the outputs whose path fits
+    #[arg(long, value_name = "GLOB")]
+    only: Vec<String>,
+    /// The dictionary of a pickle that is meant, where it has several
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// Pixels of a picture's longer side on a sheet [default: 128 to 256]
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    cell: Option<u32>,
+    /// What draws: `auto`, `gpu`, `cpu`, `software`, or part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: String,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// Combinations of listed parameters that a sheet shows without being asked.
+const LISTED: usize = 24;
+
+/// What one target of the command line gives.
+struct Target {
+    name: String,
+    parents: Vec<Model>,
+    models: Vec<Model>,
+    /// Files that no picture may replace.
+    inputs: Vec<PathBuf>,
+    /// The sweeps that were made, for matrices.
+    sweeps: Vec<Sweep>,
+}
+
+pub fn run(args: &Args, ui: &Ui) -> Exit {
+    match work(args, ui) {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+fn work(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
+    let told = |problem: Problem| ui.problem(problem);
+    let seeds = wish::seeds(&args.seeds).map_err(told)?;
+    let sweeps = args.sweeps.iter().map(|text| Sweep::parse(text, &literal)).collect::<Result<Vec<_>, _>>();
+    let sweeps = sweeps.map_err(told)?;
+    if args.matrix && sweeps.len() != 2 {
+        return Err(told(wish::no_matrix(sweeps.len())));
+    }
+    let mut targets = vec![];
+    if args.expression.is_some() {
+        targets.push(of_recipe(
+            &RecipeArgs::one_shot(args.expression.clone(), &args.models, &args.sets),
+            args,
+            &sweeps,
+            ui,
+        )?);
+    }
+    for path in &args.targets {
+        let is_recipe = path == Path::new("-") || path.extension().is_some_and(|ending| ending == "blend");
+        targets.push(match is_recipe {
+            true => of_recipe(&RecipeArgs::only(path, &args.sets, &args.only), args, &sweeps, ui)?,
+            false => of_checkpoint(path, args, &sweeps, ui)?,
+        });
+    }
+    let wish = Wish {
+        starts: seeds.iter().map(|seed| Start::Seed(*seed)).collect(),
+        look: Look { psi: args.psi, cutoff: args.cutoff, class: args.class, noise: noise(&args.noise) },
+        device: args.device.parse().unwrap_or(Device::Auto),
+    };
+    let columns: Vec<String> = seeds.iter().map(|seed| format!("seed {seed}")).collect();
+    let first = targets.first().map_or("pictures", |target| &target.name);
+    let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{first}.png")));
+    let is_directory = output.as_os_str().as_encoded_bytes().ends_with(b"/") || output.is_dir();
+    if is_directory {
+        pictures::write(&targets, &seeds, &wish, &output, args, ui)
+    } else {
+        sheet::write(&targets, columns, &wish, &output, args, ui)
+    }
+}
+
+fn noise(text: &str) -> Noise {
+    match text {
+        "none" => Noise::None,
+        "random" => Noise::Random,
+        _ => Noise::Const,
+    }
+}
+
+/// The models of a recipe: what it is made of, and its outputs for every value of the sweeps.
+fn of_recipe(recipe: &RecipeArgs, args: &Args, sweeps: &[Sweep], ui: &Ui) -> Result<Target, Exit> {
+    let first = recipe::compile(recipe, ui)?;
+    ui.problems(&first.problems, &first.sources);
+    let Some(compiled) = &first.compiled else { return Err(Exit::Wrong) };
+    let mut target = target_of(&recipe.name(), compiled, args, &first.sources, ui)?;
+    target.sweeps = match sweeps {
+        [] => subject::listed(&compiled.recipe, &set_names(args), LISTED),
+        sweeps => sweeps.to_vec(),
+    };
+    for variant in subject::variants(&target.sweeps) {
+        let again;
+        let (compiled, sources) = if variant.sets.is_empty() {
+            (compiled, &first.sources)
+        } else {
+            again = recipe::compile_set(recipe, &variant.sets, ui)?;
+            let Some(compiled) = &again.compiled else { return Err(Exit::Wrong) };
+            (compiled, &again.sources)
+        };
+        let models = subject::outputs(compiled, &variant, None);
+        target.models.extend(models.map_err(|problem| ui.problems(&Problems::from(problem), sources))?);
+    }
+    Ok(target)
+}
+
+/// The parents of a recipe, and no model yet.
+fn target_of(name: &str, compiled: &Compiled, args: &Args, sources: &Sources, ui: &Ui) -> Result<Target, Exit> {
+    let mut parents = vec![];
+    if !args.no_parents {
+        for parent in subject::parents(compiled, None) {
+            match parent {
+                Ok(parent) => parents.push(parent),
+                Err((name, problem)) => ui.status(&format!("`{name}` is not drawn: {}", problem.message)),
+            }
+        }
+    }
+    if compiled.recipe.outputs.is_empty() {
+        return Err(ui.problems(&Problems::from(wish::no_output(name)), sources));
+    }
+    let inputs = compiled.recipe.inputs.iter().map(|input| input.path.clone()).collect();
+    Ok(Target { name: name.into(), parents, models: vec![], inputs, sweeps: vec![] })
+}
+
+/// A checkpoint is drawn as the recipe that copies it.
+fn of_checkpoint(path: &Path, args: &Args, sweeps: &[Sweep], ui: &Ui) -> Result<Target, Exit> {
+    let key = args.key.as_ref().map_or(String::new(), |key| format!(" {{ key = {} }}", quoted(key)));
+    let shown = path.to_string_lossy();
+    let text = format!("blend 1\n\nmodel model = {}{key}\n\noutput \"out.safetensors\" = model\n", quoted(&shown));
+    let outcome = recipe::compile_text("<render>", text, ui)?;
+    let Some(compiled) = &outcome.compiled else { return Err(Exit::Wrong) };
+    let name = path.file_stem().map_or("model".into(), |stem| stem.to_string_lossy().into_owned());
+    let mut target = Target {
+        name: name.clone(),
+        parents: vec![],
+        models: vec![],
+        inputs: compiled.recipe.inputs.iter().map(|input| input.path.clone()).collect(),
+        sweeps: sweeps.iter().filter(|sweep| sweep.name == PSI).cloned().collect(),
+    };
+    let parents = subject::parents(compiled, None).into_iter().next();
+    let model = match parents {
+        Some(Ok(model)) => model,
+        Some(Err((_, problem))) => {
+            return Err(
+                ui.problems(&Problems::from(problem.note(format!("it is `{}`", path.display()))), &outcome.sources)
+            );
+        }
+        None => return Err(Exit::Wrong),
+    };
+    for Variant { psi, detail, .. } in subject::variants(&target.sweeps) {
+        target.models.push(Model { label: name.clone(), detail, psi, ..model.clone() });
+    }
+    Ok(target)
+}
+
+/// The parameters that `--set` sets.
+fn set_names(args: &Args) -> Vec<String> {
+    args.sets.iter().filter_map(|set| set.split_once('=')).map(|(name, _)| name.trim().to_string()).collect()
+}
+
+/// Draws on a pool of its own; `see` gets the number of the model, of the start, and the picture.
+fn draw(
+    models: &[Model],
+    wish: &Wish,
+    args: &Args,
+    ui: &Ui,
+    see: &mut (dyn FnMut(usize, usize, Image) -> Result<(), Stop> + Send),
+) -> Result<Drawn, Exit> {
+    let progress = Arc::new(Progress::default());
+    interruptible(&progress);
+    let drawn = crate::exec::pool(args.run.threads())
+        .and_then(|pool| pool.install(|| show::show(models, wish, &progress, see)));
+    drawn.map_err(|stop| match stop {
+        Stop::Cancelled => {
+            ui.status("interrupted: nothing was written");
+            Exit::Interrupted
+        }
+        Stop::Problems(list) => {
+            let mut problems = Problems::default();
+            list.into_iter().for_each(|problem| problems.push(problem));
+            ui.problems(&problems, &Sources::default())
+        }
+    })
+}
+
+/// What drew, and how long it took.
+fn told(drawn: &Drawn, start: Instant, ui: &Ui) {
+    if let Some(about) = &drawn.about {
+        ui.status(&format!(
+            "{} pictures in {:.2} s, {} of {} tensors computed; renderer: {}",
+            drawn.pictures,
+            start.elapsed().as_secs_f64(),
+            drawn.computed,
+            drawn.tensors,
+            about.line
+        ));
+    }
+}
+
+/// Texts of a PNG file: how its pictures can be had again.
+fn texts(name: &str, args: &Args, drawn: &Drawn) -> Vec<(String, String)> {
+    let mut texts = vec![
+        ("Software".to_string(), format!("blend {}", env!("CARGO_PKG_VERSION"))),
+        ("Source".to_string(), name.to_string()),
+        ("Seeds".to_string(), args.seeds.clone()),
+        ("Psi".to_string(), args.psi.to_string()),
+        ("Noise".to_string(), args.noise.clone()),
+    ];
+    if let Some(about) = &drawn.about {
+        texts.push(("Renderer".to_string(), about.line.clone()));
+        texts.extend(about.facts.iter().map(|(key, value)| (format!("Renderer {key}"), value.clone())));
+    }
+    texts
+}
+
+fn written(path: &Path, bytes: &[u8], inputs: &[PathBuf], ui: &Ui) -> Result<(), Exit> {
+    store::write_bytes(path, bytes, inputs).map_err(|problem| ui.problem(problem))
+}

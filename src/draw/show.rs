@@ -1,0 +1,70 @@
+//! Draws models one after the other, and hands every picture over as soon as it is there.
+
+use super::Easel;
+use super::subject::Model;
+use crate::exec::Progress;
+use crate::exec::Stop;
+use crate::picture::Image;
+use crate::render::device::About;
+use crate::render::device::Device;
+use crate::render::drawer::Look;
+use crate::render::drawer::Start;
+use crate::store::Inputs;
+
+/// What is drawn of every model.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// One picture each.
+    pub starts: Vec<Start>,
+    pub look: Look,
+    pub device: Device,
+}
+
+/// What drawing took.
+#[derive(Clone, Debug, Default)]
+pub struct Drawn {
+    pub pictures: usize,
+    /// Tensors that were computed, of all that the models have.
+    pub computed: usize,
+    pub tensors: usize,
+    /// What drew; `None` where nothing was drawn.
+    pub about: Option<About>,
+}
+
+/// Draws every model from every start; `see` gets the number of the model, the number of the start, and the picture.
+/// Nothing is kept: memory is one network and one picture.  Errors: those of reading, of the device, E0702 to E0706, and
+/// what `see` says.
+pub fn show(
+    models: &[Model],
+    wish: &Wish,
+    progress: &Progress,
+    see: &mut dyn FnMut(usize, usize, Image) -> Result<(), Stop>,
+) -> Result<Drawn, Stop> {
+    let mut drawn = Drawn::default();
+    let mut open: Option<(&Model, Inputs, Easel)> = None;
+    for (row, model) in models.iter().enumerate() {
+        if !open.as_ref().is_some_and(|(before, ..)| before.files == model.files) {
+            if let Some((_, inputs, _)) = open.take() {
+                inputs.verify()?;
+            }
+            open = Some((model, Inputs::open(&model.files)?, Easel::new(wish.device.clone())));
+        }
+        let Some((_, inputs, easel)) = &mut open else { continue };
+        let put = easel.put(&model.drawing, &*inputs, progress)?;
+        drawn.computed += put.computed;
+        drawn.tensors += put.tensors;
+        let look = Look { psi: model.psi.unwrap_or(wish.look.psi), ..wish.look.clone() };
+        for (column, start) in wish.starts.iter().enumerate() {
+            let images = easel.draw(std::slice::from_ref(start), &look, progress)?;
+            for image in images {
+                drawn.pictures += 1;
+                see(row, column, image)?;
+            }
+        }
+        drawn.about = easel.about();
+    }
+    if let Some((_, inputs, _)) = open {
+        inputs.verify()?;
+    }
+    Ok(drawn)
+}
