@@ -26,7 +26,8 @@ pub fn difference(a: &Canvas, b: &Canvas) -> Canvas {
 
 /// The colour of a value from 0 to 1.
 pub fn heat(value: f64) -> Colour {
-    let place = value.clamp(0.0, 1.0) * (HEAT.len() - 1) as f64;
+    let value = if value.is_nan() { 0.0 } else { value.clamp(0.0, 1.0) };
+    let place = value * (HEAT.len() - 1) as f64;
     let low = (place as usize).min(HEAT.len() - 2);
     let part = place - low as f64;
     std::array::from_fn(|channel| {

@@ -4,6 +4,8 @@ pub mod canvas;
 pub mod difference;
 mod error;
 mod image;
+pub mod metrics;
+pub mod planes;
 pub mod sheet;
 pub mod text;
 

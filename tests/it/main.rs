@@ -16,6 +16,7 @@ mod mutations;
 mod names;
 mod nvidia;
 mod pickle;
+mod picture;
 mod presets;
 mod recipes;
 mod render;

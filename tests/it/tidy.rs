@@ -114,7 +114,8 @@ fn foreign_crates_stay_where_they_belong() {
         FOREIGN.iter().find_map(|(name, homes)| {
             let named = code
                 .split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':')
-                .any(|word| word == *name || word.starts_with(&format!("{name}::")));
+                .any(|word| word.starts_with(&format!("{name}::")))
+                || code.trim() == format!("use {name};");
             (named && !homes.contains(&module)).then(|| format!("only {homes:?} may name `{name}`"))
         })
     });

@@ -1,0 +1,3 @@
+//! Pictures: metrics against independent numbers.
+
+mod metrics;
