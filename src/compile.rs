@@ -5,9 +5,11 @@ use crate::check::Settings;
 use crate::check::World;
 use crate::diag::Problem;
 use crate::diag::Problems;
+use crate::diag::shown;
 use crate::graph;
 use crate::graph::Graph;
 use crate::hir::Recipe;
+use crate::picture::read;
 use crate::plan;
 use crate::plan::Plan;
 use crate::store;
@@ -34,6 +36,10 @@ impl World for Disk {
 
     fn checkpoint(&self, path: &Path, key: Option<&str>) -> Result<Header, Problem> {
         store::open(path, key)
+    }
+
+    fn picture(&self, path: &Path) -> Result<[usize; 2], Problem> {
+        read::size(&shown::path(path), &store::read_bytes(path, read::HEAD)?)
     }
 
     fn may_write(&self, output: &Path, inputs: &[PathBuf]) -> Result<(), Problem> {

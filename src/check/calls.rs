@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::context::ModuleId;
 use super::error;
+use super::images;
 use super::lints::Preset;
 use super::method_calls;
 use super::options;
@@ -12,6 +13,7 @@ use super::statements;
 use crate::hir::ExprId;
 use crate::hir::ExprKind;
 use crate::hir::Function;
+use crate::hir::ImageMetric;
 use crate::hir::Kind;
 use crate::hir::Metric;
 use crate::methods;
@@ -48,27 +50,14 @@ const METRICS: &[(&str, Metric, &[&str])] = &[
 ];
 
 /// Callables of the language that later versions bring.
-const LATER: &[&str] = &[
-    "stack",
-    "align",
-    "render",
-    "image",
-    "psnr",
-    "ssim",
-    "ms_ssim",
-    "lab_distance",
-    "lowpass",
-    "highpass",
-    "contrast",
-    "saturation",
-    "diversity",
-];
+const LATER: &[&str] = &["stack", "align"];
 
 /// Every name that can be called from a module, for "did you mean".
 pub fn callable_names(context: &mut Context, module: ModuleId) -> Vec<String> {
     let std = statements::std_module(context);
     let own = context.modules[module].callables.keys().chain(context.modules[std].callables.keys()).cloned();
-    let builtin = FUNCTIONS.iter().map(|row| row.0).chain(METRICS.iter().map(|row| row.0)).chain(["if"]);
+    let metrics = METRICS.iter().map(|row| row.0).chain(ImageMetric::ALL.iter().map(|row| row.0));
+    let builtin = FUNCTIONS.iter().map(|row| row.0).chain(metrics).chain(images::NAMES).chain(["if"]);
     let mut names: Vec<String> =
         own.chain(builtin.map(String::from)).chain(methods::ALL.iter().map(|method| method.name.to_string())).collect();
     names.sort();
@@ -96,6 +85,12 @@ pub fn call(context: &mut Context, scope: &Scope, call: &ast::Call, site: Site) 
     if plain && let Some(row) = METRICS.iter().find(|row| row.0 == text) {
         return metric(context, scope, row, call, site, name_site);
     }
+    if plain && let Some(row) = ImageMetric::ALL.iter().find(|row| row.0 == text) {
+        return image_metric(context, scope, row, call, site, name_site);
+    }
+    if plain && images::NAMES.contains(&text) {
+        return images::call(context, scope, text, call, site, name_site);
+    }
     if plain && let Some(method) = methods::find(text) {
         return match method.name {
             "complete" => complete(context, scope, call, site, name_site),
@@ -121,7 +116,7 @@ pub fn call(context: &mut Context, scope: &Scope, call: &ast::Call, site: Site) 
 }
 
 /// Binds arguments to parameters by position and name; reports what does not fit.
-fn bind<'c>(
+pub fn bind<'c>(
     context: &mut Context,
     scope: &Scope,
     callee: &str,
@@ -327,6 +322,10 @@ fn metric(
             return context.error_expr(site);
         };
         let id = resolve::expr(context, scope, &arg.value);
+        // Models and pictures can both be finite.
+        if metric == Metric::Finite && context.kind_of(id) == Kind::Image {
+            return images::metric(context, scope, ImageMetric::Finite, vec![id], site, name_site);
+        }
         args.push(resolve::wants(context, id, Kind::Combination, &format!("`{name}`")));
     }
     if args.iter().any(|&id| context.kind_of(id) == Kind::Error) {
@@ -334,6 +333,31 @@ fn metric(
     }
     let of = if matches!(metric, Metric::Finite | Metric::Same) { Kind::Verdict } else { Kind::Measure };
     context.expr(ExprKind::Metric { metric, args, within }, of, site)
+}
+
+fn image_metric(
+    context: &mut Context,
+    scope: &Scope,
+    row: &(&'static str, ImageMetric, &'static [&'static str]),
+    call: &ast::Call,
+    site: Site,
+    name_site: Site,
+) -> ExprId {
+    let (name, metric, params) = *row;
+    let Some(bound) = bind(context, scope, name, params, call) else { return context.error_expr(site) };
+    let mut args = vec![];
+    for (slot, arg) in bound.iter().enumerate() {
+        let Some(arg) = arg else {
+            require(context, name, params, slot, call, name_site, site);
+            return context.error_expr(site);
+        };
+        let id = resolve::expr(context, scope, &arg.value);
+        args.push(resolve::wants(context, id, Kind::Image, &format!("`{name}`")));
+    }
+    if args.iter().any(|&id| context.kind_of(id) == Kind::Error) {
+        return context.error_expr(site);
+    }
+    images::metric(context, scope, metric, args, site, name_site)
 }
 
 fn complete(context: &mut Context, scope: &Scope, call: &ast::Call, site: Site, name_site: Site) -> ExprId {

@@ -35,6 +35,8 @@ pub struct Settings {
     pub output: Option<PathBuf>,
     /// `--only GLOB`: outputs whose written path fits.
     pub only: Vec<String>,
+    /// The pictures that claims name are about to be written: they may be missing.
+    pub renews_pictures: bool,
 }
 
 /// Index into [`Context::modules`]: one loaded recipe with its parameters bound.
@@ -130,6 +132,8 @@ pub struct Context<'a> {
     /// Uses of a name, so that unused ones can be told.
     pub claims: Vec<(ExprId, Site, String)>,
     pub outputs: Vec<super::outputs::Statement>,
+    /// [`Settings::renews_pictures`].
+    pub renews_pictures: bool,
 }
 
 /// Deepest nesting of values.
@@ -166,6 +170,7 @@ impl<'a> Context<'a> {
             resolving: vec![],
             claims: vec![],
             outputs: vec![],
+            renews_pictures: false,
         }
     }
 
@@ -247,6 +252,7 @@ impl<'a> Context<'a> {
             outputs: evaluated.outputs,
             claims: claims.into_iter().map(|(expr, site, text)| crate::hir::Claim { expr, site, text }).collect(),
             measured: evaluated.measured,
+            drawn: evaluated.drawn,
             sources: texts.map(|source| (source.name.to_string(), source.text.clone())).collect(),
         };
         Checked { recipe: Some(recipe), problems }
@@ -280,18 +286,22 @@ pub fn children(kind: &ExprKind) -> Vec<ExprId> {
         | ExprKind::Text(_)
         | ExprKind::Coord(_)
         | ExprKind::Input(_)
+        | ExprKind::Picture(_)
         | ExprKind::Error => vec![],
         ExprKind::List(items) => items.iter().flat_map(|(key, value)| key.iter().copied().chain([*value])).collect(),
         ExprKind::Range(low, high) => low.iter().chain(high.iter()).copied().collect(),
         ExprKind::Neg(inner) | ExprKind::Not(inner) | ExprKind::Where(inner, _) => vec![*inner],
         ExprKind::Binary(_, left, right) | ExprKind::Complete(left, right) => vec![*left, *right],
-        ExprKind::Function(_, args) | ExprKind::Metric { args, .. } => args.clone(),
+        ExprKind::Function(_, args) | ExprKind::Metric { args, .. } | ExprKind::ImageMetric { args, .. } => {
+            args.clone()
+        }
         ExprKind::If(condition, yes, no) => vec![*condition, *yes, *no],
         ExprKind::Match(arms) => arms.iter().map(|arm| arm.value).collect(),
         ExprKind::Method { inputs, options, .. } => {
             let own = inputs.iter().flat_map(|input| std::iter::once(input.value).chain(input.options.iter().copied()));
             own.chain(options.iter().copied()).collect()
         }
-        ExprKind::Rename { value, .. } => vec![*value],
+        ExprKind::Rename { value, .. } | ExprKind::Render { value, .. } => vec![*value],
+        ExprKind::Band { image, .. } => vec![*image],
     }
 }

@@ -295,7 +295,12 @@ impl<'a> Evaluator<'a> {
                 self.memo = memo;
                 inner
             }
-            ExprKind::Metric { .. } | ExprKind::Error => fault(FaultKind::Silent),
+            ExprKind::Metric { .. }
+            | ExprKind::Render { .. }
+            | ExprKind::Picture(_)
+            | ExprKind::Band { .. }
+            | ExprKind::ImageMetric { .. }
+            | ExprKind::Error => fault(FaultKind::Silent),
         }
     }
 

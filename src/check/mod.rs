@@ -9,6 +9,7 @@ mod domain;
 mod error;
 mod eval;
 mod functions;
+mod images;
 mod imports;
 mod lints;
 mod method_calls;
@@ -44,6 +45,8 @@ pub trait World {
     /// The header of a checkpoint, whatever it is made of; no weights are read.  `key`: the dictionary in it that is
     /// meant, where a file holds several.
     fn checkpoint(&self, path: &Path, key: Option<&str>) -> Result<Header, Problem>;
+    /// Width and height of a picture, from its header.
+    fn picture(&self, path: &Path) -> Result<[usize; 2], Problem>;
     /// Whether an output may stand at a path: no input is there, whatever links lead to it.
     fn may_write(&self, output: &Path, inputs: &[PathBuf]) -> Result<(), Problem> {
         let _ = (output, inputs);

@@ -10,6 +10,7 @@ use super::domain::Taken;
 use super::error;
 use super::eval::Evaluator;
 use super::eval::Value;
+use super::images;
 use super::lints;
 use super::options;
 use super::options::OutputOptions;
@@ -22,6 +23,7 @@ use crate::arch::Stored;
 use crate::diag::Problem;
 use crate::hir;
 use crate::hir::CallInstance;
+use crate::hir::Drawn;
 use crate::hir::ExprId;
 use crate::hir::ExprKind;
 use crate::hir::Format;
@@ -54,6 +56,7 @@ pub struct Evaluated {
     pub calls: Vec<CallInstance>,
     pub outputs: Vec<Output>,
     pub measured: Vec<Measured>,
+    pub drawn: Vec<Drawn>,
 }
 
 /// Evaluates all outputs and claims; what is wrong goes to the context's problems.
@@ -378,6 +381,7 @@ fn claims(context: &mut Context, evaluated: &mut Evaluated, taken: &mut Taken) {
                     evaluated.measured.push(measured);
                 }
             }
+            ExprKind::Render { .. } => images::draw(context, evaluated, taken, id),
             // Bounds and conditions of a claim are the same for all tensors: folded, so that nobody evaluates them again.
             _ if matches!(expr.of, Kind::Weight | Kind::Bool) => {
                 let folded = match super::constant::of(context, id) {
@@ -400,6 +404,9 @@ fn claims(context: &mut Context, evaluated: &mut Evaluated, taken: &mut Taken) {
         }
     }
     evaluated.measured.sort_by_key(|measured| measured.expr);
+    // Equal values follow each other, so that nothing is computed twice.
+    evaluated.drawn.sort_by_key(|drawn| (drawn.value, drawn.expr));
+    ids.into_iter().filter(|id| seen.contains(id.0 as usize)).for_each(|id| images::fit(context, &evaluated.drawn, id));
 }
 
 fn measure(

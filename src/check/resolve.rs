@@ -331,8 +331,8 @@ fn matching(context: &mut Context, scope: &Scope, arms: &[ast::Arm], site: Site)
         let kind = context.kind_of(value);
         match of {
             _ if kind == Kind::Error => broken = true,
-            _ if matches!(kind, Kind::Measure | Kind::Verdict) => {
-                // What is measured is one number for all tensors, so that no arm could be chosen by tensor.
+            _ if matches!(kind, Kind::Measure | Kind::Verdict | Kind::Image) => {
+                // What is measured or drawn is one thing for all tensors, so that no arm could be chosen by tensor.
                 wants(context, value, Kind::Weight, "an arm of `match`");
                 broken = true;
             }

@@ -17,6 +17,7 @@ use crate::exec::Report;
 use crate::exec::Stop;
 use crate::plan::bytes_text;
 use crate::plan::tally;
+use crate::render::device::Device;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub struct Args {
     recipe: RecipeArgs,
     #[command(flatten)]
     run: RunArgs,
+    #[command(flatten)]
+    pictures: PictureArgs,
     /// Replace directories that blend did not write
     #[arg(long)]
     force: bool,
@@ -50,7 +53,27 @@ pub struct RunArgs {
     threads: Option<u16>,
 }
 
+/// What draws the pictures of claims.
+#[derive(clap::Args)]
+pub struct PictureArgs {
+    /// What draws the pictures of claims: `cpu` gives the same verdict on every machine; `auto`, `gpu`, `software`, or
+    /// part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: String,
+}
+
+impl PictureArgs {
+    pub fn device(&self) -> Device {
+        self.device.parse().unwrap_or_default()
+    }
+}
+
 impl RunArgs {
+    /// A run that keeps what it makes.
+    pub fn options(&self) -> exec::Options {
+        exec::Options { threads: self.threads(), ..exec::Options::default() }
+    }
+
     pub fn threads(&self) -> usize {
         self.threads.map_or(exec::Options::default().threads, usize::from)
     }
@@ -61,7 +84,8 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
         Ok(outcome) => outcome,
         Err(exit) => return exit,
     };
-    match execute(&outcome, &args.run, args.force, false, ui) {
+    let options = exec::Options { force: args.force, device: args.pictures.device(), ..args.run.options() };
+    match execute(&outcome, &options, ui) {
         Ok((_, exit)) => exit,
         Err(exit) => exit,
     }
@@ -86,17 +110,16 @@ pub fn interruptible(progress: &Arc<Progress>) {
     });
 }
 
-/// Runs the plan with progress, shows what happened; `dry` only judges claims.  `Err`: it could not be finished.
-pub fn execute(outcome: &Outcome, run: &RunArgs, force: bool, dry: bool, ui: &Ui) -> Result<(Report, Exit), Exit> {
+/// Runs the plan with progress and shows what happened.  `Err`: it could not be finished.
+pub fn execute(outcome: &Outcome, options: &exec::Options, ui: &Ui) -> Result<(Report, Exit), Exit> {
     ui.problems(&outcome.problems, &outcome.sources);
     let Some(compiled) = &outcome.compiled else { return Err(Exit::Wrong) };
     let progress = Arc::new(Progress::default());
     interruptible(&progress);
-    let options = exec::Options { threads: run.threads(), force, dry, ..exec::Options::default() };
     let start = Instant::now();
     let result = {
         let _display = Display::start(compiled, progress.clone(), ui);
-        exec::run(&compiled.recipe, &compiled.plan, &options, &progress)
+        exec::run(&compiled.recipe, &compiled.plan, options, &progress)
     };
     match result {
         Ok(report) => {
@@ -119,6 +142,9 @@ fn finished(outcome: &Outcome, compiled: &Compiled, report: &Report, took: Durat
     let mut problems = Problems::default();
     for claim in report.claims.iter().filter(|claim| !claim.holds) {
         problems.push(failed_claim(claim));
+    }
+    for claim in report.claims.iter().filter(|claim| claim.is_narrow) {
+        problems.push(narrow_claim(claim));
     }
     let exit = ui.problems(&problems, &outcome.sources);
     for path in &report.failed {
@@ -154,7 +180,17 @@ fn failed_claim(claim: &ClaimReport) -> Problem {
     for line in claim.lines.iter().skip(1) {
         problem = problem.note(line.clone());
     }
+    for path in &claim.pictures {
+        problem = problem.note(format!("look at `{}`", path.display()));
+    }
     problem
+}
+
+/// A claim about pictures that another machine, or a slightly other model, might see otherwise.
+fn narrow_claim(claim: &ClaimReport) -> Problem {
+    Problem::new(Code("W0621"), format!("the claim `{}` holds by little", claim.text))
+        .at(claim.site, claim.lines.join(", "))
+        .help("move the bound away from the measured value by a tenth of it, or more")
 }
 
 /// Shows progress while it lives: a bar on a terminal, else a line from time to time.

@@ -8,6 +8,7 @@ use super::recipe::quoted;
 use super::ui::Ui;
 use crate::diag::Code;
 use crate::diag::Problem;
+use crate::exec;
 use crate::hir::Format;
 use std::path::Path;
 use std::path::PathBuf;
@@ -102,7 +103,7 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
         Ok(outcome) => outcome,
         Err(exit) => return exit,
     };
-    match build::execute(&outcome, &args.run, args.force, false, ui) {
+    match build::execute(&outcome, &exec::Options { force: args.force, ..args.run.options() }, ui) {
         Ok((_, exit)) => exit,
         Err(exit) => exit,
     }

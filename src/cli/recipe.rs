@@ -86,8 +86,13 @@ pub fn compile(args: &RecipeArgs, ui: &Ui) -> Result<Outcome, Exit> {
 
 /// The same with further parameters set.
 pub fn compile_set(args: &RecipeArgs, more: &[(String, Literal)], ui: &Ui) -> Result<Outcome, Exit> {
+    compile_changed(args, &|settings| settings.sets.extend_from_slice(more), ui)
+}
+
+/// The same with settings that the command line does not have.
+pub fn compile_changed(args: &RecipeArgs, change: &dyn Fn(&mut Settings), ui: &Ui) -> Result<Outcome, Exit> {
     let mut settings = settings(args).map_err(|problem| ui.problem(problem))?;
-    settings.sets.extend_from_slice(more);
+    change(&mut settings);
     let (name, text, base) = text(args).map_err(|problem| ui.problem(problem))?;
     compile_with(name, text, &base, &settings, ui)
 }
@@ -121,7 +126,7 @@ fn settings(args: &RecipeArgs) -> Result<Settings, Problem> {
         }
         sets.push((name.trim().to_string(), value));
     }
-    Ok(Settings { sets, output: args.output.clone(), only: args.only.clone() })
+    Ok(Settings { sets, output: args.output.clone(), only: args.only.clone(), ..Settings::default() })
 }
 
 fn not_a_pair(flag: &str, text: &str, wanted: &str) -> Problem {

@@ -22,10 +22,10 @@ use crate::draw::wish;
 use crate::draw::wish::Sweep;
 use crate::exec::Progress;
 use crate::exec::Stop;
+use crate::network::NoiseChoice;
 use crate::picture::Image;
 use crate::render::device::Device;
 use crate::render::drawer::Look;
-use crate::render::drawer::Noise;
 use crate::render::drawer::Start;
 use crate::store;
 use crate::text::Sources;
@@ -153,7 +153,12 @@ fn work(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
     }
     let wish = Wish {
         starts: seeds.iter().map(|seed| Start::Seed(*seed)).collect(),
-        look: Look { psi: args.psi, cutoff: args.cutoff, class: args.class, noise: noise(&args.noise) },
+        look: Look {
+            psi: args.psi,
+            cutoff: args.cutoff,
+            class: args.class,
+            noise: NoiseChoice::named(&args.noise).unwrap_or_default(),
+        },
         device: args.device.parse().unwrap_or(Device::Auto),
     };
     let columns: Vec<String> = seeds.iter().map(|seed| format!("seed {seed}")).collect();
@@ -167,14 +172,6 @@ fn work(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
     }
 }
 
-fn noise(text: &str) -> Noise {
-    match text {
-        "none" => Noise::None,
-        "random" => Noise::Random,
-        _ => Noise::Const,
-    }
-}
-
 /// The models of a recipe: what it is made of, and its outputs for every value of the sweeps.
 fn of_recipe(recipe: &RecipeArgs, args: &Args, sweeps: &[Sweep], ui: &Ui) -> Result<Target, Exit> {
     let first = recipe::compile(recipe, ui)?;
@@ -185,6 +182,8 @@ fn of_recipe(recipe: &RecipeArgs, args: &Args, sweeps: &[Sweep], ui: &Ui) -> Res
         [] => subject::listed(&compiled.recipe, &set_names(args), LISTED),
         sweeps => sweeps.to_vec(),
     };
+    // Rows of one output follow each other, whatever the parameters.
+    let mut by_output: Vec<Vec<Model>> = vec![];
     for variant in subject::variants(&target.sweeps) {
         let again;
         let (compiled, sources) = if variant.sets.is_empty() {
@@ -195,8 +194,11 @@ fn of_recipe(recipe: &RecipeArgs, args: &Args, sweeps: &[Sweep], ui: &Ui) -> Res
             (compiled, &again.sources)
         };
         let models = subject::outputs(compiled, &variant, None);
-        target.models.extend(models.map_err(|problem| ui.problems(&Problems::from(problem), sources))?);
+        let models = models.map_err(|problem| ui.problems(&Problems::from(problem), sources))?;
+        by_output.resize_with(models.len().max(by_output.len()), Vec::new);
+        by_output.iter_mut().zip(models).for_each(|(rows, model)| rows.push(model));
     }
+    target.models = by_output.into_iter().flatten().collect();
     Ok(target)
 }
 

@@ -2,16 +2,25 @@
 
 use super::Exit;
 use super::build;
+use super::build::PictureArgs;
 use super::build::RunArgs;
 use super::recipe;
 use super::recipe::RecipeArgs;
 use super::ui::Ui;
+use crate::check::Settings;
+use crate::exec;
 use std::path::Path;
 use std::path::PathBuf;
 
 /// Judge the claims of recipes without keeping the results
 #[derive(clap::Args)]
-#[command(after_help = "Example: blend test recipes/stylegan2/*.blend")]
+#[command(after_help = "\
+Examples:
+  blend test recipes/stylegan2/*.blend
+  blend test merge.blend --update
+
+Of a claim about pictures that does not hold, what was expected and what was drawn is kept in
+NAME.claims beside the output NAME.")]
 pub struct Args {
     /// Recipes; `-` reads standard input
     #[arg(required = true, value_name = "RECIPE")]
@@ -19,6 +28,11 @@ pub struct Args {
     /// A value for a parameter of the recipes
     #[arg(long = "set", value_name = "NAME=VALUE")]
     sets: Vec<String>,
+    /// Write the pictures that claims name anew, and tell by how much each moved
+    #[arg(long)]
+    update: bool,
+    #[command(flatten)]
+    pictures: PictureArgs,
     #[command(flatten)]
     run: RunArgs,
 }
@@ -36,15 +50,21 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
 }
 
 fn one(path: &Path, args: &Args, ui: &Ui) -> Exit {
-    let outcome = match recipe::compile(&RecipeArgs::of(path, &args.sets), ui) {
+    let renew = |settings: &mut Settings| settings.renews_pictures = args.update;
+    let outcome = match recipe::compile_changed(&RecipeArgs::of(path, &args.sets), &renew, ui) {
         Ok(outcome) => outcome,
         Err(exit) => return exit,
     };
-    let (report, exit) = match build::execute(&outcome, &args.run, false, true, ui) {
+    let device = args.pictures.device();
+    let options = exec::Options { dry: true, device, renew: args.update, ..args.run.options() };
+    let (report, exit) = match build::execute(&outcome, &options, ui) {
         Ok(done) => done,
         Err(exit) => return exit,
     };
     let mut out = format!("{}\n", path.display());
+    for line in &report.renewed {
+        out.push_str(&format!("  wrote {line}\n"));
+    }
     for claim in &report.claims {
         let verdict = if claim.holds { "holds" } else { "fails" };
         out.push_str(&format!("  {verdict}: {}", claim.text));

@@ -148,6 +148,9 @@ static RENDER: &[Row] = rows![
     "E0707" "a picture that cannot be written",
     "E0710" "a device that is not there",
     "E0711" "a wish that cannot be drawn",
+    "E0740" "an argument that no picture can have",
+    "E0741" "pictures that cannot be compared",
+    "E0742" "a file that is no picture",
 ];
 
 /// W: warnings.
@@ -161,6 +164,7 @@ static WARNINGS: &[Row] = rows![
     "W0407" "a child that has left its parent behind",
     "W0408" "random images that are averaged",
     "W0409" "an average of another network",
+    "W0621" "a claim that holds by little",
 ];
 
 /// Every row, in the order of the codes.

@@ -1,8 +1,10 @@
 //! What must hold of inputs and results: equal tensors, and the claims of the recipe.
 
+use super::Options;
 use super::Stop;
 use super::error;
 use super::jobs;
+use super::pictures::Gallery;
 use super::progress::Progress;
 use super::reader::Files;
 use super::reader::Reader;
@@ -17,6 +19,7 @@ use crate::text::Site;
 use crate::tile::Program;
 use indexmap::IndexMap;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 /// How a claim came out.
@@ -28,6 +31,10 @@ pub struct ClaimReport {
     pub holds: bool,
     /// Measured values and margins, one a line.
     pub lines: Vec<String>,
+    /// It holds, and a little less would not do.
+    pub is_narrow: bool,
+    /// Pictures of a claim that does not hold: what was expected, what was drawn, where they differ.
+    pub pictures: Vec<PathBuf>,
 }
 
 /// Results of measuring programs, in their order.
@@ -64,8 +71,14 @@ pub fn equal(recipe: &Recipe, plan: &Plan, files: &Files, progress: &Progress) -
     Err(Stop::Problems(problems.collect()))
 }
 
-/// Measures what the claims ask, and judges them.
-pub fn judge(recipe: &Recipe, plan: &Plan, files: &Files, progress: &Progress) -> Result<Vec<ClaimReport>, Stop> {
+/// Measures what the claims ask, and judges them.  The second list tells which pictures were written anew.
+pub fn judge(
+    recipe: &Recipe,
+    plan: &Plan,
+    files: &Files,
+    options: &Options,
+    progress: &Progress,
+) -> Result<(Vec<ClaimReport>, Vec<String>), Stop> {
     let programs: Vec<&Program> = plan.measures.iter().map(|measure| &measure.program).collect();
     let results = measure_all(&programs, plan, files, progress)?;
     let mut sums: HashMap<usize, Vec<f64>> = HashMap::new();
@@ -74,19 +87,26 @@ pub fn judge(recipe: &Recipe, plan: &Plan, files: &Files, progress: &Progress) -
         sum.resize(result.len(), 0.0);
         sum.iter_mut().zip(result).for_each(|(sum, part)| *sum += part);
     }
-    let quantities: HashMap<ExprId, Quantity> = recipe
-        .measured
-        .iter()
-        .enumerate()
-        .map(|(at, measured)| {
-            let sums = sums.get(&at).cloned().unwrap_or_default();
-            (measured.expr, Quantity::of(measured.metric, &sums))
-        })
-        .collect();
-    let of = |id: ExprId| quantities[&id];
-    let reports = recipe.claims.iter().map(|claim| {
-        let judged = verdict(recipe, claim.expr, &of);
-        ClaimReport { text: claim.text.clone(), site: claim.site, holds: judged.holds, lines: judged.lines }
+    let of_tensors = recipe.measured.iter().enumerate().map(|(at, measured)| {
+        let sums = sums.get(&at).cloned().unwrap_or_default();
+        (measured.expr, Quantity::of(measured.metric, &sums))
     });
-    Ok(reports.collect())
+    let mut quantities: HashMap<ExprId, Quantity> = of_tensors.collect();
+    let reader = Reader { files, inputs: files.input_count(plan) };
+    let mut gallery = Gallery::draw(recipe, plan, &reader, &options.device, progress)?;
+    gallery.measure(options.renew, &mut quantities)?;
+    let mut reports = vec![];
+    for (number, claim) in recipe.claims.iter().enumerate() {
+        let judged = verdict(recipe, claim.expr, &|id| quantities.get(&id));
+        let pictures = if judged.holds { vec![] } else { gallery.keep(claim.expr, number + 1)? };
+        reports.push(ClaimReport {
+            text: claim.text.clone(),
+            site: claim.site,
+            holds: judged.holds,
+            lines: judged.lines,
+            is_narrow: judged.is_narrow,
+            pictures,
+        });
+    }
+    Ok((reports, gallery.renewed))
 }

@@ -63,3 +63,9 @@ pub fn not_dropped(layout: &str, with: &str, found: &[(String, u64, u64)], site:
     }
     problem
 }
+
+/// A picture that a claim names is another one than when the recipe was checked.
+pub fn picture_changed(name: &str) -> Problem {
+    Problem::new(Code("E0604"), format!("`{name}` has another size than when the recipe was checked"))
+        .help("build again, and leave the file alone meanwhile")
+}

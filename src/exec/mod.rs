@@ -4,8 +4,10 @@
 //! Invariant: until [`run`] returns a report without problems, what stood at the outputs' places is still there.
 
 mod claims;
+pub mod easel;
 mod error;
 mod jobs;
+mod pictures;
 mod progress;
 mod reader;
 pub mod stats;
@@ -18,6 +20,7 @@ pub use progress::Progress;
 use crate::diag::Problem;
 use crate::hir::Recipe;
 use crate::plan::Plan;
+use crate::render::device::Device;
 use crate::store::Inputs;
 use crate::store::Kind;
 use crate::store::Part;
@@ -36,13 +39,18 @@ pub struct Options {
     pub dry: bool,
     /// Elements of one piece of a computed tensor, at most; the result does not depend on it.
     pub piece: u64,
+    /// What draws the pictures of claims.
+    pub device: Device,
+    /// The pictures that claims name are written anew, from what they are compared with.
+    pub renew: bool,
 }
 
 impl Default for Options {
-    /// One worker per core; pieces as long as their bytes stay in the second cache until they are written.
+    /// One worker per core, who also draws: pictures are the same on every machine.  Pieces are as long as their bytes stay
+    /// in the second cache until they are written.
     fn default() -> Options {
         let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
-        Options { threads, force: false, dry: false, piece: 131_072 }
+        Options { threads, force: false, dry: false, piece: 131_072, device: Device::Cpu, renew: false }
     }
 }
 
@@ -54,6 +62,8 @@ pub struct Report {
     /// Where the results are kept whose claims failed.
     pub failed: Vec<PathBuf>,
     pub claims: Vec<ClaimReport>,
+    /// The pictures that were written anew, and by how much each moved.
+    pub renewed: Vec<String>,
 }
 
 /// How a run ended early.
@@ -105,15 +115,14 @@ pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress)
     }
     let pool = pool(options.threads)?;
     let files = Files { inputs: &inputs, parts: &parts };
-    let claims = pool.install(|| -> Result<Vec<ClaimReport>, Stop> {
+    let (claims, renewed) = pool.install(|| -> Result<_, Stop> {
         jobs::write_all(plan, &files, options.piece, progress)?;
         jobs::seal(plan, &files, progress)?;
         claims::equal(recipe, plan, &files, progress)?;
-        let claims = claims::judge(recipe, plan, &files, progress)?;
-        Ok(claims)
+        claims::judge(recipe, plan, &files, options, progress)
     })?;
     inputs.verify()?;
-    let mut report = Report { claims, ..Report::default() };
+    let mut report = Report { claims, renewed, ..Report::default() };
     if options.dry {
         return Ok(report);
     }

@@ -44,6 +44,14 @@ pub fn lower(recipe: &Recipe) -> Graph {
             lowering.graph.measures.push(id);
         }
     }
+    for (index, drawn) in recipe.drawn.iter().enumerate() {
+        for made in &drawn.tensors {
+            let value = lowering.made(made, drawn.site);
+            let kind = OpKind::Draw { drawn: index, dtype: made.dtype };
+            let id = lowering.op(kind, vec![value], &made.name, &made.shape, drawn.site);
+            lowering.graph.draws.push(id);
+        }
+    }
     debug_assert_eq!(lowering.graph.verify(), Ok(()));
     lowering.graph
 }

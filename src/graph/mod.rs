@@ -54,6 +54,8 @@ pub enum OpKind {
     Agree,
     /// What a claim measures on one tensor; arguments are rounded to `dtypes` first.
     Measure { measured: usize, metric: Metric, dtypes: Vec<Dtype> },
+    /// A tensor of a network that a claim draws, rounded to its type.
+    Draw { drawn: usize, dtype: Dtype },
 }
 
 /// The graph of a recipe.
@@ -64,6 +66,8 @@ pub struct Graph {
     pub writes: Vec<OpId>,
     /// Measures, in the order of claims and names.
     pub measures: Vec<OpId>,
+    /// Tensors that are drawn, in the order of `Recipe::drawn` and names.
+    pub draws: Vec<OpId>,
 }
 
 impl Graph {

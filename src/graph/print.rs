@@ -39,6 +39,7 @@ fn label(graph: &Graph, recipe: &Recipe, id: OpId) -> String {
         OpKind::Write { output, dtype, .. } => format!("write {dtype} to {}", recipe.outputs[*output].written),
         OpKind::Agree => "must be equal".into(),
         OpKind::Measure { metric, .. } => metric.name().into(),
+        OpKind::Draw { .. } => "render".into(),
     }
 }
 
@@ -129,6 +130,10 @@ pub fn json(graph: &Graph, recipe: &Recipe) -> serde_json::Value {
                 }
                 OpKind::Measure { metric, .. } => {
                     fields.insert("op".into(), json!(metric.name()));
+                }
+                OpKind::Draw { dtype, .. } => {
+                    fields.insert("op".into(), json!("render"));
+                    fields.insert("dtype".into(), json!(dtype.name()));
                 }
             }
             value

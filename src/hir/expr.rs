@@ -1,6 +1,8 @@
 //! Expressions and patterns with bound names; children always have smaller ids than their parents.
 
+use super::Golden;
 use super::InputId;
+use super::Look;
 use crate::methods::Method;
 use crate::tensor::Coord;
 use crate::text::Site;
@@ -30,6 +32,8 @@ pub enum Kind {
     Measure,
     /// A truth value known only when the build runs.
     Verdict,
+    /// Pictures, one or a batch.
+    Image,
     /// A problem has been reported; silences what follows from it.
     Error,
 }
@@ -46,6 +50,7 @@ impl Kind {
             Kind::Range => "a range",
             Kind::Measure => "a measured number",
             Kind::Verdict => "a claim",
+            Kind::Image => "a picture",
             Kind::Error => "something unreadable",
         }
     }
@@ -173,6 +178,24 @@ pub enum ExprKind {
         args: Vec<ExprId>,
         within: Option<PatternId>,
     },
+    /// `render(model, …)`
+    Render {
+        value: ExprId,
+        look: Box<Look>,
+    },
+    /// `image("golden.png")`
+    Picture(Box<Golden>),
+    /// `lowpass(image, px)`, `highpass(image, px)`
+    Band {
+        high: bool,
+        image: ExprId,
+        px: f64,
+    },
+    /// A metric of pictures.
+    ImageMetric {
+        metric: super::ImageMetric,
+        args: Vec<ExprId>,
+    },
     Error,
 }
 
@@ -202,6 +225,10 @@ impl PartialEq for ExprKind {
             (Metric { metric: m, args: a, within: w }, Metric { metric: n, args: b, within: x }) => {
                 m == n && a == b && w == x
             }
+            (Render { value: v, look: l }, Render { value: w, look: m }) => v == w && l == m,
+            (Picture(a), Picture(b)) => a == b,
+            (Band { high: h, image: i, px: p }, Band { high: g, image: j, px: q }) => h == g && i == j && p == q,
+            (ImageMetric { metric: m, args: a }, ImageMetric { metric: n, args: b }) => m == n && a == b,
             _ => false,
         }
     }

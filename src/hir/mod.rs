@@ -5,6 +5,7 @@
 
 mod expr;
 mod form;
+mod image;
 
 pub use expr::Arm;
 pub use expr::Expr;
@@ -21,6 +22,11 @@ pub use form::Atom;
 pub use form::CallInstance;
 pub use form::Form;
 pub use form::snap;
+pub use image::Drawn;
+pub use image::Golden;
+pub use image::ImageMetric;
+pub use image::Look;
+pub use image::resized;
 
 use crate::arch;
 use crate::arch::Architecture;
@@ -212,6 +218,8 @@ pub struct Recipe {
     pub outputs: Vec<Output>,
     pub claims: Vec<Claim>,
     pub measured: Vec<Measured>,
+    /// What claims draw, by value, so that equal values follow each other.
+    pub drawn: Vec<Drawn>,
     /// The recipe's own text first, then imported ones: name as diagnostics show it, text.
     pub sources: Vec<(String, Arc<str>)>,
 }

@@ -167,6 +167,33 @@ pub struct Noise {
     pub width: usize,
 }
 
+/// Which noise images the layers get.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum NoiseChoice {
+    /// Those that the model stores.
+    #[default]
+    Const,
+    None,
+    /// Drawn after z from the same generator.
+    Random,
+}
+
+impl NoiseChoice {
+    /// `const`, `none`, `random`.
+    pub fn named(name: &str) -> Option<NoiseChoice> {
+        let all = [NoiseChoice::Const, NoiseChoice::None, NoiseChoice::Random];
+        all.into_iter().find(|choice| choice.name() == name)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            NoiseChoice::Const => "const",
+            NoiseChoice::None => "none",
+            NoiseChoice::Random => "random",
+        }
+    }
+}
+
 /// StyleGAN3's input: sine waves turned and shifted by w (reference §3.4).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Waves {

@@ -19,7 +19,10 @@ const SCALES: [f64; 5] = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333];
 
 /// Peak signal-to-noise ratio in dB, over all channels; infinite for equal pictures.
 pub fn psnr(a: &Image, b: &Image) -> f64 {
-    let (a, b) = (Planes::seen(a), Planes::seen(b));
+    let (mut a, mut b) = (Planes::seen(a), Planes::seen(b));
+    if a.channels != b.channels {
+        (a, b) = (a.coloured(), b.coloured());
+    }
     let error = mean(a.values.iter().zip(&b.values).map(|(a, b)| (a - b) * (a - b)), a.values.len());
     if error == 0.0 { f64::INFINITY } else { -10.0 * libm::log10(error) }
 }

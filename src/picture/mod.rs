@@ -6,6 +6,8 @@ mod error;
 mod image;
 pub mod metrics;
 pub mod planes;
+pub mod read;
+pub mod shape;
 pub mod sheet;
 pub mod text;
 

@@ -17,6 +17,21 @@ pub struct Planes {
 }
 
 impl Planes {
+    /// A picture as it is, in its own range.
+    pub fn plain(image: &Image) -> Planes {
+        let Shape { channels, height, width } = image.shape;
+        Planes { channels, height, width, values: image.values.iter().map(|value| f64::from(*value)).collect() }
+    }
+
+    /// Grey as three equal colours; colours as they are.
+    pub fn coloured(self) -> Planes {
+        if self.channels >= 3 {
+            return self;
+        }
+        let plane = &self.values[..self.pixels()];
+        Planes { channels: 3, values: [plane, plane, plane].concat(), ..self }
+    }
+
     /// A picture as it is seen: from 0 to 1, cut off beyond; NaN is black.
     pub fn seen(image: &Image) -> Planes {
         let scale = |value: f32| match image.range {

@@ -1,10 +1,14 @@
 //! What a picture of a model is drawn from: a described network, and one program per tensor of it.
 
+use super::Output;
+use super::measures::Written;
 use super::work::Maker;
 use crate::diag::Problem;
 use crate::graph::Graph;
 use crate::graph::OpId;
+use crate::graph::OpKind;
 use crate::hir::InputId;
+use crate::hir::Made;
 use crate::hir::Recipe;
 use crate::network;
 use crate::network::Name;
@@ -76,34 +80,44 @@ fn of_input(maker: &Maker, id: InputId, picture: Option<[usize; 2]>) -> Result<D
 
 fn of_output(maker: &Maker, index: usize, picture: Option<[usize; 2]>) -> Result<Drawing, Problem> {
     let before: usize = maker.recipe.outputs[..index].iter().map(|output| output.tensors.len()).sum();
-    let made = &maker.recipe.outputs[index].tensors;
-    let values: Vec<(Name, Dtype, OpId)> = made
-        .iter()
-        .zip(&maker.graph.writes[before..])
-        .filter(|(made, _)| made.dtype.is_float())
-        .map(|(made, write)| (made.name.clone(), made.dtype, maker.graph.op(*write).inputs[0]))
-        .collect();
-    of_values(maker, &values, picture, &mut |builder, _, id| maker.node(builder, id, &[]))
+    let tensors = maker.recipe.outputs[index].tensors.iter().zip(&maker.graph.writes[before..]);
+    let floats: Vec<(&Made, OpId)> =
+        tensors.filter(|(made, _)| made.dtype.is_float()).map(|(made, write)| (made, *write)).collect();
+    let shapes: Shapes = floats.iter().map(|(made, _)| (made.name.clone(), sizes(&made.shape))).collect();
+    let net = network::describe_for(&shapes, picture)?;
+    let needed = floats.into_iter().filter(|(made, _)| net.tensors.contains_key(&made.name));
+    let tensors = needed.map(|(made, id)| {
+        let program = program(maker, id, made.dtype, |builder| maker.node(builder, id, &[]));
+        (made.name.clone(), program)
+    });
+    Ok(Drawing { tensors: tensors.collect(), net: Arc::new(net) })
 }
 
-/// From operations, rounded to their types: pictures show what a file would hold.
-pub fn of_values(
-    maker: &Maker,
-    values: &[(Name, Dtype, OpId)],
-    picture: Option<[usize; 2]>,
-    node: &mut dyn FnMut(&mut Builder, &Name, OpId) -> NodeId,
-) -> Result<Drawing, Problem> {
-    let shape = |id: OpId| sizes(&maker.graph.op(id).shape);
-    let shapes: Shapes = values.iter().map(|(name, _, id)| (name.clone(), shape(*id))).collect();
-    let net = network::describe_for(&shapes, picture)?;
-    let mut tensors = BTreeMap::new();
-    for (name, dtype, id) in values.iter().filter(|value| net.tensors.contains_key(&value.0)) {
-        let mut builder = Builder::new(maker.graph.op(*id).shape.clone());
-        let value = node(&mut builder, name, *id);
-        let rounded = builder.round(*dtype, value);
-        tensors.insert(name.clone(), builder.finish(rounded, Dtype::F32, false));
+/// f32 values, rounded to a type first: pictures show what a file would hold.
+fn program(maker: &Maker, id: OpId, dtype: Dtype, node: impl FnOnce(&mut Builder) -> NodeId) -> Program {
+    let mut builder = Builder::new(maker.graph.op(id).shape.clone());
+    let value = node(&mut builder);
+    let rounded = builder.round(dtype, value);
+    builder.finish(rounded, Dtype::F32, false)
+}
+
+/// What the claims of a recipe draw, in the order of `Recipe::drawn`.  A value that an output writes is read from there
+/// (law 7).
+pub fn of_claims(maker: &Maker, outputs: &[Output]) -> Vec<Drawing> {
+    let mut drawings: Vec<Drawing> =
+        maker.recipe.drawn.iter().map(|drawn| Drawing { net: drawn.net.clone(), tensors: BTreeMap::new() }).collect();
+    let written = Written::of(maker.recipe, outputs);
+    for &id in &maker.graph.draws {
+        let op = maker.graph.op(id);
+        let OpKind::Draw { drawn, dtype } = op.kind else { continue };
+        let load = written.load(maker.recipe.drawn[drawn].value, &op.name);
+        let program = program(maker, id, dtype, |builder| match load {
+            Some(load) => builder.load(load),
+            None => maker.node(builder, id, &[]),
+        });
+        drawings[drawn].tensors.insert(op.name.clone(), program);
     }
-    Ok(Drawing { tensors, net: Arc::new(net) })
+    drawings
 }
 
 fn sizes(shape: &[u64]) -> Vec<usize> {

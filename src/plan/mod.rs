@@ -15,6 +15,7 @@ mod place;
 mod print;
 mod pt;
 mod safetensors;
+mod verdict;
 mod work;
 
 pub use drawing::Drawing;
@@ -22,9 +23,6 @@ pub use drawing::Subject;
 pub use drawing::drawing;
 pub use drawing::input_files;
 pub use json::json;
-pub use measures::Judged;
-pub use measures::Quantity;
-pub use measures::verdict;
 pub use memory::peak_bytes;
 pub use names::compare;
 pub use names::globs;
@@ -32,6 +30,9 @@ pub use print::bytes_text;
 pub use print::form_text;
 pub use print::print;
 pub use print::tally;
+pub use verdict::Judged;
+pub use verdict::Quantity;
+pub use verdict::verdict;
 
 use crate::graph::Graph;
 use crate::hir::Format;
@@ -62,6 +63,8 @@ pub struct Plan {
     pub outputs: Vec<Output>,
     pub checks: Vec<EqualCheck>,
     pub measures: Vec<Measure>,
+    /// What claims draw, in the order of `Recipe::drawn`.
+    pub drawings: Vec<Drawing>,
 }
 
 /// A file or directory to be written.
@@ -208,7 +211,8 @@ pub fn schedule(recipe: &Recipe, graph: &Graph, facts: &Facts) -> Plan {
         outputs.push(output);
     }
     let measures = measures::all(&maker, &outputs);
-    Plan { files, outputs, checks, measures }
+    let drawings = drawing::of_claims(&maker, &outputs);
+    Plan { files, outputs, checks, measures, drawings }
 }
 
 impl Plan {

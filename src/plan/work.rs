@@ -108,7 +108,9 @@ impl<'r> Maker<'r> {
                     Lower::Shares(_) | Lower::Keys => unreachable!("these calls were flattened by the check"),
                 }
             }
-            OpKind::Agree | OpKind::Write { .. } => self.node_once(builder, op.inputs[0], ops, made),
+            OpKind::Agree | OpKind::Write { .. } | OpKind::Draw { .. } => {
+                self.node_once(builder, op.inputs[0], ops, made)
+            }
             OpKind::Measure { .. } => unreachable!("nothing is made of a measure"),
         }
     }

@@ -13,6 +13,7 @@ use super::weights::Weights;
 use crate::diag::Problem;
 use crate::network::Name;
 use crate::network::Net;
+use crate::network::NoiseChoice;
 use crate::picture::Image;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -29,24 +30,13 @@ pub struct Look {
     pub cutoff: Option<usize>,
     /// Of networks with classes.
     pub class: Option<usize>,
-    pub noise: Noise,
+    pub noise: NoiseChoice,
 }
 
 impl Default for Look {
     fn default() -> Look {
-        Look { psi: 1.0, cutoff: None, class: None, noise: Noise::default() }
+        Look { psi: 1.0, cutoff: None, class: None, noise: NoiseChoice::default() }
     }
-}
-
-/// Which noise images a picture gets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Noise {
-    /// Those that the model stores.
-    #[default]
-    Const,
-    None,
-    /// Drawn after z from the same generator.
-    Random,
 }
 
 /// What a picture begins with.
@@ -102,9 +92,9 @@ impl Drawer {
         }
         let (latents, state) = self.latents(start, look)?;
         let noises = match look.noise {
-            Noise::Const => Noises::Stored,
-            Noise::None => Noises::None,
-            Noise::Random => Noises::Drawn(Box::new(state)),
+            NoiseChoice::Const => Noises::Stored,
+            NoiseChoice::None => Noises::None,
+            NoiseChoice::Random => Noises::Drawn(Box::new(state)),
         };
         self.engine.draw(&self.host.frame(&latents, noises)?)
     }

@@ -46,6 +46,7 @@ pub use place::may_write;
 pub use stage::Kind;
 pub use stage::Staged;
 pub use sys::prepare_process;
+pub use text::read_bytes;
 pub use text::read_text;
 pub use text::write_bytes;
 pub use text::write_text;

@@ -12,9 +12,9 @@ use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// Reads a text of at most `limit` bytes.  A byte order mark stays.  Errors: E0501 (with the nearest name), E0502,
-/// E0503, E0514 (too long, or not UTF-8: with the byte), E0601.
-pub fn read_text(path: &Path, limit: u64) -> Result<String, Problem> {
+/// Opens a file to be read as a whole: a plain one, or what the shell hands over.  Errors: E0501 (with the nearest name),
+/// E0502, E0503, E0601.
+fn opened(path: &Path) -> Result<File, Problem> {
     // `blend check <(…)` gives a pipe that somebody writes to; any other pipe might keep us waiting for ever.
     let is_handed = ["/dev/fd", "/proc/self/fd", "/dev/stdin"].iter().any(|start| path.starts_with(start));
     let opened = if is_handed { File::open(path) } else { sys::open_at_once(path) };
@@ -26,6 +26,20 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String, Problem> {
     if !metadata.is_file() && !is_handed {
         return Err(error::not_regular(path, sys::special_kind(&metadata)));
     }
+    Ok(file)
+}
+
+/// Reads at most so many bytes of a file, from its beginning.  Errors: those of opening, E0601.
+pub fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, Problem> {
+    let mut bytes = vec![];
+    opened(path)?.take(limit).read_to_end(&mut bytes).map_err(|error| error::read(path, &error))?;
+    Ok(bytes)
+}
+
+/// Reads a text of at most `limit` bytes.  A byte order mark stays.  Errors: E0501 (with the nearest name), E0502,
+/// E0503, E0514 (too long, or not UTF-8: with the byte), E0601.
+pub fn read_text(path: &Path, limit: u64) -> Result<String, Problem> {
+    let file = opened(path)?;
     let mut bytes = vec![];
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| error::read(path, &error))?;
     if let Some(kind) = sniff::kind(&bytes[..bytes.len().min(sniff::HEAD)]).filter(|kind| kind.is_binary) {

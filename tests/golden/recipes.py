@@ -150,8 +150,10 @@ def three(strength):
 
 
 OUTPUTS = {
-    "layer-swap.blend": {"toon-ink-32.safetensors": swap(TOON, INK, 32)},
-    "layer-swap-reverse.blend": {"ink-toon-32.safetensors": swap(INK, TOON, 32)},
+    "layer-swap.blend": {
+        "toon-ink-32.safetensors": swap(TOON, INK, 32),
+        "ink-toon-32.safetensors": swap(INK, TOON, 32),
+    },
     "ramp.blend": {"ramp.safetensors": mixed(TOON, INK, ramp)},
     "pinkney.blend": {
         "pinkney-32.safetensors": mixed(TOON, PIXEL, pinkney(32, 0, hard)),

@@ -495,6 +495,10 @@ impl World for Files {
             .cloned()
             .ok_or_else(|| Problem::new(Code("E0501"), format!("there is no file `{name}`")))
     }
+
+    fn picture(&self, path: &Path) -> Result<[usize; 2], Problem> {
+        Err(Problem::new(Code("E0501"), format!("there is no file `{}`", path.display())))
+    }
 }
 
 /// Checks a recipe over some files.

@@ -27,6 +27,8 @@ pub struct FakeWorld {
     pub checkpoints: HashMap<PathBuf, Header>,
     pub recipes: HashMap<PathBuf, String>,
     pub architectures: HashMap<PathBuf, String>,
+    /// Width and height.
+    pub pictures: HashMap<PathBuf, [usize; 2]>,
 }
 
 impl FakeWorld {
@@ -38,6 +40,8 @@ impl FakeWorld {
     /// plain files.  `faces`, `ink` and `pixel` are alike.
     pub fn full() -> FakeWorld {
         let mut world = FakeWorld::new();
+        world.pictures.insert("golden/one.png".into(), [64, 64]);
+        world.pictures.insert("golden/four.png".into(), [256, 64]);
         for name in ["faces", "ink", "pixel"] {
             world = world.with(&format!("{name}.safetensors"), stylegan2(64, 2048, 128, 96, 4));
         }
@@ -206,6 +210,10 @@ impl World for FakeWorld {
             return Err(blend::store::no_dictionaries(path, key));
         }
         self.checkpoints.get(path).cloned().ok_or_else(|| missing(path))
+    }
+
+    fn picture(&self, path: &Path) -> Result<[usize; 2], Problem> {
+        self.pictures.get(path).copied().ok_or_else(|| missing(path))
     }
 }
 

@@ -80,6 +80,7 @@ fn short(kind: Kind) -> &'static str {
         Kind::Range => "range",
         Kind::Measure => "measure",
         Kind::Verdict => "claim",
+        Kind::Image => "picture",
         Kind::Error => "?",
     }
 }
@@ -115,6 +116,10 @@ pub fn wrong_kind(role: &str, text: &str, found: Kind, wanted: Kind, site: Site)
         (Kind::Text, _) => {
             problem.help(format!("write a string: `\"{text}\"`")).edit(before(site), "\"").edit(after(site), "\"")
         }
+        (Kind::Image, Kind::Combination) => {
+            problem.help(format!("draw it: `render({text})`")).edit(before(site), "render(").edit(after(site), ")")
+        }
+        (Kind::Image, _) => problem.help("give a picture: `render(model, seeds = 0..3)` or `image(\"golden.png\")`"),
         (Kind::Combination, _) => problem.help("name a model, or a combination of models such as `a + 0.5 * (b - a)`"),
         (Kind::Range, _) => problem.help("write a number, a range such as `4..16`, or a list of them"),
         _ => problem.help(format!("give {}", wanted.text())),
@@ -259,7 +264,7 @@ pub fn not_a_claim(found: Kind, text: &str, site: Site) -> Problem {
         .at(site, format!("this is {}", found.text()));
     match found {
         Kind::Measure => problem.help(format!("say what it must be: `{text} <= 1`")).edit(after(site), " <= 1"),
-        Kind::Combination => problem
+        Kind::Combination | Kind::Image => problem
             .help(format!("claim something of it: `finite({text})`"))
             .edit(before(site), "finite(")
             .edit(after(site), ")"),

@@ -1,6 +1,7 @@
 //! Every message of the checker: names (E02), kinds (E03), tensors (E04), warnings (W02, W04).
 
 mod apart;
+mod images;
 mod kinds;
 mod lints;
 mod names;
@@ -9,6 +10,7 @@ mod paths;
 mod rewrite;
 mod tensors;
 
+pub use images::*;
 pub use kinds::*;
 pub use lints::*;
 pub use names::*;

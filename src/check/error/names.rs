@@ -422,7 +422,7 @@ pub fn not_yet(what: &'static str, site: Site) -> Problem {
             "the option `key` is for pickles, which are not in this version",
             "convert the checkpoint to safetensors and leave `key` away",
         ),
-        _ => ("image functions in claims are not in this version", "claim `finite`, `same`, `distance` or `cosine`"),
+        _ => ("this is not in this version", "leave it away"),
     };
     Problem::new(Code("E0218"), message).at(site, "not in this version").help(help)
 }

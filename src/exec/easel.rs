@@ -1,0 +1,100 @@
+//! A device with a model on it: the next model takes over every tensor that it has in common with the one before.
+
+use super::Progress;
+use super::Stop;
+use super::values;
+use crate::diag::Problem;
+use crate::network::Name;
+use crate::network::Net;
+use crate::picture::Image;
+use crate::plan::Drawing;
+use crate::render::device::About;
+use crate::render::device::Device;
+use crate::render::drawer::Drawer;
+use crate::render::drawer::Look;
+use crate::render::drawer::Start;
+use crate::render::weights::Weights;
+use crate::tile::Fetch;
+use crate::tile::Program;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What stands on a device, and what it was made of.
+struct Standing {
+    net: Arc<Net>,
+    programs: BTreeMap<Name, Program>,
+    drawer: Drawer,
+}
+
+/// Where models are put, one after the other, to be drawn.
+pub struct Easel {
+    device: Device,
+    standing: Option<Standing>,
+}
+
+/// What it took to put a model on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Put {
+    /// Tensors that were computed.
+    pub computed: usize,
+    /// Tensors that the network has.
+    pub tensors: usize,
+}
+
+impl Easel {
+    pub fn new(device: Device) -> Easel {
+        Easel { device, standing: None }
+    }
+
+    /// Computes what differs from the model before and puts it on the device.  Programs of two calls may be compared, so
+    /// one easel serves one table of files.  Errors: those of reading, E0702, E0703, E0710.
+    pub fn put<F: Fetch<Error = Problem>>(
+        &mut self,
+        drawing: &Drawing,
+        fetch: &F,
+        progress: &Progress,
+    ) -> Result<Put, Stop> {
+        let tensors = drawing.tensors.len();
+        if let Some(standing) = self.standing.as_mut().filter(|standing| *standing.net == *drawing.net) {
+            let differs = |pair: &(&Name, &Program)| standing.programs.get(pair.0) != Some(pair.1);
+            let programs: Vec<(&Name, &Program)> = drawing.tensors.iter().filter(differs).collect();
+            let arrays = values::arrays(&programs, fetch, progress)?;
+            let put = Put { computed: arrays.len(), tensors };
+            // What stands there is half one model and half another until all has come over.
+            standing.programs.clear();
+            standing.drawer.update(arrays)?;
+            standing.programs.clone_from(&drawing.tensors);
+            return Ok(put);
+        }
+        // The memory of the old network is free before the new one takes its own.
+        self.standing = None;
+        let programs: Vec<(&Name, &Program)> = drawing.tensors.iter().collect();
+        let weights: Weights = values::arrays(&programs, fetch, progress)?.into_iter().collect();
+        let drawer = Drawer::new(drawing.net.clone(), weights, &self.device)?;
+        self.standing = Some(Standing { net: drawing.net.clone(), programs: drawing.tensors.clone(), drawer });
+        Ok(Put { computed: tensors, tensors })
+    }
+
+    /// The model that was put on last.
+    pub fn drawer(&mut self) -> Option<&mut Drawer> {
+        self.standing.as_mut().map(|standing| &mut standing.drawer)
+    }
+
+    /// What draws; `None` before the first model.
+    pub fn about(&self) -> Option<About> {
+        self.standing.as_ref().map(|standing| standing.drawer.about())
+    }
+
+    /// Draws the model that was put on last, once per start.  Errors: E0705, E0706, and those of the device.
+    pub fn draw(&mut self, starts: &[Start], look: &Look, progress: &Progress) -> Result<Vec<Image>, Stop> {
+        let Some(standing) = &mut self.standing else { return Ok(vec![]) };
+        let mut out = vec![];
+        for start in starts {
+            if progress.cancelled() {
+                return Err(Stop::Cancelled);
+            }
+            out.push(standing.drawer.draw(start, look)?);
+        }
+        Ok(out)
+    }
+}
