@@ -33,6 +33,7 @@ pub use value::StorageBytes;
 pub use value::Tensor;
 pub use value::Value;
 pub use value::Values;
+pub use walk::Next;
 pub use walk::Step;
 
 use machine::Machine;

@@ -240,6 +240,7 @@ fn read_dtype(name: &str, text: &str, offset: u64) -> Result<Dtype, Refusal> {
 /// Names come into messages, patterns and outputs: they must be readable and must not look like paths out.
 pub fn check_name(name: &str, offset: u64) -> Result<(), Refusal> {
     let found = match () {
+        () if name.len() > NAME => return Err(too_long(offset)),
         () if name.is_empty() => "an empty name".to_string(),
         () if shown::has_hidden(name) => format!("a name with hidden characters, {}", quoted(name)),
         () if name.contains("..") && name.split(['/', '\\']).any(|part| part == "..") => {
@@ -247,8 +248,18 @@ pub fn check_name(name: &str, offset: u64) -> Result<(), Refusal> {
         }
         () => return Ok(()),
     };
+    Err(unusable(offset, found))
+}
+
+/// A name of more than [`NAME`] bytes.
+pub fn too_long(offset: u64) -> Refusal {
+    unusable(offset, format!("a name of more than {NAME} bytes"))
+}
+
+/// A tensor whose name is as `found` says.
+pub fn unusable(offset: u64, found: String) -> Refusal {
     let flaw = Flaw { offset, found, expected: "a readable name such as `b4.conv1.weight`".into() };
-    Err(Refusal::Flaw(error::NAME, "has a tensor without a usable name".into(), flaw, error::AGAIN))
+    Refusal::Flaw(error::NAME, "has a tensor without a usable name".into(), flaw, error::AGAIN)
 }
 
 /// Bytes of a tensor; zero sizes do not excuse others that no memory could index.

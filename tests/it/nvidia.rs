@@ -1,6 +1,8 @@
 //! NVIDIA's pickles and the layouts of StyleGAN: files that real `pickle` and `torch` wrote (`tests/data/nvidia/make.py`),
 //! with the names, shapes, digests and facts that Python told of them.
 
+mod hostile;
+
 use crate::laws::model;
 use crate::laws::model::Tensor;
 use crate::run::root;

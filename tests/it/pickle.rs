@@ -1,6 +1,6 @@
 //! The pickle machine: real pickles against listings made by Python, hostile ones against the code that refuses them.
 
-mod asm;
+pub mod asm;
 mod fuzz;
 mod hostile;
 mod pages;
@@ -10,6 +10,7 @@ use blend::pickle::Array;
 use blend::pickle::Blob;
 use blend::pickle::Id;
 use blend::pickle::Limits;
+use blend::pickle::Next;
 use blend::pickle::Pickle;
 use blend::pickle::Source;
 use blend::pickle::StorageBytes;
@@ -112,12 +113,12 @@ fn listing(pickle: &Pickle, source: &[u8], keys: &HashMap<String, Vec<u8>>) -> V
         if let Value::Set(members) = pickle.values.get(id) {
             let path = pickle.values.path_text(path);
             out.extend(members.iter().map(|_| json!({"path": path, "kind": "member"})));
-            return false;
+            return Next::Over;
         }
-        let Some(mut row) = described(pickle, id, source, keys) else { return true };
+        let Some(mut row) = described(pickle, id, source, keys) else { return Next::Into };
         row["path"] = pickle.values.path_text(path).into();
         out.push(row);
-        false
+        Next::Over
     });
     out
 }

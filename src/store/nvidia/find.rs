@@ -7,6 +7,7 @@ use crate::diag::Problem;
 use crate::diag::shown;
 use crate::diag::suggest::nearest;
 use crate::pickle::Id;
+use crate::pickle::Next;
 use crate::pickle::Step;
 use crate::pickle::Value;
 
@@ -151,7 +152,7 @@ fn holds_numbers(scene: &Scene, id: Id) -> bool {
     let mut any = false;
     scene.values.walk(id, &mut |_, at| {
         any |= is_numbers(scene, at) || matches!(scene.values.get(at), Value::Module { .. } | Value::Object { .. });
-        !any
+        if any { Next::End } else { Next::Into }
     });
     any
 }
@@ -168,8 +169,8 @@ pub fn arrays(scene: &Scene, found: &Found, sink: &mut Sink) -> Result<(), Probl
             leaves.push((name, id));
         }
         // What modules and objects hold is theirs, not the dictionary's.
-        !path.contains(&Step::State)
-            && matches!(scene.values.get(id), Value::Dict(_) | Value::Tuple(_) | Value::List(_))
+        let is_holder = matches!(scene.values.get(id), Value::Dict(_) | Value::Tuple(_) | Value::List(_));
+        if is_holder && !path.contains(&Step::State) { Next::Into } else { Next::Over }
     });
     for (name, id) in leaves {
         match scene.values.get(id) {

@@ -8,6 +8,9 @@ use crate::diag::Problem;
 use crate::diag::shown;
 use crate::pickle::Id;
 use crate::pickle::Value;
+use crate::store::sheet;
+use crate::store::sheet::NAME;
+use std::collections::HashSet;
 
 /// Classes of PyTorch without tensors: their contents, which nobody looks into, are not missed.
 const EMPTY: &[&str] = &[
@@ -44,18 +47,22 @@ fn module(scene: &Scene, place: &str, id: Id, prefix: &str, sink: &mut Sink) -> 
             return Err(scene.unreadable(place, &what).note(note).help(SAVE));
         }
     };
+    if prefix.len() > NAME {
+        // No module has such a name, and those below would only have longer ones.
+        return Err(sheet::too_long(0).of_file(scene.path));
+    }
     if values.entries(state).is_none() {
         let what = format!("a module whose state is {}, and a dict was expected", scene.noun(state));
         return Err(scene.unreadable(place, &what).help(SAVE));
     }
     let part = |name: &str| values.dict_get(state, name);
-    let left_out: Vec<&str> = match part("_non_persistent_buffers_set").map(|set| values.get(set)) {
+    let left_out: HashSet<&str> = match part("_non_persistent_buffers_set").map(|set| values.get(set)) {
         Some(Value::Set(names)) => names.iter().filter_map(|name| values.str(*name)).collect(),
-        _ => vec![],
+        _ => HashSet::new(),
     };
     for (group, is_buffers) in [("_parameters", false), ("_buffers", true)] {
         for (name, value) in named(scene, place, group, part(group))? {
-            if is_buffers && left_out.contains(&name) {
+            if is_buffers && left_out.contains(name) {
                 continue;
             }
             match values.get(value) {

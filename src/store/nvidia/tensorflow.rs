@@ -6,6 +6,8 @@ use super::sink::Sink;
 use crate::diag::Problem;
 use crate::pickle::Id;
 use crate::pickle::Value;
+use crate::store::sheet;
+use crate::store::sheet::NAME;
 
 /// What helps where a network has not the form that all versions of the code have.
 const SAVE: &str = "load it where TensorFlow is and save it again: `pickle.dump((G, D, Gs), file)`";
@@ -21,6 +23,9 @@ pub fn read(scene: &Scene, found: &Found, sink: &mut Sink) -> Result<(), Problem
 /// `place` is where the network is in the pickle, `prefix` the beginning of its variables' names.
 fn network(scene: &Scene, place: &str, id: Id, prefix: &str, sink: &mut Sink) -> Result<(), Problem> {
     let values = scene.values;
+    if prefix.len() > NAME {
+        return Err(sheet::too_long(0).of_file(scene.path));
+    }
     let wrong = |what: String| scene.unreadable(place, &what).help(SAVE);
     let Value::Object { state: Some(state), .. } = values.get(id) else {
         return Err(wrong(format!("{}, and a network with a state was expected", scene.noun(id))));

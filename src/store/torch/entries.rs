@@ -18,7 +18,6 @@ use crate::store::header::Budget;
 use crate::store::header::Refusal;
 use crate::store::header::SPLIT;
 use crate::store::json::quoted;
-use crate::store::sheet;
 use crate::store::sheet::check_name;
 use crate::tensor::Dtype;
 use crate::tensor::Entry;
@@ -77,7 +76,7 @@ impl Places<'_> {
         budget: &mut Budget,
     ) -> Result<(), Problem> {
         let path = self.opened.path;
-        let chosen = choose::choose(path, pickle, key)?;
+        let chosen = choose::choose(path, self.window.start, pickle, key)?;
         let number = header.files.len();
         header.files.push(FileInfo { path: path.to_path_buf(), size: self.opened.size, memory: None });
         let start = header.entries.len();
@@ -110,12 +109,6 @@ impl Places<'_> {
     fn check(&self, entry: &Entry, number: usize, header: &Header, budget: &mut Budget) -> Result<(), Refusal> {
         let at = self.window.start;
         check_name(&entry.name, at)?;
-        if entry.name.len() > sheet::NAME {
-            let what = "has a tensor without a usable name".to_string();
-            let found = format!("a name of {} bytes", entry.name.len());
-            let flaw = Flaw { offset: at, found, expected: format!("at most {}", sheet::NAME) };
-            return Err(Refusal::Flaw(error::NAME, what, flaw, error::AGAIN));
-        }
         if !budget.remember(&entry.name)
             && let Some(other) = header.entries.iter().find(|other| other.name == entry.name)
         {
