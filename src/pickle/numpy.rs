@@ -10,7 +10,9 @@ use super::machine::Machine;
 use crate::diag::shown;
 use crate::tensor::Dtype;
 use crate::tensor::Shape;
+use crate::tensor::View;
 use crate::tensor::elems;
+use smallvec::SmallVec;
 
 /// More axes than NumPy has.
 const AXES: usize = 64;
@@ -41,6 +43,12 @@ fn by_code(code: &str) -> Option<Dtype> {
         "u8" => Dtype::U64,
         _ => return None,
     })
+}
+
+/// Strides of an array whose first axis varies fastest.
+fn columns(shape: &[u64]) -> SmallVec<[i64; 4]> {
+    let turned: Shape = shape.iter().rev().copied().collect();
+    View::row_strides(&turned).into_iter().rev().collect()
 }
 
 impl Machine<'_> {
@@ -149,7 +157,8 @@ impl Machine<'_> {
         let Some(data) = self.values.blob(data) else {
             return Err(self.wrong(name, "data", data, "bytes"));
         };
-        let made = self.array(name, dtype, shape, fortran, data)?;
+        let strides = if fortran { columns(&shape) } else { View::row_strides(&shape) };
+        let made = self.array(name, dtype, shape, strides, data)?;
         self.values.list[array.0 as usize] = made;
         Ok(())
     }
@@ -164,28 +173,42 @@ impl Machine<'_> {
             Some(data) => self.values.blob(*data).ok_or_else(|| self.wrong(name, "data", *data, "bytes"))?,
             None => return Err(Bad::malformed(format!("`{name}` without data"), "its bytes")),
         };
-        let made = self.array(name, dtype, Shape::new(), false, data)?;
+        let made = self.array(name, dtype, Shape::new(), SmallVec::new(), data)?;
         self.add(made)
     }
 
-    /// `_frombuffer(bytes, dtype, shape, 'C')`, of protocol 5.
+    /// `_frombuffer(bytes, dtype, shape, 'C')`, of protocol 5; `(…, shape, 'K', axes)` since NumPy 2.4 for arrays whose
+    /// axes are exchanged in another way: in C order with this shape, then transposed by these axes.
     pub fn numpy_from_buffer(&mut self, name: &str, args: &[Id]) -> Result<Id, Bad> {
-        // A fifth argument says which axes were exchanged: arrays that are neither `C` nor `F`.
-        arity(name, args, 4..=4)?;
-        let fortran = match self.values.str(args[3]) {
-            Some("C") => false,
-            Some("F") => true,
-            _ => return Err(self.wrong(name, "order", args[3], "`C` or `F`")),
-        };
+        arity(name, args, 4..=5)?;
         let shape = self.axes(name, args[2])?;
+        let (shape, strides) = match (self.values.str(args[3]), args.get(4)) {
+            (Some("C"), None) => (shape.clone(), View::row_strides(&shape)),
+            (Some("F"), None) => (shape.clone(), columns(&shape)),
+            (Some("K"), Some(axes)) => self.transposed(name, &shape, *axes)?,
+            _ => return Err(self.wrong(name, "order", args[3], "`C`, `F`, or `K` and an order of axes")),
+        };
         let Some(dtype) = self.elements(name, args[1])? else {
             return self.add(Value::Opaque(name.into()));
         };
         let Some(data) = self.values.blob(args[0]) else {
             return Err(self.wrong(name, "data", args[0], "bytes"));
         };
-        let made = self.array(name, dtype, shape, fortran, data)?;
+        let made = self.array(name, dtype, shape, strides, data)?;
         self.add(made)
+    }
+
+    /// Sizes and strides of an array in C order after its axes are exchanged.
+    fn transposed(&self, name: &str, shape: &[u64], order: Id) -> Result<(Shape, SmallVec<[i64; 4]>), Bad> {
+        let rows = View::row_strides(shape);
+        let order: SmallVec<[u64; 4]> = self.axes(name, order)?;
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        if !sorted.iter().copied().eq(0..shape.len() as u64) {
+            let expected = format!("each of the {} axes once", shape.len());
+            return Err(Bad::malformed(format!("the axes {order:?} for `{name}`"), expected));
+        }
+        Ok(order.iter().map(|axis| (shape[*axis as usize], rows[*axis as usize])).unzip())
     }
 
     fn axes(&self, name: &str, id: Id) -> Result<Shape, Bad> {
@@ -202,7 +225,15 @@ impl Machine<'_> {
         sizes.iter().map(size).collect()
     }
 
-    fn array(&mut self, name: &str, dtype: Dtype, shape: Shape, fortran: bool, data: Blob) -> Result<Value, Bad> {
+    /// An array; `strides` are those of its shape in any order of the axes, so that its elements fill the data.
+    fn array(
+        &mut self,
+        name: &str,
+        dtype: Dtype,
+        shape: Shape,
+        strides: SmallVec<[i64; 4]>,
+        data: Blob,
+    ) -> Result<Value, Bad> {
         let count = shape.iter().filter(|size| **size != 0).try_fold(1u64, |count, size| count.checked_mul(*size));
         let bytes = count.and_then(|count| count.checked_mul(dtype.bytes()));
         let needed = bytes.map(|_| elems(&shape) * dtype.bytes());
@@ -213,6 +244,6 @@ impl Machine<'_> {
             return Err(Bad::malformed(found, expected));
         }
         self.charge(size_of::<Array>() as u64)?;
-        Ok(Value::Array(Box::new(Array { dtype, shape, fortran, data, at: self.at })))
+        Ok(Value::Array(Box::new(Array { dtype, shape, strides, data, at: self.at })))
     }
 }

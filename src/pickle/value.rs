@@ -165,8 +165,8 @@ pub struct Array {
     /// Little-endian.
     pub dtype: Dtype,
     pub shape: Shape,
-    /// The first axis varies fastest.
-    pub fortran: bool,
+    /// In elements, one per axis, not negative; every element lies in the data.
+    pub strides: SmallVec<[i64; 4]>,
     /// Exactly as many bytes as shape and dtype say.
     pub data: Blob,
     /// Offset of the opcode that made it.

@@ -30,6 +30,8 @@ pub const ZIP: Code = Code("E0522");
 pub const NUMPY: Code = Code("E0523");
 pub const GGUF: Code = Code("E0524");
 pub const GGUF_KIND: Code = Code("E0525");
+/// What a bare pickle holds.
+pub const NETWORK: Code = Code("E0526");
 pub const READ: Code = Code("E0601");
 pub const WRITE: Code = Code("E0602");
 pub const FULL: Code = Code("E0603");

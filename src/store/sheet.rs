@@ -175,15 +175,20 @@ impl<R: Read> Sheet<'_, R> {
 /// Checks a tensor's name, which stands at `offset` of file `number`, and that no other tensor has it.
 fn new_name(header: &Header, budget: &mut Budget, name: &str, number: usize, offset: u64) -> Result<(), Refusal> {
     check_name(name, offset)?;
-    if !budget.remember(name)
-        && let Some(other) = header.entries.iter().find(|entry| entry.name == name)
-    {
-        return Err(match other.file == number {
-            true => twice(offset, name),
-            false => in_two_files(offset, name, &header.files[other.file].path),
-        });
+    match file_of(header, budget, name) {
+        None => Ok(()),
+        // What is in memory follows its file.
+        Some(other) if other >= number => Err(twice(offset, name)),
+        Some(other) => Err(in_two_files(offset, name, &header.files[other].path)),
     }
-    Ok(())
+}
+
+/// The number of the file that has a tensor of this name; the name is remembered.
+pub fn file_of(header: &Header, budget: &mut Budget, name: &str) -> Option<usize> {
+    if budget.remember(name) {
+        return None;
+    }
+    header.entries.iter().find(|entry| entry.name == name).map(|entry| entry.file)
 }
 
 /// Checks a tensor's name as [`new_name`] does, and books the memory of its entry, which comes next: for readers of other

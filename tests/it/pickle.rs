@@ -59,13 +59,7 @@ fn tensor_bytes(tensor: &Tensor, source: &[u8], keys: &HashMap<String, Vec<u8>>)
 
 fn array_bytes(array: &Array, source: &[u8]) -> Vec<u8> {
     let bytes = array.data.read(&source, 1 << 20).unwrap();
-    let mut strides = vec![1i64; array.shape.len()];
-    let axes: Vec<usize> =
-        if array.fortran { (0..array.shape.len()).collect() } else { (0..array.shape.len()).rev().collect() };
-    for pair in axes.windows(2) {
-        strides[pair[1]] = strides[pair[0]] * array.shape[pair[0]].max(1) as i64;
-    }
-    gather(&bytes, array.dtype.bytes(), 0, &array.shape, &strides)
+    gather(&bytes, array.dtype.bytes(), 0, &array.shape, &array.strides)
 }
 
 /// What a value is, as the listings say it; `None`: it holds others.

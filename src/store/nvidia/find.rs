@@ -2,7 +2,7 @@
 
 use super::SAVE;
 use super::Scene;
-use super::sink::Sink;
+use super::error;
 use crate::diag::Problem;
 use crate::diag::shown;
 use crate::diag::suggest::nearest;
@@ -10,6 +10,7 @@ use crate::pickle::Id;
 use crate::pickle::Next;
 use crate::pickle::Step;
 use crate::pickle::Value;
+use crate::store::sink::Sink;
 
 /// Names of averaged generators, which are taken when no key says otherwise.
 const AVERAGED: &[&str] = &["G_ema", "Gs"];
@@ -173,11 +174,7 @@ pub fn arrays(scene: &Scene, found: &Found, sink: &mut Sink) -> Result<(), Probl
         if is_holder && !path.contains(&Step::State) { Next::Into } else { Next::Over }
     });
     for (name, id) in leaves {
-        match scene.values.get(id) {
-            Value::Tensor(tensor) => sink.tensor(scene, name, tensor)?,
-            Value::Array(array) => sink.array(name, array)?,
-            _ => {}
-        }
+        sink.add(&name, scene.values.get(id))?;
     }
     Ok(())
 }
@@ -203,7 +200,7 @@ fn no_key(scene: &Scene, there: &str, rest: &str, children: &[Found]) -> Problem
     let names: Vec<String> = children.iter().map(|child| shown::name(&child.label)).collect();
     let place = if there.is_empty() { String::new() } else { format!(" in `{}`", shown::name(there)) };
     let message = format!("`{}` has no `{}`{place}", shown::path(scene.path), shown::name(rest));
-    let problem = Problem::new(super::UNREADABLE, message);
+    let problem = Problem::new(error::NETWORK, message);
     let problem = match names.is_empty() {
         true => problem.note("nothing in it has a name"),
         false => problem.note(format!("it has {}", listed(&names))),

@@ -8,7 +8,6 @@
 
 mod archive;
 mod choose;
-mod entries;
 mod stream;
 mod tree;
 
@@ -19,11 +18,16 @@ pub use self::stream::is_stream;
 pub use self::stream::read as read_stream;
 
 use super::error;
+use super::header::Budget;
+use super::sink::Origin;
+use super::sink::Sink;
 use super::sys;
 use crate::diag::Problem;
 use crate::diag::shown;
 use crate::pickle::Fault;
+use crate::pickle::Pickle;
 use crate::pickle::Source;
+use crate::tensor::Header;
 use std::fs::File;
 use std::path::Path;
 
@@ -45,6 +49,23 @@ impl Source for Window<'_> {
         let whole = end.is_some() && sys::read_full(self.file, self.start + offset, dst)? == dst.len();
         if whole { Ok(()) } else { Err(std::io::ErrorKind::UnexpectedEof.into()) }
     }
+}
+
+/// Chooses a dictionary of a pickle, and adds file, tensors and metadata to `header`.
+/// Errors: E0507, E0508, E0510, E0512, E0519, E0521.
+fn add(
+    origin: &Origin,
+    pickle: &Pickle,
+    key: Option<&str>,
+    header: &mut Header,
+    budget: &mut Budget,
+) -> Result<(), Problem> {
+    let chosen = choose::choose(origin.path, origin.base, pickle, key)?;
+    let mut sink = Sink::new(origin, header, budget);
+    for leaf in &chosen.leaves {
+        sink.add(&leaf.name, pickle.values.get(leaf.id))?;
+    }
+    sink.finish(chosen.facts)
 }
 
 /// A fault of the pickle in a window of a file, as a problem.

@@ -1,8 +1,8 @@
 //! The streams that `torch.save` wrote before version 1.6: five pickles, then the storages one after the other.
 
 use super::Window;
+use super::add;
 use super::after_the_end;
-use super::entries::Places;
 use super::faulty;
 use crate::diag::Problem;
 use crate::pickle;
@@ -10,6 +10,7 @@ use crate::pickle::Blob;
 use crate::pickle::Limits;
 use crate::store::format::Opened;
 use crate::store::header::Budget;
+use crate::store::sink::Origin;
 use crate::tensor::Header;
 use std::collections::HashMap;
 
@@ -43,5 +44,6 @@ pub fn read(opened: &Opened, key: Option<&str>, header: &mut Header, budget: &mu
         })
         .collect();
     let storages = |key: &str| storages.get(key).copied();
-    Places { opened, window: &window, storages: &storages }.add(&legacy.pickle, key, header, budget)
+    let origin = Origin { path: opened.path, size: opened.size, base: 0, storages: Some(&storages) };
+    add(&origin, &legacy.pickle, key, header, budget)
 }

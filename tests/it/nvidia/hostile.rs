@@ -58,3 +58,28 @@ fn names_of_modules_stay_short() {
     open(&deep(Asm::new(2), 8).stop(), None).expect("eight levels");
     check_refused(&deep(Asm::new(2), 9).stop(), None, "E0507", "a name of more than 4096 bytes");
 }
+
+/// An array of 64 KiB in protocol 2, whose bytes have to be decoded.
+fn decoded(asm: Asm) -> Asm {
+    let asm = asm.global("numpy.core.multiarray", "_reconstruct").global("numpy", "ndarray").raw(b"K\0\x85U\x01b\x87R");
+    let asm = asm.op(b'(').int(1).ints(&[65_536]).global("numpy", "dtype").text("u1").raw(b"\x89\x88\x87R(").int(3);
+    let asm = asm.text("|").raw(b"NNN").int(-1).int(-1).int(0).raw(b"tb\x89").global("_codecs", "encode");
+    asm.text(&"a".repeat(65_536)).text("latin1").raw(b"\x86Rtb")
+}
+
+/// Arrays that are tied are one, in memory too.
+#[test]
+fn tied_arrays_are_decoded_once() {
+    let asm = decoded(Asm::new(2)).raw(b"q\x010}(");
+    let asm = (0..500).fold(asm, |asm, index| asm.text(&format!("w{index}")).raw(b"h\x01"));
+    let header = open(&asm.op(b'u').stop(), None).expect("a dictionary of arrays");
+    assert_eq!((header.entries.len(), header.files.len()), (500, 2));
+    assert_eq!(header.files[1].size, 65_536);
+    // A name that stands in another dictionary too; and one that is too long.
+    let two = |first: &str, second: &str| {
+        let asm = decoded(Asm::new(2)).raw(b"q\x010}(").text("a").raw(b"}(").text("b").raw(b"h\x01u");
+        asm.text(first).raw(b"h\x01").text(second).raw(b"h\x01u").stop()
+    };
+    check_refused(&two("a.b", "c"), None, "E0507", "two tensors that are `a.b` when names are joined by dots");
+    check_refused(&two("c", &"n".repeat(5000)), None, "E0507", "a name of more than 4096 bytes");
+}

@@ -711,12 +711,22 @@ fn arrays_are_what_numpy_writes() {
         Malformed,
         "`f4` as the type",
     );
-    let buffer = |order: &str| {
-        let asm = new().global("numpy.core.numeric", "_frombuffer").op(b'(').bytes(&[0; 8]);
-        dtype(asm, "f4", "<").ints(&[2]).text(order).raw(b"tR")
+    let buffer = |shape: &[i64], order: &str, axes: Option<&[i64]>| {
+        let asm = new().global("numpy.core.numeric", "_frombuffer").op(b'(').bytes(&[0; 96]);
+        let asm = dtype(asm, "f4", "<").ints(shape).text(order);
+        axes.into_iter().fold(asm, |asm, axes| asm.ints(axes)).raw(b"tR")
     };
-    accepted(buffer("F"));
-    check(buffer("K"), Malformed, "`K` as the order");
+    accepted(buffer(&[24], "F", None));
+    // NumPy: `frombuffer(…).reshape(2, 3, 4).transpose(2, 0, 1)` has the shape (4, 2, 3) and the strides 1, 12 and 4.
+    let pickle = accepted(buffer(&[2, 3, 4], "K", Some(&[2, 0, 1])));
+    let Value::Array(array) = pickle.values.get(pickle.root) else { panic!("an array") };
+    assert_eq!((&array.shape[..], &array.strides[..]), (&[4, 2, 3][..], &[1, 12, 4][..]));
+    check(buffer(&[24], "K", None), Malformed, "`K` as the order");
+    check(buffer(&[24], "C", Some(&[0])), Malformed, "`C` as the order");
+    for axes in [&[0, 1][..], &[0, 1, 1], &[0, 1, 3], &[0, 1, 2, 3]] {
+        check(buffer(&[2, 3, 4], "K", Some(axes)), Malformed, "each of the 3 axes once");
+    }
+    check(buffer(&[2, 3, 4], "K", Some(&[0, 1, -1])), Malformed, "-1 as the shape");
 }
 
 // ---- what is said ----
