@@ -48,7 +48,7 @@ impl Machine<'_> {
         let values = &legacy.pickle.values;
         let storage = match values.get(legacy.pickle.root) {
             Value::Storage(storage) => (**storage).clone(),
-            Value::Opaque(class) => return self.add(Value::Opaque(class.clone())),
+            Value::Strange(class) => return self.add(Value::Strange(class.clone())),
             other => {
                 return Err(Bad::malformed(format!("{} in the bytes of `{name}`", other.noun()), "a storage"));
             }

@@ -50,10 +50,20 @@ pub(super) fn known(name: &str) -> Option<Known> {
         "torch._utils._rebuild_tensor" => Known::RebuildTensor,
         "torch._utils._rebuild_tensor_v2" => Known::RebuildTensorV2,
         "torch._utils._rebuild_tensor_v3" => Known::RebuildTensorV3,
-        "builtins.set" | "__builtin__.set" => Known::Set,
+        "builtins.set" | "__builtin__.set" | "builtins.frozenset" | "__builtin__.frozenset" => Known::Set,
         "torch.Size" => Known::Size,
         _ => return None,
     })
+}
+
+/// Whether what a name outside the table makes is a tensor or an array.
+pub(super) fn makes_tensor(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let of_torch = ["Buffer", "Parameter", "Storage", "Tensor", "Variable"].iter().any(|end| last.ends_with(end));
+    match name.strip_prefix("torch.") {
+        Some(rest) => of_torch || rest.starts_with("_utils._rebuild") || rest.starts_with("_tensor._rebuild"),
+        None => name == "numpy.ma.core._mareconstruct",
+    }
 }
 
 /// The elements of a class of storages.

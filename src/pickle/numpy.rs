@@ -20,11 +20,19 @@ const AXES: usize = 64;
 /// An element type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Numpy {
-    /// `None`: text, dates, records, Python objects: arrays of it are inert.
+    /// `None`: numbers that blend has not, text, dates, records, Python objects.
     dtype: Option<Dtype>,
+    /// Arrays of it could be tensors: numbers, objects, and what other packages add.
+    is_tensor: bool,
     /// BUILD has said that it is little-endian, or has one byte.
     is_ordered: bool,
 }
+
+/// The types of arrays of text, dates and spans of time begin with these.
+const INERT: [char; 5] = ['U', 'S', 'a', 'M', 'm'];
+
+/// What is said of an array of another type.
+const OTHER: &str = "numpy.ndarray of another type";
 
 fn by_code(code: &str) -> Option<Dtype> {
     Some(match code {
@@ -55,8 +63,10 @@ impl Machine<'_> {
     /// `numpy.dtype('f4', align, copy)`.
     pub fn numpy_dtype(&mut self, name: &str, args: &[Id]) -> Result<Id, Bad> {
         arity(name, args, 3..=3)?;
-        let dtype = match self.values.get(args[0]) {
-            Value::Str(code) => by_code(code),
+        let (dtype, is_tensor) = match self.values.get(args[0]) {
+            Value::Str(code) => (by_code(code), !code.starts_with(INERT)),
+            // A type of another package, such as `ml_dtypes.bfloat16`.
+            Value::Global(_) => (None, true),
             _ => return Err(self.wrong(name, "code", args[0], "a text such as `f4`")),
         };
         for flag in &args[1..] {
@@ -68,7 +78,7 @@ impl Machine<'_> {
         self.charge(64)?;
         let id = self.add(Value::Opaque("numpy.dtype".into()))?;
         let is_ordered = dtype.is_some_and(|dtype| dtype.bytes() == 1);
-        self.numpy.insert(id, Numpy { dtype, is_ordered });
+        self.numpy.insert(id, Numpy { dtype, is_tensor, is_ordered });
         Ok(id)
     }
 
@@ -84,7 +94,8 @@ impl Machine<'_> {
         if !(8..=9).contains(&parts.len()) || !matches!(self.values.int(version), Some(3 | 4)) {
             return Err(self.wrong(name, "version", version, "3 or 4, and 8 or 9 parts"));
         }
-        let known = self.numpy.get(&dtype).and_then(|numpy| numpy.dtype);
+        let numpy = self.numpy.get(&dtype).copied();
+        let (known, is_tensor) = numpy.map_or((None, false), |numpy| (numpy.dtype, numpy.is_tensor));
         match self.values.str(order) {
             // Inert whatever its order is.
             Some("<" | "|" | ">" | "=") if known.is_none() => {}
@@ -96,17 +107,19 @@ impl Machine<'_> {
         if known.is_some() && parts[2..5].iter().any(|part| *self.values.get(*part) != Value::None) {
             return Err(Bad::malformed("a number with fields in the state of `numpy.dtype`", "a plain number"));
         }
-        self.numpy.insert(dtype, Numpy { dtype: known, is_ordered: true });
+        self.numpy.insert(dtype, Numpy { dtype: known, is_tensor, is_ordered: true });
         Ok(())
     }
 
-    /// The type of elements; within: `None` for one that blend has not.
-    fn elements(&self, name: &str, id: Id) -> Result<Option<Dtype>, Bad> {
+    /// The type of elements; within: an array of one that blend has not.
+    fn elements(&self, name: &str, id: Id) -> Result<Result<Dtype, Value>, Bad> {
         match self.numpy.get(&id) {
-            Some(Numpy { dtype: Some(_), is_ordered: false }) => {
+            Some(Numpy { dtype: Some(_), is_ordered: false, .. }) => {
                 Err(Bad::malformed(format!("a type without byte order for `{name}`"), "one with `<`"))
             }
-            Some(numpy) => Ok(numpy.dtype),
+            Some(Numpy { dtype: Some(dtype), .. }) => Ok(Ok(*dtype)),
+            Some(Numpy { is_tensor: true, .. }) => Ok(Err(Value::Strange(OTHER.into()))),
+            Some(_) => Ok(Err(Value::Opaque("numpy.ndarray".into()))),
             None => Err(self.wrong(name, "type", id, "a `numpy.dtype`")),
         }
     }
@@ -128,7 +141,7 @@ impl Machine<'_> {
         }
         let is_plain = &*class == "numpy.ndarray";
         self.charge(32)?;
-        let id = self.add(Value::Opaque(class))?;
+        let id = self.add(Value::Strange(class))?;
         if is_plain {
             self.blank.insert(id);
         }
@@ -153,7 +166,18 @@ impl Machine<'_> {
             _ => return Err(self.wrong(name, "order", fortran, "True or False")),
         };
         let shape = self.axes(name, shape)?;
-        let Some(dtype) = self.elements(name, dtype)? else { return Ok(()) };
+        let dtype = match self.elements(name, dtype)? {
+            Ok(dtype) => dtype,
+            // Without axes it is a number, as NumPy's scalars are.
+            Err(_) if shape.is_empty() => {
+                self.values.list[array.0 as usize] = Value::Opaque(name.into());
+                return Ok(());
+            }
+            Err(other) => {
+                self.values.list[array.0 as usize] = other;
+                return Ok(());
+            }
+        };
         let Some(data) = self.values.blob(data) else {
             return Err(self.wrong(name, "data", data, "bytes"));
         };
@@ -166,7 +190,7 @@ impl Machine<'_> {
     /// `scalar(dtype, bytes)`.
     pub fn numpy_scalar(&mut self, name: &str, args: &[Id]) -> Result<Id, Bad> {
         arity(name, args, 1..=2)?;
-        let Some(dtype) = self.elements(name, args[0])? else {
+        let Ok(dtype) = self.elements(name, args[0])? else {
             return self.add(Value::Opaque(name.into()));
         };
         let data = match args.get(1) {
@@ -188,8 +212,9 @@ impl Machine<'_> {
             (Some("K"), Some(axes)) => self.transposed(name, &shape, *axes)?,
             _ => return Err(self.wrong(name, "order", args[3], "`C`, `F`, or `K` and an order of axes")),
         };
-        let Some(dtype) = self.elements(name, args[1])? else {
-            return self.add(Value::Opaque(name.into()));
+        let dtype = match self.elements(name, args[1])? {
+            Ok(dtype) => dtype,
+            Err(other) => return self.add(other),
         };
         let Some(data) = self.values.blob(args[0]) else {
             return Err(self.wrong(name, "data", args[0], "bytes"));

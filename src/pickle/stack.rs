@@ -191,7 +191,7 @@ impl Machine<'_> {
         match &mut self.values.list[target.0 as usize] {
             Value::List(list) => list.extend(items),
             // A list of a class that is not known stays without contents.
-            Value::Opaque(_) => {}
+            Value::Opaque(_) | Value::Strange(_) => {}
             other => return Err(Bad::malformed(format!("items for {}", other.noun()), "a list")),
         }
         Ok(())
@@ -214,7 +214,7 @@ impl Machine<'_> {
         }
         match self.values.get(target) {
             Value::Dict(_) => {}
-            Value::Opaque(_) => return Ok(()),
+            Value::Opaque(_) | Value::Strange(_) => return Ok(()),
             other => return Err(Bad::malformed(format!("an item set on {}", other.noun()), "a dict")),
         }
         items.chunks_exact(2).try_for_each(|pair| self.set_item(target, pair[0], pair[1]))

@@ -52,6 +52,9 @@ pub enum Value {
     },
     /// Anything else that a global outside the table made: its name, without contents.
     Opaque(Arc<str>),
+    /// A tensor, an array or a storage that is not rebuilt (sparse, quantised, of a type or class of its own): the name of
+    /// what makes it.  Whoever reads tensors here must not step over it.
+    Strange(Arc<str>),
 }
 
 impl Value {
@@ -74,6 +77,7 @@ impl Value {
             Value::Array(_) => "an array",
             Value::Module { .. } => "a module",
             Value::Object { .. } | Value::Opaque(_) => "an object",
+            Value::Strange(_) => "a tensor of another kind",
         }
     }
 }

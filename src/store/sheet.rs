@@ -253,18 +253,18 @@ pub fn check_name(name: &str, offset: u64) -> Result<(), Refusal> {
         }
         () => return Ok(()),
     };
-    Err(unusable(offset, found))
+    Err(unusable(offset, found, error::AGAIN))
 }
 
 /// A name of more than [`NAME`] bytes.
 pub fn too_long(offset: u64) -> Refusal {
-    unusable(offset, format!("a name of more than {NAME} bytes"))
+    unusable(offset, format!("a name of more than {NAME} bytes"), error::AGAIN)
 }
 
 /// A tensor whose name is as `found` says.
-pub fn unusable(offset: u64, found: String) -> Refusal {
+pub fn unusable(offset: u64, found: String, help: &'static str) -> Refusal {
     let flaw = Flaw { offset, found, expected: "a readable name such as `b4.conv1.weight`".into() };
-    Refusal::Flaw(error::NAME, "has a tensor without a usable name".into(), flaw, error::AGAIN)
+    Refusal::Flaw(error::NAME, "has a tensor without a usable name".into(), flaw, help)
 }
 
 /// Bytes of a tensor; zero sizes do not excuse others that no memory could index.

@@ -97,7 +97,7 @@ impl<'h> Sink<'h> {
 
     /// Adds a tensor or an array; false: the value is neither.
     ///
-    /// Errors: E0507, E0508, E0510, E0512, E0526 for numbers in another file.
+    /// Errors: E0507, E0508, E0510, E0512, E0519 for a kind that blend does not read, E0526 for numbers in another file.
     pub fn add(&mut self, name: &str, value: &Value) -> Result<bool, Problem> {
         let (numbers, place) = match value {
             Value::Tensor(tensor) => {
@@ -110,6 +110,8 @@ impl<'h> Sink<'h> {
                 let numbers = Numbers { dtype: array.dtype, shape, strides, first: 0, at: array.at };
                 (numbers, self.place(&array.data))
             }
+            Value::Strange(class) => return Err(self.strange(name, &quoted(class))),
+            Value::Storage(_) => return Err(self.strange(name, "a storage without a shape")),
             _ => return Ok(false),
         };
         self.entry(name, &numbers, place)?;
@@ -185,6 +187,14 @@ impl<'h> Sink<'h> {
         let what = format!("has not all of the tensor {}", quoted(name));
         let expected = format!("{needed} bytes for its storage {}", quoted(key));
         flawed(error::TENSOR, self.origin.path, &what, Flaw { offset, found, expected }, error::AGAIN)
+    }
+
+    fn strange(&self, name: &str, found: &str) -> Problem {
+        let path = shown::path(self.origin.path);
+        let message = format!("`{path}` has the tensor {} in a form that blend does not read", quoted(name));
+        Problem::new(error::UNREADABLE, message)
+            .note(format!("found {found}, expected a dense tensor such as `torch.FloatTensor`"))
+            .help("save it dense: `torch.save({k: t.to_dense().float() for k, t in sd.items()}, \"weights.pt\")` in Python")
     }
 
     fn place(&mut self, blob: &Blob) -> Place {

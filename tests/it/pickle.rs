@@ -88,7 +88,7 @@ fn described(pickle: &Pickle, id: Id, source: &[u8], keys: &HashMap<String, Vec<
             numbers("tensor", tensor.storage.dtype, &tensor.shape, &tensor_bytes(tensor, source, keys))
         }
         Value::Array(array) => numbers("array", array.dtype, &array.shape, &array_bytes(array, source)),
-        Value::Global(_) | Value::Opaque(_) => json!({"kind": "opaque"}),
+        Value::Global(_) | Value::Opaque(_) | Value::Strange(_) => json!({"kind": "opaque"}),
         Value::Tuple(_)
         | Value::List(_)
         | Value::Set(_)

@@ -58,7 +58,7 @@ pub struct Chosen {
 }
 
 /// Chooses; `base` is where the pickle begins in the file.
-/// Errors: E0507, E0510, E0519 for a tensor of a kind that blend does not read, E0521.
+/// Errors: E0507, E0510, E0521.
 pub fn choose(path: &Path, base: u64, pickle: &Pickle, key: Option<&str>) -> Result<Chosen, Problem> {
     let values = &pickle.values;
     let choice = Choice { path, base, values, root: pickle.root };
@@ -69,11 +69,6 @@ pub fn choose(path: &Path, base: u64, pickle: &Pickle, key: Option<&str>) -> Res
     strip_wrappers(&mut leaves);
     if let Some(top) = top {
         choice.add_beside(&top, &mut leaves);
-    }
-    for leaf in &leaves {
-        if let (Sort::Strange, Value::Opaque(class)) = (sort(values, leaf.id), values.get(leaf.id)) {
-            return Err(choice.strange(&leaf.name, class));
-        }
     }
     Ok(Chosen { leaves, facts: choice.facts() })
 }
@@ -311,14 +306,6 @@ impl Choice<'_> {
         let alike: Vec<Cow<str>> = texts().map(|text| text.0).filter(|text| text.len() <= 4 * key.len() + 16).collect();
         let near = nearest(key, alike.iter().map(|name| &**name)).unwrap_or(&first);
         with_key(problem.note(format!("it has {}", list(found.len(), texts()))), near, "instead")
-    }
-
-    fn strange(&self, name: &str, class: &str) -> Problem {
-        let message =
-            format!("`{}` has the tensor {} in a form that blend does not read", shown::path(self.path), quoted(name));
-        Problem::new(error::UNREADABLE, message)
-            .note(format!("found {}, expected a dense tensor such as `torch.FloatTensor`", quoted(class)))
-            .help("save it dense: `torch.save({k: t.to_dense().float() for k, t in sd.items()}, \"weights.pt\")` in Python")
     }
 }
 

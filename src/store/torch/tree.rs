@@ -1,5 +1,6 @@
 //! What stands where in a pickle: tensors under names, dictionaries, objects.
 
+use crate::diag::shown;
 use crate::pickle::Id;
 use crate::pickle::Next;
 use crate::pickle::Value;
@@ -23,9 +24,9 @@ pub enum Sort {
     Tensor,
     /// A tensor without axes: a counter, or something about the training.
     Scalar,
-    /// An object in whose place a tensor would stand: of a kind that the machine does not rebuild.
+    /// A tensor of a kind that the machine does not rebuild, or a storage without a shape.
     Strange,
-    /// What holds others by key or position.
+    /// What holds others by key or position, or has them as members.
     Holder,
     Other,
 }
@@ -37,19 +38,10 @@ pub fn sort(values: &Values, id: Id) -> Sort {
         // NumPy's scalars are numbers, such as the best loss so far.
         Value::Array(array) if array.shape.is_empty() => Sort::Other,
         Value::Array(_) => Sort::Tensor,
-        Value::Opaque(class) if is_strange(class) => Sort::Strange,
-        Value::Dict(_) | Value::List(_) | Value::Tuple(_) => Sort::Holder,
+        Value::Strange(_) | Value::Storage(_) => Sort::Strange,
+        Value::Dict(_) | Value::List(_) | Value::Tuple(_) | Value::Set(_) => Sort::Holder,
         _ => Sort::Other,
     }
-}
-
-/// Whether objects of a class are tensors in another form (sparse, quantised, of a type or class of their own).
-fn is_strange(class: &str) -> bool {
-    let harmless = ["torch.device", "torch.Size", "torch.Generator", "torch.dtype", "torch.layout"];
-    let file = class.rsplit('.').next().unwrap_or(class);
-    let is_tensor = file.ends_with("Tensor") || file.ends_with("Parameter") || file.ends_with("Storage");
-    let plain = class.strip_prefix("torch.").is_some_and(|rest| !rest.contains('.') && !harmless.contains(&class));
-    is_tensor || plain || class.starts_with("torch._utils._rebuild") || class.starts_with("torch._tensor.")
 }
 
 /// The text of a key: names and numbers; others have none.
@@ -59,6 +51,18 @@ pub fn key_text(values: &Values, key: Id) -> Option<Cow<'_, str>> {
         Value::Int(int) => Some(Cow::Owned(int.to_string())),
         _ => None,
     }
+}
+
+/// What a holder holds under no name: members of sets, and what stands under other keys; with words for where it stands.
+pub fn nameless(values: &Values, id: Id) -> impl Iterator<Item = (String, Id)> {
+    let entries = values.entries(id).unwrap_or_default().iter();
+    let entries = entries.filter_map(|(key, value)| match (key_text(values, *key), values.get(*key)) {
+        (Some(_), _) => None,
+        (None, Value::LongStr(text)) => Some((format!("a key of {}", shown::bytes(text.len())), *value)),
+        (None, other) => Some((format!("{} as a key", other.noun()), *value)),
+    });
+    let members: &[Id] = if let Value::Set(members) = values.get(id) { members } else { &[] };
+    entries.chain(members.iter().map(|member| ("a set, whose members have no names".to_string(), *member)))
 }
 
 /// What a holder holds, with its keys or positions; keys that are neither names nor numbers are left out.
@@ -109,6 +113,9 @@ pub fn is_of_training(key: &str) -> bool {
     words.iter().any(|word| key.contains(word))
 }
 
+/// What helps where a tensor has no name.
+const NAMED: &str = "save it under names: `torch.save({str(k): t for k, t in sd.items()}, \"weights.pt\")` in Python";
+
 /// Collects tensors under names that are joined by dots.  A name is made only where one is needed, and never a long one:
 /// keys that nest could make names of gigabytes from a file of kilobytes.
 pub struct Flat<'v> {
@@ -138,6 +145,13 @@ impl<'v> Flat<'v> {
 
     fn below(&mut self, id: Id, name: &mut String, skip: &dyn Fn(&str, Id) -> bool) -> Result<(), Refusal> {
         let length = name.len();
+        for (found, part) in nameless(self.values, id) {
+            if !skip("", part)
+                && let Some(tensor) = first_tensor(self.values, part)
+            {
+                return Err(sheet::unusable(self.at(tensor), found, NAMED));
+            }
+        }
         // The machine bounds how deep values nest and how many places there are.
         for (key, part) in parts(self.values, id) {
             if sort(self.values, part) == Sort::Other || skip(&key, part) {

@@ -242,6 +242,21 @@ fn other_names_are_inert() {
     opaque(new().global("yacs.config", "CfgNode").raw(b")\x81").text("a").int(1).raw(b"s"), "yacs.config.CfgNode");
     opaque(new().global("collections", "deque").raw(b")R").int(1).raw(b"a"), "collections.deque");
     opaque(new().global("torch", "device").text("cpu").raw(b"\x85R"), "torch.device");
+    // But tensors that are not rebuilt are told from what is none.
+    let strange = |asm: Asm, name: &str| {
+        let pickle = accepted(asm);
+        assert_eq!(*pickle.values.get(pickle.root), Value::Strange(name.into()));
+    };
+    strange(new().global("torch._utils", "_rebuild_qtensor").raw(b"NN\x86R"), "torch._utils._rebuild_qtensor");
+    strange(new().global("torch.nn.parameter", "Parameter").raw(b")\x81}b"), "torch.nn.parameter.Parameter");
+    let typed = |class: (&str, &str), function: &str| {
+        let asm = new().global("torch._tensor", "_rebuild_from_type_v2").op(b'(').global("torch._utils", function);
+        asm.global(class.0, class.1).raw(b"N\x85}tR")
+    };
+    strange(typed(("fastai.torch_core", "TensorImage"), "_rebuild_tensor_v2"), "fastai.torch_core.TensorImage");
+    strange(typed(("torch", "Tensor"), "_rebuild_sparse_tensor"), "torch._utils._rebuild_sparse_tensor");
+    let id = new().op(b'(').text("storage").global("torch", "ComplexDoubleStorage").text("0").text("cpu").int(1);
+    strange(id.raw(b"tQ"), "torch.ComplexDoubleStorage");
     let pickle = accepted(new().global("torch", "float32"));
     assert_eq!(*pickle.values.get(pickle.root), Value::Global("torch.float32".into()));
 }
@@ -695,11 +710,22 @@ fn arrays_are_what_numpy_writes() {
     check(built("f4", "<", &[1 << 40, 1 << 40], &[0; 8]), Malformed, "whose product can be counted");
     check(built("f8", "<", &[i64::MAX], &[0; 8]), Malformed, "whose product can be counted");
     check(built("f4", "<", &[1; 70], &[0; 4]), Malformed, "70 axes");
-    // An array of dates, and one that nothing fills, stay inert.
-    for asm in [built("M8", "<", &[1], &[0; 8]), blank()] {
+    let made = |asm: Asm, value: Value| {
         let pickle = accepted(asm);
-        assert_eq!(*pickle.values.get(pickle.root), Value::Opaque("numpy.ndarray".into()));
-    }
+        assert_eq!(*pickle.values.get(pickle.root), value);
+    };
+    // Dates and texts are no tensors, and stay inert; other numbers are, and one that nothing fills may be.
+    let strange = |text: &str| Value::Strange(text.into());
+    made(built("M8", "<", &[1], &[0; 8]), Value::Opaque("numpy.ndarray".into()));
+    made(built("U1", "<", &[1], &[0; 4]), Value::Opaque("numpy.ndarray".into()));
+    made(built("c16", "<", &[1], &[0; 16]), strange("numpy.ndarray of another type"));
+    made(built("f16", "<", &[1], &[0; 16]), strange("numpy.ndarray of another type"));
+    made(built("O8", "|", &[1], &[0; 8]), strange("numpy.ndarray of another type"));
+    made(built("c16", "<", &[], &[0; 16]), Value::Opaque("numpy.ndarray".into()));
+    made(blank(), strange("numpy.ndarray"));
+    let other =
+        new().global("numpy.core.multiarray", "_reconstruct").global("numpy", "matrix").raw(b"K\0\x85C\x01b\x87R");
+    made(other.raw(b"}b"), strange("numpy.matrix"));
     check(blank().raw(b"Nb"), Malformed, "None as the state");
     check(blank().raw(b"N\x85b"), Malformed, "1 parts");
     check(blank().raw(b"K\x01q\0h\0h\0h\0h\0").raw(b"0000").raw(b"b"), Malformed, "1 as the state");

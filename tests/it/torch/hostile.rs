@@ -551,3 +551,33 @@ fn joined_names_stay_short() {
     let tied = [tied, dict((0..6_500).flat_map(|at| under(format!("{at:>04000}"), b"h\x02")).collect())].concat();
     said(quick(&pickle(&tied), Some(".")), "E0510", "more than blend holds in memory");
 }
+
+/// A tensor is read or refused by name, never left out.
+#[test]
+fn no_tensor_is_lost() {
+    let tensor = rebuild(&tensor("w", "0", 2, &[2], &[1]));
+    let refused = |items: Vec<Vec<u8>>, code: &str, part: &str| {
+        let whole = [&b"}("[..], &text("w"), &tensor, &items.concat(), b"u"].concat();
+        let nested = [&b"}("[..], &text("state_dict"), &whole, b"u"].concat();
+        for value in [whole, nested] {
+            check(&archive(&pickle(&value), &[("0", 8)]).bytes(), code, part);
+        }
+    };
+    let odd = |key: &[u8], value: &[u8]| vec![key.to_vec(), value.to_vec()];
+    refused(odd(b"(K\x01K\x02t", &tensor), "E0507", "found a tuple as a key, expected a readable name");
+    refused(odd(b"C\x01a", &tensor), "E0507", "found bytes as a key");
+    refused(odd(b"N", &tensor), "E0507", "found None as a key");
+    refused(odd(b"G\x3f\xf8\0\0\0\0\0\0", &tensor), "E0507", "found a float as a key");
+    refused(odd(b"ctorch\nfloat32\n", &[&b"]"[..], &tensor, b"a"].concat()), "E0507", "found a name as a key");
+    refused(odd(&text(&"k".repeat(20_000)), &tensor), "E0507", "found a key of 20.0 kB");
+    refused(odd(&text("s"), &[&b"\x8f("[..], &tensor, b"\x90"].concat()), "E0507", "members have no names");
+    // Keys without tensors are nobody's business.
+    let other = [&b"}("[..], &text("w"), &tensor, b"N", b"N", b"u"].concat();
+    accepted(&archive(&pickle(&other), &[("0", 8)]).bytes());
+    // Tensors of other kinds.
+    let call = |module: &str, name: &str| format!("c{module}\n{name}\n)R").into_bytes();
+    refused(odd(&text("q"), &call("torch._utils", "_rebuild_sparse_tensor")), "E0519", "the tensor `q`");
+    refused(odd(&text("q"), &call("torch.nn.parameter", "UninitializedParameter")), "E0519", "the tensor `q`");
+    refused(odd(&text("q"), &storage("FloatStorage", "0", "cpu", 2)), "E0519", "a storage without a shape");
+    refused(odd(&text("q"), &storage("QInt8Storage", "q", "cpu", 2)), "E0519", "`torch.QInt8Storage`");
+}
