@@ -8,15 +8,16 @@ use crate::diag::shown;
 use crate::diag::suggest::nearest;
 use crate::pickle::Id;
 use crate::pickle::Next;
-use crate::pickle::Step;
 use crate::pickle::Value;
-use crate::store::sink::Sink;
 
 /// Names of averaged generators, which are taken when no key says otherwise.
 const AVERAGED: &[&str] = &["G_ema", "Gs"];
 
 /// What NVIDIA's TensorFlow code saves, in order.
 const TRIPLE: [&str; 3] = ["G", "D", "Gs"];
+
+/// Containers in containers that are followed.
+const LEVELS: usize = 4;
 
 /// Something with tensors.
 pub struct Found {
@@ -25,22 +26,19 @@ pub struct Found {
     pub label: String,
 }
 
-/// Follows the key, then takes the network that is there, or the dictionary of arrays.
+/// Follows the key, then takes the network that is there, or a container of arrays.
 pub fn find(scene: &Scene, root: Id, key: Option<&str>) -> Result<Found, Problem> {
     let mut found = Found { id: root, label: String::new() };
     if let Some(key) = key {
         found = follow(scene, root, key)?;
     }
-    loop {
+    for _ in 0..=LEVELS {
         match scene.values.get(found.id) {
             Value::Module { .. } | Value::Object { .. } => return Ok(found),
             Value::Dict(_) | Value::Tuple(_) | Value::List(_) => {}
             _ => return Err(nothing(scene, &found, scene.noun(found.id))),
         }
         let children = children(scene, found.id);
-        if children.iter().any(|child| is_numbers(scene, child.id)) {
-            return Ok(found);
-        }
         let networks: Vec<&Found> = children.iter().filter(|child| is_network(scene, child.id)).collect();
         let averaged = AVERAGED.iter().find_map(|name| networks.iter().find(|child| child.label == *name));
         if let Some(child) = averaged {
@@ -48,22 +46,40 @@ pub fn find(scene: &Scene, root: Id, key: Option<&str>) -> Result<Found, Problem
             found = below(&found, child);
             continue;
         }
-        let readable: Vec<&&Found> = networks.iter().filter(|child| !is_opaque(scene, child.id)).collect();
-        let others = children.iter().filter(|child| holds_numbers(scene, child.id));
-        match (readable.as_slice(), others.collect::<Vec<_>>().as_slice()) {
-            ([only], _) => found = below(&found, only),
-            ([], [only]) => found = below(&found, only),
-            ([], []) => {
+        let readable: Vec<&Found> = networks.iter().copied().filter(|child| !is_opaque(scene, child.id)).collect();
+        if readable.is_empty() && children.iter().any(|child| is_numbers(scene, child.id)) {
+            return Ok(found);
+        }
+        // Only where nothing else tells it everything is looked through.
+        let inner = || children.iter().filter(|child| holds_numbers(scene, child.id)).collect();
+        let readable = if readable.is_empty() { inner() } else { readable };
+        match readable.as_slice() {
+            [only] => found = below(&found, only),
+            [] => {
                 let what = match networks.first() {
                     Some(network) => scene.noun(network.id),
                     None => format!("{} without tensors", scene.noun(found.id)),
                 };
                 return Err(nothing(scene, &found, what));
             }
-            ([], several) => return Err(several_of(scene, &found, several.iter().map(|child| child.label.as_str()))),
-            (several, _) => return Err(several_of(scene, &found, several.iter().map(|child| child.label.as_str()))),
+            several => return Err(several_of(scene, &found, several.iter().map(|child| child.label.as_str()))),
         }
     }
+    Err(nothing(scene, &found, "networks deep in others".into()))
+}
+
+/// Whether networks whose tensors are seen stand in a pickle, not too deep.
+pub fn has_networks(scene: &Scene, root: Id) -> bool {
+    let mut any = false;
+    scene.values.walk(root, &mut |path, id| match scene.values.get(id) {
+        Value::Module { .. } | Value::Object { .. } => {
+            any = true;
+            Next::End
+        }
+        Value::Dict(_) | Value::Tuple(_) | Value::List(_) if path.len() < LEVELS => Next::Into,
+        _ => Next::Over,
+    });
+    any
 }
 
 fn below(found: &Found, child: &Found) -> Found {
@@ -156,27 +172,6 @@ fn holds_numbers(scene: &Scene, id: Id) -> bool {
         if any { Next::End } else { Next::Into }
     });
     any
-}
-
-/// A dictionary of arrays: everything below it that is one, under its keys with dots between them.
-pub fn arrays(scene: &Scene, found: &Found, sink: &mut Sink) -> Result<(), Problem> {
-    let mut leaves: Vec<(String, Id)> = vec![];
-    let mut length = 0usize;
-    scene.values.walk(found.id, &mut |path, id| {
-        let is_wanted = is_numbers(scene, id);
-        if is_wanted && length <= super::super::header::BUDGET as usize {
-            let name = scene.values.path_text(path);
-            length += name.len();
-            leaves.push((name, id));
-        }
-        // What modules and objects hold is theirs, not the dictionary's.
-        let is_holder = matches!(scene.values.get(id), Value::Dict(_) | Value::Tuple(_) | Value::List(_));
-        if is_holder && !path.contains(&Step::State) { Next::Into } else { Next::Over }
-    });
-    for (name, id) in leaves {
-        sink.add(&name, scene.values.get(id))?;
-    }
-    Ok(())
 }
 
 fn nothing(scene: &Scene, found: &Found, what: String) -> Problem {

@@ -1,8 +1,8 @@
 //! The zip archives that `torch.save` writes since version 1.6: `NAME/data.pkl`, and a member `NAME/data/KEY` for every
 //! storage, never packed.
 
+use super::Found;
 use super::Window;
-use super::add;
 use super::after_the_end;
 use super::faulty;
 use crate::diag::Problem;
@@ -111,7 +111,8 @@ pub fn read(
         directory.members.iter().filter_map(|member| Some((member.name.strip_prefix(&data)?, member))).collect();
     let storages = |key: &str| storages.get(key).map(|member| (member.offset, member.len));
     let origin = Origin { path: opened.path, size: opened.size, base: window.start, storages: Some(&storages) };
-    add(&origin, &pickle, key, header, budget)?;
+    let found = Found { origin, window: &window, values: &pickle.values, root: pickle.root };
+    found.add(key, header, budget)?;
     match own(METADATA).filter(|member| member.len <= METADATA_MOST) {
         Some(member) => texts(opened, directory, member, header, budget),
         None => Ok(()),

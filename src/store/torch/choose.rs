@@ -4,6 +4,7 @@
 //! that has tensors; the only one that has tensors.  Within the one that is found the same is asked once more when it has
 //! no tensors of its own.  What stands beside it at the top as a bare tensor (rosinality's `latent_avg`) comes along.
 
+use super::Window;
 use super::tree;
 use super::tree::Flat;
 use super::tree::Leaf;
@@ -14,7 +15,6 @@ use crate::diag::shown;
 use crate::diag::suggest::nearest;
 use crate::pickle::Id;
 use crate::pickle::Next;
-use crate::pickle::Pickle;
 use crate::pickle::Step;
 use crate::pickle::Value;
 use crate::pickle::Values;
@@ -57,11 +57,10 @@ pub struct Chosen {
     pub facts: BTreeMap<String, String>,
 }
 
-/// Chooses; `base` is where the pickle begins in the file.
+/// Chooses among what is below a value of a pickle, which stands in `window`.
 /// Errors: E0507, E0510, E0521.
-pub fn choose(path: &Path, base: u64, pickle: &Pickle, key: Option<&str>) -> Result<Chosen, Problem> {
-    let values = &pickle.values;
-    let choice = Choice { path, base, values, root: pickle.root };
+pub fn choose(path: &Path, window: &Window, values: &Values, root: Id, key: Option<&str>) -> Result<Chosen, Problem> {
+    let choice = Choice { path, window, values, root };
     let (mut leaves, top) = match key {
         Some(key) => choice.named(key)?,
         None => choice.usual()?,
@@ -75,7 +74,7 @@ pub fn choose(path: &Path, base: u64, pickle: &Pickle, key: Option<&str>) -> Res
 
 struct Choice<'p> {
     path: &'p Path,
-    base: u64,
+    window: &'p Window<'p>,
     values: &'p Values,
     root: Id,
 }
@@ -91,7 +90,7 @@ impl Choice<'_> {
             return if leaves.is_empty() { Err(self.nothing()) } else { Ok((leaves, None)) };
         }
         let mut there = vec![];
-        let mut flat = Flat::new(self.values, self.base);
+        let mut flat = Flat::new(self.values, self.window.start);
         self.seek(self.root, "", key, &mut there, &mut flat).map_err(|refusal| refusal.of_file(self.path))?;
         let leaves = match there[..] {
             // `model` holds `state_dict` and an optimizer.
@@ -126,7 +125,7 @@ impl Choice<'_> {
 
     /// All tensors below a holder.
     fn all(&self, id: Id, skip: &dyn Fn(&str, Id) -> bool) -> Result<Vec<Leaf>, Problem> {
-        let mut flat = Flat::new(self.values, self.base);
+        let mut flat = Flat::new(self.values, self.window.start);
         flat.all(id, skip).map_err(|refusal| refusal.of_file(self.path))?;
         Ok(flat.leaves)
     }
@@ -204,6 +203,7 @@ impl Choice<'_> {
     fn is_bare(&self, id: Id) -> bool {
         match self.values.get(id) {
             Value::Tensor(tensor) => !tensor.shape.is_empty() && tensor.storage.dtype.is_float(),
+            Value::Array(array) => !array.shape.is_empty() && array.dtype.is_float(),
             _ => false,
         }
     }
@@ -226,6 +226,11 @@ impl Choice<'_> {
                 Value::Int(value) => value.to_string(),
                 Value::Float(value) => value.to_string(),
                 Value::Str(text) if text.len() <= FACT_TEXT => text.to_string(),
+                // NumPy's scalars; beyond 2^53 an integer is not what it was.
+                Value::Array(array) if array.shape.is_empty() => match array.scalar(self.window) {
+                    Some(value) if value.abs() < (1u64 << 53) as f64 || array.dtype.is_float() => value.to_string(),
+                    _ => continue,
+                },
                 _ => continue,
             };
             let is_name = !key.is_empty() && key.len() <= FACT_NAME && !shown::has_hidden(&key);

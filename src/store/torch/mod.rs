@@ -25,8 +25,9 @@ use super::sys;
 use crate::diag::Problem;
 use crate::diag::shown;
 use crate::pickle::Fault;
-use crate::pickle::Pickle;
+use crate::pickle::Id;
 use crate::pickle::Source;
+use crate::pickle::Values;
 use crate::tensor::Header;
 use std::fs::File;
 use std::path::Path;
@@ -51,21 +52,25 @@ impl Source for Window<'_> {
     }
 }
 
-/// Chooses a dictionary of a pickle, and adds file, tensors and metadata to `header`.
-/// Errors: E0507, E0508, E0510, E0512, E0519, E0521.
-fn add(
-    origin: &Origin,
-    pickle: &Pickle,
-    key: Option<&str>,
-    header: &mut Header,
-    budget: &mut Budget,
-) -> Result<(), Problem> {
-    let chosen = choose::choose(origin.path, origin.base, pickle, key)?;
-    let mut sink = Sink::new(origin, header, budget);
-    for leaf in &chosen.leaves {
-        sink.add(&leaf.name, pickle.values.get(leaf.id))?;
+/// What a pickle holds at and below a value, and where it stands.
+pub struct Found<'a> {
+    pub origin: Origin<'a>,
+    pub window: &'a Window<'a>,
+    pub values: &'a Values,
+    pub root: Id,
+}
+
+impl Found<'_> {
+    /// Chooses a dictionary, and adds file, tensors and metadata to `header`.
+    /// Errors: E0507, E0508, E0510, E0512, E0519, E0521.
+    pub fn add(&self, key: Option<&str>, header: &mut Header, budget: &mut Budget) -> Result<(), Problem> {
+        let chosen = choose::choose(self.origin.path, self.window, self.values, self.root, key)?;
+        let mut sink = Sink::new(&self.origin, header, budget);
+        for leaf in &chosen.leaves {
+            sink.add(&leaf.name, self.values.get(leaf.id))?;
+        }
+        sink.finish(chosen.facts)
     }
-    sink.finish(chosen.facts)
 }
 
 /// A fault of the pickle in a window of a file, as a problem.

@@ -1,7 +1,7 @@
 //! The streams that `torch.save` wrote before version 1.6: five pickles, then the storages one after the other.
 
+use super::Found;
 use super::Window;
-use super::add;
 use super::after_the_end;
 use super::faulty;
 use crate::diag::Problem;
@@ -45,5 +45,6 @@ pub fn read(opened: &Opened, key: Option<&str>, header: &mut Header, budget: &mu
         .collect();
     let storages = |key: &str| storages.get(key).copied();
     let origin = Origin { path: opened.path, size: opened.size, base: 0, storages: Some(&storages) };
-    add(&origin, &legacy.pickle, key, header, budget)
+    let pickle = &legacy.pickle;
+    Found { origin, window: &window, values: &pickle.values, root: pickle.root }.add(key, header, budget)
 }

@@ -80,6 +80,22 @@ fn tied_arrays_are_decoded_once() {
         let asm = decoded(Asm::new(2)).raw(b"q\x010}(").text("a").raw(b"}(").text("b").raw(b"h\x01u");
         asm.text(first).raw(b"h\x01").text(second).raw(b"h\x01u").stop()
     };
-    check_refused(&two("a.b", "c"), None, "E0507", "two tensors that are `a.b` when names are joined by dots");
-    check_refused(&two("c", &"n".repeat(5000)), None, "E0507", "a name of more than 4096 bytes");
+    check_refused(&two("a.b", "c"), Some("."), "E0507", "two tensors that are `a.b` when names are joined by dots");
+    check_refused(&two("c", &"n".repeat(5000)), Some("."), "E0507", "a name of more than 4096 bytes");
+}
+
+/// A network beside a thing that unfolds to millions of places, in dictionaries in dictionaries.
+fn unfolding(levels: usize) -> Vec<u8> {
+    let lists = Asm::new(2).raw(b"](").raw(&b"N".repeat(100)).raw(b"eq\x010](").raw(&b"h\x01".repeat(100));
+    let lists =
+        lists.raw(b"eq\x020](").raw(&b"h\x02".repeat(100)).raw(b"eq\x030").raw(&b"}X\x01\0\0\0a".repeat(levels));
+    let both = module(lists.raw(b"}(").text("z").raw(b"h\x03").text("m"), |asm| asm).op(b'u');
+    both.raw(&b"s".repeat(levels)).stop()
+}
+
+/// Not everything is looked through once per level, and no network is found too deep.
+#[test]
+fn levels_are_few() {
+    assert!(open(&unfolding(3), None).expect("a network without tensors").entries.is_empty());
+    check_refused(&unfolding(200), None, "E0521", "no tensors under names");
 }
