@@ -22,8 +22,12 @@ mod walk;
 
 pub use fault::Fault;
 pub use fault::Kind;
+pub use fault::MALFORMED;
+pub use fault::READ;
+pub use fault::UNSUPPORTED;
 pub use fault::problem;
 pub use legacy::Legacy;
+pub use legacy::is_legacy;
 pub use legacy::legacy;
 pub use value::Array;
 pub use value::Blob;

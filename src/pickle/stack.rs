@@ -7,6 +7,7 @@ use super::fault::Bad;
 use super::machine::Machine;
 use super::machine::SMALL_INTS;
 use super::names;
+use super::names::Refused;
 use crate::diag::shown;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -229,7 +230,8 @@ impl Machine<'_> {
             // As in Python, 1.0 is 1.
             Value::Float(float) if *float as i64 as f64 == *float => Key::Int(*float as i64),
             Value::Float(float) => Key::Float(float.to_bits()),
-            other @ (Value::Dict(_) | Value::List(_) | Value::Set(_)) => {
+            // A set may be a frozen one.
+            other @ (Value::Dict(_) | Value::List(_)) => {
                 return Err(Bad::malformed(format!("{} as a key", other.noun()), "a key that can be hashed"));
             }
             _ => Key::Other(key),
@@ -291,8 +293,16 @@ impl Machine<'_> {
     }
 
     pub fn global(&mut self, module: &str, name: &str) -> Result<(), Bad> {
-        if let Some(expected) = names::evil(module, name) {
-            return Err(Bad::evil(format!("`{}`", shown::name(&format!("{module}.{name}"))), expected));
+        let shown = || format!("`{}`", shown::name(&format!("{module}.{name}")));
+        match names::refused(module, name) {
+            Some(Refused::Evil(expected)) => return Err(Bad::evil(shown(), expected)),
+            Some(Refused::Calls) => {
+                return Err(Bad::unsupported(
+                    format!("{}, which may call functions", shown()),
+                    "weights and numbers alone",
+                ));
+            }
+            None => {}
         }
         let full: Arc<str> = format!("{module}.{name}").into();
         self.charge(full.len() as u64 + COST_LIST)?;

@@ -46,10 +46,10 @@ impl Machine<'_> {
             Value::Str(key) if is_word(key) => key.clone(),
             _ => return Err(self.wrong(name, "key", parts[2], "a word such as `0`")),
         };
-        let device = match self.values.get(parts[3]) {
-            Value::Str(device) if is_device(device) => device.clone(),
+        match self.values.get(parts[3]) {
+            Value::Str(device) if is_device(device) => {}
             _ => return Err(self.wrong(name, "device", parts[3], "a device such as `cpu` or `cuda:0`")),
-        };
+        }
         let Some(elements) = self.values.int(parts[4]).and_then(|count| u64::try_from(count).ok()) else {
             return Err(self.wrong(name, "number of elements", parts[4], "an integer that is not negative"));
         };
@@ -84,7 +84,7 @@ impl Machine<'_> {
         if matches!(elements_of, Elements::Other(_)) {
             return self.add(Value::Strange(class));
         }
-        self.add_storage(Storage { dtype, bytes: StorageBytes::Key { key, device }, elements })
+        self.add_storage(Storage { dtype, bytes: StorageBytes::Key(key), elements })
     }
 
     pub fn add_storage(&mut self, storage: Storage) -> Result<Id, Bad> {

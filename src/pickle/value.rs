@@ -145,7 +145,7 @@ pub struct Storage {
 pub enum StorageBytes {
     /// A persistent id: the container knows where.  One key always comes with one dtype and number of elements; a key is a
     /// plain word (ASCII letters, digits, `_`), never a path.
-    Key { key: Arc<str>, device: Arc<str> },
+    Key(Arc<str>),
     /// Raw little-endian elements, exactly as many as the storage has.
     Blob(Blob),
 }

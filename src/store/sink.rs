@@ -167,7 +167,7 @@ impl<'h> Sink<'h> {
         let needed = tensor.storage.elements.saturating_mul(tensor.storage.dtype.bytes());
         let key = match &tensor.storage.bytes {
             StorageBytes::Blob(blob) => return Ok(self.place(blob)),
-            StorageBytes::Key { key, .. } => key,
+            StorageBytes::Key(key) => key,
         };
         let Some(storages) = self.origin.storages else {
             let path = shown::path(self.origin.path);

@@ -50,7 +50,7 @@ fn gather(bytes: &[u8], size: u64, offset: u64, shape: &[u64], strides: &[i64]) 
 fn tensor_bytes(tensor: &Tensor, source: &[u8], keys: &HashMap<String, Vec<u8>>) -> Vec<u8> {
     let bytes = match &tensor.storage.bytes {
         StorageBytes::Blob(blob) => blob.read(&source, 1 << 20).unwrap(),
-        StorageBytes::Key { key, .. } => keys[&**key].clone(),
+        StorageBytes::Key(key) => keys[&**key].clone(),
     };
     let size = tensor.storage.dtype.bytes();
     assert!(bytes.len() as u64 >= tensor.storage.elements * size);

@@ -14,8 +14,8 @@ mod tree;
 pub use self::archive::owns;
 pub use self::archive::read as read_archive;
 pub use self::archive::refuse_other;
-pub use self::stream::is_stream;
 pub use self::stream::read as read_stream;
+pub use crate::pickle::is_legacy as is_stream;
 
 use super::error;
 use super::header::Budget;

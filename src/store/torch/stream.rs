@@ -14,19 +14,6 @@ use crate::store::sink::Origin;
 use crate::tensor::Header;
 use std::collections::HashMap;
 
-/// LONG1, ten bytes: the magic number 0x1950a86a20f9469cfc6c.
-const MAGIC: [u8; 12] = [0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
-
-/// A frame: its opcode and a length of eight bytes.
-const FRAME: u8 = 0x95;
-
-/// Whether a file begins with the magic number, pickled as a number: then it is a stream or nothing.
-pub fn is_stream(head: &[u8]) -> bool {
-    let Some(rest) = head.strip_prefix(&[0x80]).and_then(|rest| rest.get(1..)) else { return false };
-    let rest = if rest.first() == Some(&FRAME) { rest.get(9..).unwrap_or(&[]) } else { rest };
-    rest.starts_with(&MAGIC)
-}
-
 /// Reads a stream and adds file, tensors and metadata to `header`.  Errors: E0507, E0508, E0510, E0517 to E0521, E0601.
 pub fn read(opened: &Opened, key: Option<&str>, header: &mut Header, budget: &mut Budget) -> Result<(), Problem> {
     let window = Window { file: &opened.file, start: 0, len: opened.size };
