@@ -60,7 +60,7 @@ pub fn read(opened: Opened, key: Option<&str>, header: &mut Header, budget: &mut
     }
     let scene = Scene { path, source: &source, values: &run.values };
     let origin = Origin { path, size, base: 0, storages: None };
-    let of_arrays = |origin, root| torch::Found { origin, window: &source, values: &run.values, root };
+    let of_arrays = |origin, root| torch::Pickled { origin, window: &source, values: &run.values, root };
     if !find::has_networks(&scene, run.root) {
         return of_arrays(origin, run.root).add(key, header, budget);
     }

@@ -1,7 +1,7 @@
 //! The zip archives that `torch.save` writes since version 1.6: `NAME/data.pkl`, and a member `NAME/data/KEY` for every
 //! storage, never packed.
 
-use super::Found;
+use super::Pickled;
 use super::Window;
 use super::after_the_end;
 use super::faulty;
@@ -111,7 +111,7 @@ pub fn read(
         directory.members.iter().filter_map(|member| Some((member.name.strip_prefix(&data)?, member))).collect();
     let storages = |key: &str| storages.get(key).map(|member| (member.offset, member.len));
     let origin = Origin { path: opened.path, size: opened.size, base: window.start, storages: Some(&storages) };
-    let found = Found { origin, window: &window, values: &pickle.values, root: pickle.root };
+    let found = Pickled { origin, window: &window, values: &pickle.values, root: pickle.root };
     found.add(key, header, budget)?;
     match own(METADATA).filter(|member| member.len <= METADATA_MOST) {
         Some(member) => texts(opened, directory, member, header, budget),

@@ -208,11 +208,12 @@ impl Choice<'_> {
         }
     }
 
-    /// Adds the tensors that stand bare beside the dictionary `top`.
+    /// Adds the tensors that stand bare beside the dictionary `top`; arrays there are what a training script noted.
     fn add_beside(&self, top: &str, leaves: &mut Vec<Leaf>) {
         let names: HashSet<&str> = leaves.iter().map(|leaf| leaf.name.as_str()).collect();
         let beside = tree::parts(self.values, self.root);
-        let beside = beside.filter(|(key, part)| key != top && self.is_bare(*part) && !names.contains(&**key));
+        let is_beside = |id: Id| self.is_bare(id) && matches!(self.values.get(id), Value::Tensor(_));
+        let beside = beside.filter(|(key, part)| key != top && is_beside(*part) && !names.contains(&**key));
         let beside: Vec<Leaf> = beside.map(|(name, id)| Leaf { name: name.into_owned(), id }).collect();
         leaves.extend(beside);
     }

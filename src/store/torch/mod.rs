@@ -53,14 +53,14 @@ impl Source for Window<'_> {
 }
 
 /// What a pickle holds at and below a value, and where it stands.
-pub struct Found<'a> {
+pub struct Pickled<'a> {
     pub origin: Origin<'a>,
     pub window: &'a Window<'a>,
     pub values: &'a Values,
     pub root: Id,
 }
 
-impl Found<'_> {
+impl Pickled<'_> {
     /// Chooses a dictionary, and adds file, tensors and metadata to `header`.
     /// Errors: E0507, E0508, E0510, E0512, E0519, E0521.
     pub fn add(&self, key: Option<&str>, header: &mut Header, budget: &mut Budget) -> Result<(), Problem> {

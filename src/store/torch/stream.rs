@@ -1,6 +1,6 @@
 //! The streams that `torch.save` wrote before version 1.6: five pickles, then the storages one after the other.
 
-use super::Found;
+use super::Pickled;
 use super::Window;
 use super::after_the_end;
 use super::faulty;
@@ -33,5 +33,5 @@ pub fn read(opened: &Opened, key: Option<&str>, header: &mut Header, budget: &mu
     let storages = |key: &str| storages.get(key).copied();
     let origin = Origin { path: opened.path, size: opened.size, base: 0, storages: Some(&storages) };
     let pickle = &legacy.pickle;
-    Found { origin, window: &window, values: &pickle.values, root: pickle.root }.add(key, header, budget)
+    Pickled { origin, window: &window, values: &pickle.values, root: pickle.root }.add(key, header, budget)
 }

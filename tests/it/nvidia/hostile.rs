@@ -84,6 +84,24 @@ fn tied_arrays_are_decoded_once() {
     check_refused(&two("c", &"n".repeat(5000)), Some("."), "E0507", "a name of more than 4096 bytes");
 }
 
+/// Arrays of floats at the top of a file are of the model unless a dictionary has the name of one.
+#[test]
+fn arrays_beside_dictionaries() {
+    let array = |asm: Asm| {
+        let asm = asm.global("numpy.core.multiarray", "_reconstruct").global("numpy", "ndarray");
+        let asm = asm.raw(b"K\0\x85U\x01b\x87R(").int(1).ints(&[1]).global("numpy", "dtype").text("f4");
+        let asm = asm.raw(b"\x89\x88\x87R(").int(3).text("<").raw(b"NNN").int(-1).int(-1).int(0).raw(b"tb\x89");
+        asm.raw(b"U\x04\0\0\0\0tb")
+    };
+    let names = |key: &str| {
+        let asm = array(Asm::new(2).raw(b"}(").text(key).raw(b"}").text("w")).op(b's');
+        let header = open(&array(asm.text("mean")).op(b'u').stop(), None).expect("it is read");
+        header.entries.iter().map(|entry| entry.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("parts"), ["parts.w", "mean"]);
+    assert_eq!(names("state_dict"), ["w"]);
+}
+
 /// A network beside a thing that unfolds to millions of places, in dictionaries in dictionaries.
 fn unfolding(levels: usize) -> Vec<u8> {
     let lists = Asm::new(2).raw(b"](").raw(&b"N".repeat(100)).raw(b"eq\x010](").raw(&b"h\x01".repeat(100));
