@@ -12,7 +12,6 @@ use blend::arch::Canon;
 use blend::store;
 use blend::tensor::Entry;
 use blend::tensor::Header;
-use blend::tensor::elems;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,13 +28,12 @@ fn expected() -> Value {
     serde_json::from_str(&text).expect("it is JSON")
 }
 
-/// FNV-1a, 64 bits.
+/// CRC-32, as Python tells it.
 fn digest(bytes: &[u8]) -> String {
-    let step = |value: u64, byte: &u8| (value ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-    format!("{:016x}", bytes.iter().fold(0xcbf2_9ce4_8422_2325, step))
+    format!("{:08x}", crc32fast::hash(bytes))
 }
 
-/// The elements of a tensor in row-major order, gathered by hand.
+/// The elements of a tensor in row-major order.
 fn elements(header: &Header, entry: &Entry) -> Vec<u8> {
     let file = &header.files[entry.file];
     let whole = match &file.memory {
@@ -43,18 +41,7 @@ fn elements(header: &Header, entry: &Entry) -> Vec<u8> {
         None => std::fs::read(&file.path).expect("the file"),
     };
     assert_eq!(file.size, whole.len() as u64, "the size of {}", file.path.display());
-    let bytes = &whole[entry.offset as usize..][..entry.len as usize];
-    let (view, size) = (entry.view(), entry.dtype.bytes() as usize);
-    let mut out = vec![];
-    for index in 0..elems(&entry.shape) {
-        let (mut rest, mut at) = (index, 0);
-        for step in view.steps.iter().rev() {
-            at += (rest % step.size) as usize * step.stride as usize;
-            rest /= step.size;
-        }
-        out.extend_from_slice(&bytes[at * size..][..size]);
-    }
-    out
+    crate::pickle::elements(entry, &whole[entry.offset as usize..][..entry.len as usize])
 }
 
 /// Every tensor and fact that Python told is there, and no other tensor.

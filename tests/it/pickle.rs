@@ -16,6 +16,7 @@ use blend::pickle::Source;
 use blend::pickle::StorageBytes;
 use blend::pickle::Tensor;
 use blend::pickle::Value;
+use blend::tensor::Entry;
 use serde_json::Value as Json;
 use serde_json::json;
 use std::collections::HashMap;
@@ -25,14 +26,8 @@ pub fn data(name: &str) -> PathBuf {
     super::run::root().join("tests/data/pickle").join(name)
 }
 
-/// zlib's checksum, as the listings have it.
-fn crc(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
-    })
-}
-
-/// The elements of a strided window, in row-major order.
+/// The elements of a strided window, in row-major order; `offset` is that of the first, all are counted in elements of
+/// `size` bytes.
 fn gather(bytes: &[u8], size: u64, offset: u64, shape: &[u64], strides: &[i64]) -> Vec<u8> {
     let count = blend::tensor::elems(shape);
     let mut out = vec![];
@@ -45,6 +40,13 @@ fn gather(bytes: &[u8], size: u64, offset: u64, shape: &[u64], strides: &[i64]) 
         out.extend_from_slice(&bytes[(at * size) as usize..((at + 1) * size) as usize]);
     }
     out
+}
+
+/// The elements of an entry of a header, in row-major order; `bytes` are those from its first to its last.
+pub fn elements(entry: &Entry, bytes: &[u8]) -> Vec<u8> {
+    let view = entry.view();
+    let strides: Vec<i64> = view.steps.iter().map(|step| step.stride).collect();
+    gather(bytes, entry.dtype.bytes(), view.base, &entry.shape, &strides)
 }
 
 fn tensor_bytes(tensor: &Tensor, source: &[u8], keys: &HashMap<String, Vec<u8>>) -> Vec<u8> {
@@ -65,7 +67,7 @@ fn array_bytes(array: &Array, source: &[u8]) -> Vec<u8> {
 /// What a value is, as the listings say it; `None`: it holds others.
 fn described(pickle: &Pickle, id: Id, source: &[u8], keys: &HashMap<String, Vec<u8>>) -> Option<Json> {
     let values = &pickle.values;
-    let numbers = |kind: &str, dtype: blend::tensor::Dtype, shape: &[u64], bytes: &[u8]| json!({"kind": kind, "dtype": dtype.name(), "shape": shape, "crc": crc(bytes)});
+    let numbers = |kind: &str, dtype: blend::tensor::Dtype, shape: &[u64], bytes: &[u8]| json!({"kind": kind, "dtype": dtype.name(), "shape": shape, "crc": crc32fast::hash(bytes)});
     Some(match values.get(id) {
         Value::None => json!({"kind": "None"}),
         Value::Bool(true) => json!({"kind": "True"}),
@@ -80,10 +82,10 @@ fn described(pickle: &Pickle, id: Id, source: &[u8], keys: &HashMap<String, Vec<
             let hex: String = float.to_le_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
             json!({"kind": "float", "value": hex})
         }
-        Value::Str(text) => json!({"kind": "text", "crc": crc(text.as_bytes())}),
-        Value::LongStr(blob) => json!({"kind": "text", "crc": crc(&blob.read(&source, 1 << 20).unwrap())}),
+        Value::Str(text) => json!({"kind": "text", "crc": crc32fast::hash(text.as_bytes())}),
+        Value::LongStr(blob) => json!({"kind": "text", "crc": crc32fast::hash(&blob.read(&source, 1 << 20).unwrap())}),
         // A byte string of Python 2 that is long is bytes.
-        Value::Bytes(blob) => json!({"kind": "text", "crc": crc(&blob.read(&source, 1 << 20).unwrap())}),
+        Value::Bytes(blob) => json!({"kind": "text", "crc": crc32fast::hash(&blob.read(&source, 1 << 20).unwrap())}),
         Value::Tensor(tensor) => {
             numbers("tensor", tensor.storage.dtype, &tensor.shape, &tensor_bytes(tensor, source, keys))
         }

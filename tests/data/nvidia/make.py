@@ -8,7 +8,7 @@ and so on are made here, with the attributes that the real classes have and with
 `pickle` write the very structure of such files (a reduction to `_reconstruct_persistent_obj` with one dictionary; storages
 as legacy streams; networks by NEWOBJ and BUILD).  Weights are those of ../mini-nvidia.safetensors and its sibling.
 
-What is expected comes from torch and NumPy: names, types, shapes and a digest (FNV-1a, 64 bits) of the elements in
+What is expected comes from torch and NumPy: names, types, shapes and the CRC-32 of the elements in
 C order.  (Keys of storages are addresses, so that files differ between runs in them, and in nothing that is read.)
 Layouts are made by the name tables of the code bases, one function each.  Needs numpy and torch.
 """
@@ -21,6 +21,7 @@ import pickle
 import struct
 import sys
 import types
+import zlib
 
 import numpy as np
 import torch
@@ -54,11 +55,7 @@ RESOLUTIONS = [4, 8, 16]
 
 
 def digest(array):
-    array = np.asarray(array)
-    value = 0xCBF29CE484222325
-    for byte in array.tobytes("C"):
-        value = ((value ^ byte) * 0x100000001B3) & (2**64 - 1)
-    return f"{value:016x}"
+    return f"{zlib.crc32(np.asarray(array).tobytes('C')):08x}"
 
 
 TYPES = {"float32": "F32", "float16": "F16", "float64": "F64", "int64": "I64", "int32": "I32", "uint8": "U8", "bool": "BOOL"}
