@@ -2,8 +2,8 @@
 //! It is not a container: what a persistent id points to, and where a file's bytes lie, is `store`'s business.
 //!
 //! **This is a security boundary.**  A name from a pickle is only ever compared with the table in `names`; what stands
-//! there is rebuilt as a [`Value`] by our own code, everything else becomes [`Value::Opaque`], and names that only an attack
-//! needs are a [`Fault`] at once.  Long byte strings are never read: a value says where they lie, so that a pickle of
+//! there is rebuilt as a [`Value`] by our own code, everything else becomes [`Value::Opaque`] or, where it is a tensor,
+//! [`Value::Strange`], and names that call something or that only an attack needs are a [`Fault`] at once.  Long byte strings are never read: a value says where they lie, so that a pickle of
 //! gigabytes costs the memory of its structure.  Work, memory, nesting and the size of the result as a tree are bounded by
 //! [`Limits`]; nothing here recurses, dropping included.
 

@@ -1,5 +1,5 @@
 //! Names that pickles import by: the few that the machine knows how to rebuild, and the many that only an attack needs.
-//! All others are inert.  The second list protects nobody, as nothing is ever called: it is there so that people are told.
+//! All others are inert, but told apart where they make tensors.  The second list protects nobody, as nothing is ever called: it is there so that people are told.
 
 use crate::tensor::Dtype;
 

@@ -168,13 +168,10 @@ impl Machine<'_> {
         let shape = self.axes(name, shape)?;
         let dtype = match self.elements(name, dtype)? {
             Ok(dtype) => dtype,
-            // Without axes it is a number, as NumPy's scalars are.
-            Err(_) if shape.is_empty() => {
-                self.values.list[array.0 as usize] = Value::Opaque(name.into());
-                return Ok(());
-            }
             Err(other) => {
-                self.values.list[array.0 as usize] = other;
+                // Without axes it is a number, as NumPy's scalars are; and objects may be plain ones.
+                let is_inert = shape.is_empty() || self.is_list_of_plain(data)?;
+                self.values.list[array.0 as usize] = if is_inert { Value::Opaque(name.into()) } else { other };
                 return Ok(());
             }
         };
@@ -185,6 +182,22 @@ impl Machine<'_> {
         let made = self.array(name, dtype, shape, strides, data)?;
         self.values.list[array.0 as usize] = made;
         Ok(())
+    }
+
+    /// Whether the data of an array of Python objects are texts and numbers.
+    fn is_list_of_plain(&mut self, data: Id) -> Result<bool, Bad> {
+        let Value::List(items) = self.values.get(data) else { return Ok(false) };
+        // One list may be the data of many arrays: every look at it is counted.
+        let count = items.len() as u64;
+        self.charge(8 * count)?;
+        let is_plain = |id: &Id| {
+            use Value::*;
+            matches!(
+                self.values.get(*id),
+                None | Bool(_) | Int(_) | Long(_) | Float(_) | Str(_) | LongStr(_) | Bytes(_)
+            )
+        };
+        Ok(self.values.items(data).unwrap_or_default().iter().all(is_plain))
     }
 
     /// `scalar(dtype, bytes)`.

@@ -747,6 +747,14 @@ fn arrays_are_what_numpy_writes() {
     made(built("c16", "<", &[1], &[0; 16]), strange("numpy.ndarray of another type"));
     made(built("f16", "<", &[1], &[0; 16]), strange("numpy.ndarray of another type"));
     made(built("O8", "|", &[1], &[0; 8]), strange("numpy.ndarray of another type"));
+    let objects = |items: &[u8]| {
+        let asm = dtype(blank().op(b'(').int(1).ints(&[1]), "O8", "|").op(0x89);
+        asm.raw(b"](").raw(items).raw(b"etb")
+    };
+    made(objects(b"U\x03cat"), Value::Opaque("numpy.ndarray".into()));
+    made(objects(b"NK\x01"), Value::Opaque("numpy.ndarray".into()));
+    made(objects(&Asm::part().tensor("0", 4, 0, &[4], &[1]).0), strange("numpy.ndarray of another type"));
+    made(objects(b"]"), strange("numpy.ndarray of another type"));
     made(built("c16", "<", &[], &[0; 16]), Value::Opaque("numpy.ndarray".into()));
     made(blank(), strange("numpy.ndarray"));
     let other =
