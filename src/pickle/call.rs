@@ -17,7 +17,7 @@ impl Machine<'_> {
     /// REDUCE: what `callee(*args)` would be.
     pub fn reduce(&mut self, callee: Id, args: Id) -> Result<Id, Bad> {
         let (name, args) = self.callee(callee, args)?;
-        let Some(known) = names::known(&name) else { return self.add(Value::Opaque(name)) };
+        let Some(known) = names::known(&name) else { return self.add(unknown(name)) };
         let args = self.few(&name, args)?;
         match known {
             Known::Bytes => self.empty_bytes(&name, &args),
@@ -47,7 +47,7 @@ impl Machine<'_> {
     pub fn new_object(&mut self, class: Id, args: Id) -> Result<Id, Bad> {
         let (name, args) = self.callee(class, args)?;
         match names::known(&name) {
-            None => self.add(Value::Opaque(name)),
+            None => self.add(unknown(name)),
             Some(Known::EasyDict) => {
                 self.few(&name, args).and_then(|args| arity(&name, &args, 0..=0))?;
                 self.add(Value::Dict(vec![]))
@@ -80,7 +80,7 @@ impl Machine<'_> {
             Value::Object { state: empty @ None, .. } if is_dict => *empty = Some(state),
             // `torch` leaves `_metadata` on ordered dicts: versions of modules.
             Value::Dict(_) if is_dict => {}
-            Value::Opaque(_) => {}
+            Value::Opaque(_) | Value::Strange(_) => {}
             other => {
                 let noun = other.noun();
                 let found = format!("{} as the state of {noun}", self.values.get(state).noun());
@@ -117,7 +117,9 @@ impl Machine<'_> {
         let found = match self.values.get(arg) {
             Value::Str(text) => format!("the text `{}`", shown::name(text)),
             Value::Int(int) => int.to_string(),
-            Value::Global(global) | Value::Opaque(global) => format!("`{}`", shown::name(global)),
+            Value::Global(global) | Value::Opaque(global) | Value::Strange(global) => {
+                format!("`{}`", shown::name(global))
+            }
             other => other.noun().to_string(),
         };
         Bad::malformed(format!("{found} as the {what} of `{name}`"), expected)
@@ -265,6 +267,11 @@ impl Machine<'_> {
             _ => Err(self.wrong(name, "`class_name`", class, "the name of a class")),
         }
     }
+}
+
+/// What a name outside the table makes.
+fn unknown(name: Arc<str>) -> Value {
+    if names::makes_tensor(&name) { Value::Strange(name) } else { Value::Opaque(name) }
 }
 
 /// A plain word of ASCII letters, digits and `_`, of a readable length.

@@ -14,6 +14,7 @@ use super::call::arity;
 use super::fault::Bad;
 use super::fault::fault_at;
 use super::machine::Machine;
+use super::opcode;
 use super::value::Told;
 use crate::diag::shown;
 use std::sync::Arc;
@@ -48,7 +49,7 @@ impl Machine<'_> {
         let values = &legacy.pickle.values;
         let storage = match values.get(legacy.pickle.root) {
             Value::Storage(storage) => (**storage).clone(),
-            Value::Opaque(class) => return self.add(Value::Opaque(class.clone())),
+            Value::Strange(class) => return self.add(Value::Strange(class.clone())),
             other => {
                 return Err(Bad::malformed(format!("{} in the bytes of `{name}`", other.noun()), "a storage"));
             }
@@ -118,6 +119,13 @@ impl Source for Window<'_> {
 
 /// The magic number of legacy streams: 0x1950a86a20f9469cfc6c.
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+
+/// Whether bytes begin with the magic number, pickled as a number: then they are a legacy stream or nothing.
+pub fn is_legacy(head: &[u8]) -> bool {
+    let Some(rest) = head.strip_prefix(&[opcode::PROTO]).and_then(|rest| rest.get(1..)) else { return false };
+    let rest = if rest.first() == Some(&opcode::FRAME) { rest.get(9..).unwrap_or(&[]) } else { rest };
+    rest.strip_prefix(&[opcode::LONG1, MAGIC.len() as u8]).is_some_and(|rest| rest.starts_with(&MAGIC))
+}
 
 /// A legacy stream of `torch.save`: magic number, version, facts about the machine, the object, keys of storages, storages.
 #[derive(Debug)]

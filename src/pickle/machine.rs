@@ -90,7 +90,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Runs to STOP; also how many opcodes and bytes of blobs it took.
+    /// Runs to STOP; also how many opcodes it took.
     pub fn run(mut self) -> Result<(Pickle, u64), Fault> {
         let root = match self.run_all() {
             Ok(root) => root,
@@ -119,7 +119,7 @@ impl<'a> Machine<'a> {
             };
             self.opcode = Some(name);
             match class {
-                Class::Run if byte == b'.' => return self.stop(),
+                Class::Run if byte == opcode::STOP => return self.stop(),
                 Class::Run => self.step(byte)?,
                 Class::Old => {
                     return Err(Bad::unsupported(
@@ -138,7 +138,7 @@ impl<'a> Machine<'a> {
     fn begin(&mut self) -> Result<(), Bad> {
         self.at = self.reader.pos;
         let first = self.reader.opcode()?;
-        if first != 0x80 {
+        if first != opcode::PROTO {
             let found = match opcode::find(first) {
                 Some((name, _)) => format!("{name} as the first opcode, as in protocol 0 or 1"),
                 None => format!("the byte 0x{first:02x}"),
@@ -166,146 +166,151 @@ impl<'a> Machine<'a> {
 
     fn step(&mut self, byte: u8) -> Result<(), Bad> {
         match byte {
-            b'(' => {
+            opcode::MARK => {
                 if self.marks.len() >= self.limits.marks {
                     return Err(over("open marks", self.limits.marks as u64));
                 }
                 self.marks.push(self.stack.len());
             }
-            b'0' => drop(self.pop()?),
-            b'1' => drop(self.pop_mark()?),
-            b'2' => {
+            opcode::POP => drop(self.pop()?),
+            opcode::POP_MARK => drop(self.pop_mark()?),
+            opcode::DUP => {
                 let top = self.top()?;
                 self.push_id(top)?;
             }
-            b'N' => self.push_id(NONE)?,
-            0x88 => self.push_id(TRUE)?,
-            0x89 => self.push_id(FALSE)?,
-            b'J' => {
+            opcode::NONE => self.push_id(NONE)?,
+            opcode::NEWTRUE => self.push_id(TRUE)?,
+            opcode::NEWFALSE => self.push_id(FALSE)?,
+            opcode::BININT => {
                 let int = i32::from_le_bytes(self.reader.array()?);
                 self.push_int(int as i64)?;
             }
-            b'K' => {
+            opcode::BININT1 => {
                 let int = self.reader.uint(1)?;
                 self.push_int(int as i64)?;
             }
-            b'M' => {
+            opcode::BININT2 => {
                 let int = self.reader.uint(2)?;
                 self.push_int(int as i64)?;
             }
-            0x8a => {
+            opcode::LONG1 => {
                 let len = self.reader.uint(1)?;
                 self.long(len)?;
             }
-            0x8b => {
+            opcode::LONG4 => {
                 let len = i32::from_le_bytes(self.reader.array()?);
                 let len = u64::try_from(len).map_err(|_| {
                     Bad::malformed(format!("an integer of {len} bytes"), "a length that is not negative")
                 })?;
                 self.long(len)?;
             }
-            b'G' => {
+            opcode::BINFLOAT => {
                 let float = f64::from_be_bytes(self.reader.array()?);
                 self.push(Value::Float(float))?;
             }
-            b'T' => {
+            opcode::BINSTRING => {
                 let len = i32::from_le_bytes(self.reader.array()?);
                 let len = u64::try_from(len)
                     .map_err(|_| Bad::malformed(format!("a string of {len} bytes"), "a length that is not negative"))?;
                 self.latin(len)?;
             }
-            b'U' => {
+            opcode::SHORT_BINSTRING => {
                 let len = self.reader.uint(1)?;
                 self.latin(len)?;
             }
-            b'C' => self.bytes(1)?,
-            b'B' => self.bytes(4)?,
-            0x8e | 0x96 => self.bytes(8)?,
-            0x8c => self.text(1)?,
-            b'X' => self.text(4)?,
-            0x8d => self.text(8)?,
-            b')' => self.push(Value::Tuple(vec![]))?,
-            b't' => {
+            opcode::SHORT_BINBYTES => self.bytes(1)?,
+            opcode::BINBYTES => self.bytes(4)?,
+            opcode::BINBYTES8 | opcode::BYTEARRAY8 => self.bytes(8)?,
+            opcode::SHORT_BINUNICODE => self.text(1)?,
+            opcode::BINUNICODE => self.text(4)?,
+            opcode::BINUNICODE8 => self.text(8)?,
+            opcode::EMPTY_TUPLE => self.push(Value::Tuple(vec![]))?,
+            opcode::TUPLE => {
                 let items = self.pop_mark()?;
                 self.tuple(items)?;
             }
-            0x85..=0x87 => {
-                let items = self.pop_some(usize::from(byte - 0x84))?;
+            opcode::TUPLE1..=opcode::TUPLE3 => {
+                let items = self.pop_some(usize::from(byte - opcode::TUPLE1) + 1)?;
                 self.tuple(items)?;
             }
-            b']' => self.push(Value::List(vec![]))?,
-            b'}' => self.push(Value::Dict(vec![]))?,
-            0x8f => self.push(Value::Set(vec![]))?,
-            b'a' => {
+            opcode::EMPTY_LIST => self.push(Value::List(vec![]))?,
+            opcode::EMPTY_DICT => self.push(Value::Dict(vec![]))?,
+            opcode::EMPTY_SET => self.push(Value::Set(vec![]))?,
+            opcode::APPEND => {
                 let items = self.pop_some(1)?;
                 self.append(items)?;
             }
-            b'e' => {
+            opcode::APPENDS => {
                 let items = self.pop_mark()?;
                 self.append(items)?;
             }
-            b's' => {
+            opcode::SETITEM => {
                 let items = self.pop_some(2)?;
                 self.set_items(items)?;
             }
-            b'u' => {
+            opcode::SETITEMS => {
                 let items = self.pop_mark()?;
                 self.set_items(items)?;
             }
-            0x90 => {
+            opcode::ADDITEMS => {
                 let items = self.pop_mark()?;
                 self.add_items(items)?;
             }
-            b'c' => {
+            opcode::FROZENSET => {
+                let items = self.pop_mark()?;
+                self.push(Value::Set(vec![]))?;
+                self.add_items(items)?;
+            }
+            opcode::GLOBAL => {
                 let module = self.reader.line(LINE)?;
                 let name = self.reader.line(LINE)?;
                 self.global(&module, &name)?;
             }
-            0x93 => self.stack_global()?,
-            b'R' => {
+            opcode::STACK_GLOBAL => self.stack_global()?,
+            opcode::REDUCE => {
                 let args = self.pop()?;
                 let callee = self.pop()?;
                 let made = self.reduce(callee, args)?;
                 self.push_id(made)?;
             }
-            0x81 => {
+            opcode::NEWOBJ => {
                 let args = self.pop()?;
                 let class = self.pop()?;
                 let made = self.new_object(class, args)?;
                 self.push_id(made)?;
             }
-            b'b' => {
+            opcode::BUILD => {
                 let state = self.pop()?;
                 let object = self.top()?;
                 self.build(object, state)?;
             }
-            b'Q' => {
+            opcode::BINPERSID => {
                 let id = self.pop()?;
                 let storage = self.persistent(id)?;
                 self.push_id(storage)?;
             }
-            b'q' => {
+            opcode::BINPUT => {
                 let slot = self.reader.uint(1)?;
                 self.put(slot)?;
             }
-            b'r' => {
+            opcode::LONG_BINPUT => {
                 let slot = self.reader.uint(4)?;
                 self.put(slot)?;
             }
-            0x94 => self.put(self.memo_set as u64)?,
-            b'h' => {
+            opcode::MEMOIZE => self.put(self.memo_set as u64)?,
+            opcode::BINGET => {
                 let slot = self.reader.uint(1)?;
                 self.get(slot)?;
             }
-            b'j' => {
+            opcode::LONG_BINGET => {
                 let slot = self.reader.uint(4)?;
                 self.get(slot)?;
             }
-            0x95 => {
+            opcode::FRAME => {
                 let len = self.reader.uint(8)?;
                 self.reader.open_frame(len)?;
             }
-            0x80 => return Err(Bad::malformed("PROTO within the pickle", "PROTO only as the first opcode")),
+            opcode::PROTO => return Err(Bad::malformed("PROTO within the pickle", "PROTO only as the first opcode")),
             _ => return Err(Bad::malformed(format!("the byte 0x{byte:02x}"), "an opcode")),
         }
         Ok(())

@@ -2,8 +2,8 @@
 //! It is not a container: what a persistent id points to, and where a file's bytes lie, is `store`'s business.
 //!
 //! **This is a security boundary.**  A name from a pickle is only ever compared with the table in `names`; what stands
-//! there is rebuilt as a [`Value`] by our own code, everything else becomes [`Value::Opaque`], and names that only an attack
-//! needs are a [`Fault`] at once.  Long byte strings are never read: a value says where they lie, so that a pickle of
+//! there is rebuilt as a [`Value`] by our own code, everything else becomes [`Value::Opaque`] or, where it is a tensor,
+//! [`Value::Strange`], and names that call something or that only an attack needs are a [`Fault`] at once.  Long byte strings are never read: a value says where they lie, so that a pickle of
 //! gigabytes costs the memory of its structure.  Work, memory, nesting and the size of the result as a tree are bounded by
 //! [`Limits`]; nothing here recurses, dropping included.
 
@@ -22,8 +22,12 @@ mod walk;
 
 pub use fault::Fault;
 pub use fault::Kind;
+pub use fault::MALFORMED;
+pub use fault::READ;
+pub use fault::UNSUPPORTED;
 pub use fault::problem;
 pub use legacy::Legacy;
+pub use legacy::is_legacy;
 pub use legacy::legacy;
 pub use value::Array;
 pub use value::Blob;
@@ -33,6 +37,7 @@ pub use value::StorageBytes;
 pub use value::Tensor;
 pub use value::Value;
 pub use value::Values;
+pub use walk::Next;
 pub use walk::Step;
 
 use machine::Machine;

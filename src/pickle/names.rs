@@ -1,5 +1,5 @@
 //! Names that pickles import by: the few that the machine knows how to rebuild, and the many that only an attack needs.
-//! All others are inert.  The second list protects nobody, as nothing is ever called: it is there so that people are told.
+//! All others are inert, but told apart where they make tensors.  The second list protects nobody, as nothing is ever called: it is there so that people are told.
 
 use crate::tensor::Dtype;
 
@@ -50,10 +50,20 @@ pub(super) fn known(name: &str) -> Option<Known> {
         "torch._utils._rebuild_tensor" => Known::RebuildTensor,
         "torch._utils._rebuild_tensor_v2" => Known::RebuildTensorV2,
         "torch._utils._rebuild_tensor_v3" => Known::RebuildTensorV3,
-        "builtins.set" | "__builtin__.set" => Known::Set,
+        "builtins.set" | "__builtin__.set" | "builtins.frozenset" | "__builtin__.frozenset" => Known::Set,
         "torch.Size" => Known::Size,
         _ => return None,
     })
+}
+
+/// Whether what a name outside the table makes is a tensor or an array.
+pub(super) fn makes_tensor(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let of_torch = ["Buffer", "Parameter", "Storage", "Tensor", "Variable"].iter().any(|end| last.ends_with(end));
+    match name.strip_prefix("torch.") {
+        Some(rest) => of_torch || rest.starts_with("_utils._rebuild") || rest.starts_with("_tensor._rebuild"),
+        None => name == "numpy.ma.core._mareconstruct",
+    }
 }
 
 /// The elements of a class of storages.
@@ -134,7 +144,7 @@ const EVIL_ROOTS: &[&str] = &[
 #[rustfmt::skip]
 const EVIL_NAMES: &[&str] = &[
     "_io.FileIO", "_io.open", "_io.open_code", "code.InteractiveConsole", "code.InteractiveInterpreter", "code.compile_command",
-    "code.interact", "copyreg.add_extension", "copy_reg.add_extension", "dis.dis", "functools.partial", "functools.partialmethod",
+    "code.interact", "copyreg.add_extension", "copy_reg.add_extension", "dis.dis", "functools.partialmethod",
     "functools.reduce", "inspect.getattr_static", "io.FileIO", "io.open", "io.open_code", "keras.models.", "logging.config.",
     "numpy.ctypeslib.", "numpy.distutils.", "numpy.f2py.", "numpy.fromfile", "numpy.lib.npyio.", "numpy.load", "numpy.memmap",
     "numpy.save", "numpy.testing.", "pandas.core.computation.", "pandas.eval", "pandas.io.", "pandas.read_csv", "pandas.read_pickle",
@@ -157,12 +167,45 @@ const BUILTIN_TYPES: &[&str] = &[
 /// A name that `torch.serialization` writes for the layout of a tensor: the one of that module that files do have.
 const LAYOUT: &str = "torch.serialization._get_layout";
 
+/// Names of ordinary checkpoints that reach something by a call: as data they say nothing.
+const CALLS: &[&str] = &["__builtin__.getattr", "builtins.getattr", "functools.partial"];
+
+/// Why a name that a pickle imports by is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// Only an attack needs it; what was expected.
+    Evil(&'static str),
+    /// What training scripts write too, and blend does not follow: a call, a class within a class.
+    Calls,
+}
+
 /// Why a name that a pickle imports by is refused; `None`: it may stand there.
-pub(super) fn evil(module: &str, name: &str) -> Option<&'static str> {
-    let is_word = |word: &str| {
-        word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-            && word.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
-    };
+pub(super) fn refused(module: &str, name: &str) -> Option<Refused> {
+    if CALLS.contains(&format!("{module}.{name}").as_str()) {
+        return Some(Refused::Calls);
+    }
+    match name.rsplit_once('.') {
+        // `Model` + `Config` + … : each of them as if it stood alone, and then what leads to the last.
+        Some((classes, _)) if name.split('.').all(is_word) && classes.split('.').all(is_class) => {
+            let parts = name.split('.').find_map(|part| evil(module, part));
+            Some(parts.or_else(|| evil_start(&format!("{module}.{name}"))).map_or(Refused::Calls, Refused::Evil))
+        }
+        _ => evil(module, name).map(Refused::Evil),
+    }
+}
+
+fn is_word(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && word.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
+}
+
+/// Whether a word is written as classes are.
+fn is_class(word: &str) -> bool {
+    word.trim_start_matches('_').starts_with(|first: char| first.is_ascii_uppercase())
+}
+
+/// What was expected where a name is one that only an attack needs.
+fn evil(module: &str, name: &str) -> Option<&'static str> {
     if !module.split('.').all(is_word) {
         return Some("the plain name of a module");
     }
@@ -170,7 +213,7 @@ pub(super) fn evil(module: &str, name: &str) -> Option<&'static str> {
         // `pathlib` + `os.system` reaches through one module into another.
         return Some("the plain name of a class or function, without dots");
     }
-    let never = Some("a name that a checkpoint needs");
+    let never = Some(NEVER);
     let root = module.split('.').next().unwrap_or(module);
     if EVIL_ROOTS.binary_search(&root).is_ok() {
         return never;
@@ -183,10 +226,15 @@ pub(super) fn evil(module: &str, name: &str) -> Option<&'static str> {
     if name.starts_with("__") && name.ends_with("__") && !matches!(root, "copyreg" | "copy_reg") {
         return never;
     }
-    let full = format!("{module}.{name}");
+    evil_start(&format!("{module}.{name}"))
+}
+
+const NEVER: &str = "a name that a checkpoint needs";
+
+fn evil_start(full: &str) -> Option<&'static str> {
     let is_start = |evil: &str| evil.ends_with('.') || evil.ends_with('_');
     let is_listed = EVIL_NAMES.iter().any(|evil| full == *evil || (is_start(evil) && full.starts_with(evil)));
-    if is_listed && full != LAYOUT { never } else { None }
+    (is_listed && full != LAYOUT).then_some(NEVER)
 }
 
 #[cfg(test)]

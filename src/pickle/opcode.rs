@@ -14,31 +14,81 @@ use Class::Old;
 use Class::Refused;
 use Class::Run;
 
+pub(super) const MARK: u8 = b'(';
+pub(super) const EMPTY_TUPLE: u8 = b')';
+pub(super) const STOP: u8 = b'.';
+pub(super) const POP: u8 = b'0';
+pub(super) const POP_MARK: u8 = b'1';
+pub(super) const DUP: u8 = b'2';
+pub(super) const BINBYTES: u8 = b'B';
+pub(super) const SHORT_BINBYTES: u8 = b'C';
+pub(super) const BINFLOAT: u8 = b'G';
+pub(super) const BININT: u8 = b'J';
+pub(super) const BININT1: u8 = b'K';
+pub(super) const BININT2: u8 = b'M';
+pub(super) const NONE: u8 = b'N';
+pub(super) const BINPERSID: u8 = b'Q';
+pub(super) const REDUCE: u8 = b'R';
+pub(super) const BINSTRING: u8 = b'T';
+pub(super) const SHORT_BINSTRING: u8 = b'U';
+pub(super) const BINUNICODE: u8 = b'X';
+pub(super) const EMPTY_LIST: u8 = b']';
+pub(super) const APPEND: u8 = b'a';
+pub(super) const BUILD: u8 = b'b';
+pub(super) const GLOBAL: u8 = b'c';
+pub(super) const APPENDS: u8 = b'e';
+pub(super) const BINGET: u8 = b'h';
+pub(super) const LONG_BINGET: u8 = b'j';
+pub(super) const BINPUT: u8 = b'q';
+pub(super) const LONG_BINPUT: u8 = b'r';
+pub(super) const SETITEM: u8 = b's';
+pub(super) const TUPLE: u8 = b't';
+pub(super) const SETITEMS: u8 = b'u';
+pub(super) const EMPTY_DICT: u8 = b'}';
+pub(super) const PROTO: u8 = 0x80;
+pub(super) const NEWOBJ: u8 = 0x81;
+pub(super) const TUPLE1: u8 = 0x85;
+pub(super) const TUPLE2: u8 = 0x86;
+pub(super) const TUPLE3: u8 = 0x87;
+pub(super) const NEWTRUE: u8 = 0x88;
+pub(super) const NEWFALSE: u8 = 0x89;
+pub(super) const LONG1: u8 = 0x8a;
+pub(super) const LONG4: u8 = 0x8b;
+pub(super) const SHORT_BINUNICODE: u8 = 0x8c;
+pub(super) const BINUNICODE8: u8 = 0x8d;
+pub(super) const BINBYTES8: u8 = 0x8e;
+pub(super) const EMPTY_SET: u8 = 0x8f;
+pub(super) const ADDITEMS: u8 = 0x90;
+pub(super) const FROZENSET: u8 = 0x91;
+pub(super) const STACK_GLOBAL: u8 = 0x93;
+pub(super) const MEMOIZE: u8 = 0x94;
+pub(super) const FRAME: u8 = 0x95;
+pub(super) const BYTEARRAY8: u8 = 0x96;
+
 /// Byte, name as in Python's `pickletools`, class.
 #[rustfmt::skip]
 const TABLE: &[(u8, &str, Class)] = &[
-    (b'(', "MARK", Run), (b'.', "STOP", Run), (b'0', "POP", Run), (b'1', "POP_MARK", Run), (b'2', "DUP", Run),
-    (b'N', "NONE", Run), (0x88, "NEWTRUE", Run), (0x89, "NEWFALSE", Run),
-    (b'J', "BININT", Run), (b'K', "BININT1", Run), (b'M', "BININT2", Run),
-    (0x8a, "LONG1", Run), (0x8b, "LONG4", Run), (b'G', "BINFLOAT", Run),
-    (b'T', "BINSTRING", Run), (b'U', "SHORT_BINSTRING", Run),
-    (b'B', "BINBYTES", Run), (b'C', "SHORT_BINBYTES", Run), (0x8e, "BINBYTES8", Run), (0x96, "BYTEARRAY8", Run),
-    (b'X', "BINUNICODE", Run), (0x8c, "SHORT_BINUNICODE", Run), (0x8d, "BINUNICODE8", Run),
-    (b')', "EMPTY_TUPLE", Run), (b't', "TUPLE", Run), (0x85, "TUPLE1", Run), (0x86, "TUPLE2", Run), (0x87, "TUPLE3", Run),
-    (b']', "EMPTY_LIST", Run), (b'a', "APPEND", Run), (b'e', "APPENDS", Run),
-    (b'}', "EMPTY_DICT", Run), (b's', "SETITEM", Run), (b'u', "SETITEMS", Run),
-    (0x8f, "EMPTY_SET", Run), (0x90, "ADDITEMS", Run),
-    (b'c', "GLOBAL", Run), (0x93, "STACK_GLOBAL", Run),
-    (b'R', "REDUCE", Run), (b'b', "BUILD", Run), (0x81, "NEWOBJ", Run), (b'Q', "BINPERSID", Run),
-    (b'q', "BINPUT", Run), (b'r', "LONG_BINPUT", Run), (b'h', "BINGET", Run), (b'j', "LONG_BINGET", Run), (0x94, "MEMOIZE", Run),
-    (0x80, "PROTO", Run), (0x95, "FRAME", Run),
+    (MARK, "MARK", Run), (STOP, "STOP", Run), (POP, "POP", Run), (POP_MARK, "POP_MARK", Run), (DUP, "DUP", Run),
+    (NONE, "NONE", Run), (NEWTRUE, "NEWTRUE", Run), (NEWFALSE, "NEWFALSE", Run),
+    (BININT, "BININT", Run), (BININT1, "BININT1", Run), (BININT2, "BININT2", Run),
+    (LONG1, "LONG1", Run), (LONG4, "LONG4", Run), (BINFLOAT, "BINFLOAT", Run),
+    (BINSTRING, "BINSTRING", Run), (SHORT_BINSTRING, "SHORT_BINSTRING", Run),
+    (BINBYTES, "BINBYTES", Run), (SHORT_BINBYTES, "SHORT_BINBYTES", Run), (BINBYTES8, "BINBYTES8", Run), (BYTEARRAY8, "BYTEARRAY8", Run),
+    (BINUNICODE, "BINUNICODE", Run), (SHORT_BINUNICODE, "SHORT_BINUNICODE", Run), (BINUNICODE8, "BINUNICODE8", Run),
+    (EMPTY_TUPLE, "EMPTY_TUPLE", Run), (TUPLE, "TUPLE", Run), (TUPLE1, "TUPLE1", Run), (TUPLE2, "TUPLE2", Run), (TUPLE3, "TUPLE3", Run),
+    (EMPTY_LIST, "EMPTY_LIST", Run), (APPEND, "APPEND", Run), (APPENDS, "APPENDS", Run),
+    (EMPTY_DICT, "EMPTY_DICT", Run), (SETITEM, "SETITEM", Run), (SETITEMS, "SETITEMS", Run),
+    (EMPTY_SET, "EMPTY_SET", Run), (ADDITEMS, "ADDITEMS", Run), (FROZENSET, "FROZENSET", Run),
+    (GLOBAL, "GLOBAL", Run), (STACK_GLOBAL, "STACK_GLOBAL", Run),
+    (REDUCE, "REDUCE", Run), (BUILD, "BUILD", Run), (NEWOBJ, "NEWOBJ", Run), (BINPERSID, "BINPERSID", Run),
+    (BINPUT, "BINPUT", Run), (LONG_BINPUT, "LONG_BINPUT", Run), (BINGET, "BINGET", Run), (LONG_BINGET, "LONG_BINGET", Run), (MEMOIZE, "MEMOIZE", Run),
+    (PROTO, "PROTO", Run), (FRAME, "FRAME", Run),
     (b'I', "INT", Old), (b'L', "LONG", Old), (b'F', "FLOAT", Old), (b'S', "STRING", Old), (b'V', "UNICODE", Old),
     (b'g', "GET", Old), (b'p', "PUT", Old), (b'd', "DICT", Old), (b'l', "LIST", Old),
     (b'i', "INST", Refused("calls a class as protocols 0 and 1 did")),
     (b'o', "OBJ", Refused("calls a class as protocol 1 did")),
     (b'P', "PERSID", Refused("names a storage by text, as protocol 0 did")),
     (0x92, "NEWOBJ_EX", Refused("calls a class with named arguments")),
-    (0x91, "FROZENSET", Refused("makes a frozen set")),
     (0x82, "EXT1", Refused("names something by a number of a registry")),
     (0x83, "EXT2", Refused("names something by a number of a registry")),
     (0x84, "EXT4", Refused("names something by a number of a registry")),

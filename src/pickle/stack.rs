@@ -7,6 +7,7 @@ use super::fault::Bad;
 use super::machine::Machine;
 use super::machine::SMALL_INTS;
 use super::names;
+use super::names::Refused;
 use crate::diag::shown;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -191,7 +192,7 @@ impl Machine<'_> {
         match &mut self.values.list[target.0 as usize] {
             Value::List(list) => list.extend(items),
             // A list of a class that is not known stays without contents.
-            Value::Opaque(_) => {}
+            Value::Opaque(_) | Value::Strange(_) => {}
             other => return Err(Bad::malformed(format!("items for {}", other.noun()), "a list")),
         }
         Ok(())
@@ -214,7 +215,7 @@ impl Machine<'_> {
         }
         match self.values.get(target) {
             Value::Dict(_) => {}
-            Value::Opaque(_) => return Ok(()),
+            Value::Opaque(_) | Value::Strange(_) => return Ok(()),
             other => return Err(Bad::malformed(format!("an item set on {}", other.noun()), "a dict")),
         }
         items.chunks_exact(2).try_for_each(|pair| self.set_item(target, pair[0], pair[1]))
@@ -229,7 +230,8 @@ impl Machine<'_> {
             // As in Python, 1.0 is 1.
             Value::Float(float) if *float as i64 as f64 == *float => Key::Int(*float as i64),
             Value::Float(float) => Key::Float(float.to_bits()),
-            other @ (Value::Dict(_) | Value::List(_) | Value::Set(_)) => {
+            // A set may be a frozen one.
+            other @ (Value::Dict(_) | Value::List(_)) => {
                 return Err(Bad::malformed(format!("{} as a key", other.noun()), "a key that can be hashed"));
             }
             _ => Key::Other(key),
@@ -291,8 +293,16 @@ impl Machine<'_> {
     }
 
     pub fn global(&mut self, module: &str, name: &str) -> Result<(), Bad> {
-        if let Some(expected) = names::evil(module, name) {
-            return Err(Bad::evil(format!("`{}`", shown::name(&format!("{module}.{name}"))), expected));
+        let shown = || format!("`{}`", shown::name(&format!("{module}.{name}")));
+        match names::refused(module, name) {
+            Some(Refused::Evil(expected)) => return Err(Bad::evil(shown(), expected)),
+            Some(Refused::Calls) => {
+                return Err(Bad::unsupported(
+                    format!("{}, which may call functions", shown()),
+                    "weights and numbers alone",
+                ));
+            }
+            None => {}
         }
         let full: Arc<str> = format!("{module}.{name}").into();
         self.charge(full.len() as u64 + COST_LIST)?;

@@ -46,10 +46,10 @@ impl Machine<'_> {
             Value::Str(key) if is_word(key) => key.clone(),
             _ => return Err(self.wrong(name, "key", parts[2], "a word such as `0`")),
         };
-        let device = match self.values.get(parts[3]) {
-            Value::Str(device) if is_device(device) => device.clone(),
+        match self.values.get(parts[3]) {
+            Value::Str(device) if is_device(device) => {}
             _ => return Err(self.wrong(name, "device", parts[3], "a device such as `cpu` or `cuda:0`")),
-        };
+        }
         let Some(elements) = self.values.int(parts[4]).and_then(|count| u64::try_from(count).ok()) else {
             return Err(self.wrong(name, "number of elements", parts[4], "an integer that is not negative"));
         };
@@ -82,9 +82,9 @@ impl Machine<'_> {
             }
         }
         if matches!(elements_of, Elements::Other(_)) {
-            return self.add(Value::Opaque(class));
+            return self.add(Value::Strange(class));
         }
-        self.add_storage(Storage { dtype, bytes: StorageBytes::Key { key, device }, elements })
+        self.add_storage(Storage { dtype, bytes: StorageBytes::Key(key), elements })
     }
 
     pub fn add_storage(&mut self, storage: Storage) -> Result<Id, Bad> {
@@ -102,9 +102,9 @@ impl Machine<'_> {
         arity(name, args, counts)?;
         let mut storage = match self.values.get(args[0]) {
             Value::Storage(storage) => (**storage).clone(),
-            Value::Opaque(class) if names::storage(class).is_some() => {
+            Value::Strange(class) if names::storage(class).is_some() => {
                 let class = class.clone();
-                return self.add(Value::Opaque(class));
+                return self.add(Value::Strange(class));
             }
             _ => return Err(self.wrong(name, "storage", args[0], "a storage")),
         };
@@ -119,9 +119,9 @@ impl Machine<'_> {
                 return Err(self.wrong(name, "type", args[6], "a name such as `torch.uint16`"));
             };
             let Some(dtype) = names::torch_dtype(dtype) else {
-                // A type that blend has not: such a tensor is inert.
+                // A type that blend has not.
                 let dtype = dtype.clone();
-                return self.add(Value::Opaque(dtype));
+                return self.add(Value::Strange(dtype));
             };
             // The bytes of the storage, read as this type.
             storage.elements = storage.elements * storage.dtype.bytes() / dtype.bytes();
@@ -203,8 +203,13 @@ impl Machine<'_> {
             return Err(self.wrong(name, "state", *state, "a dict"));
         }
         match self.values.get(args[0]) {
-            // What could not be rebuilt stays inert.
-            Value::Tensor(_) | Value::Opaque(_) => Ok(args[0]),
+            // What is not rebuilt stays what it is.
+            Value::Tensor(_) | Value::Strange(_) => Ok(args[0]),
+            // An object of a class outside the table that is a parameter is a tensor.
+            Value::Opaque(class) => {
+                let class = class.clone();
+                self.add(Value::Strange(class))
+            }
             _ => Err(self.wrong(name, "data", args[0], "a tensor")),
         }
     }
@@ -213,7 +218,7 @@ impl Machine<'_> {
     pub fn rebuild_from_type(&mut self, name: &str, args: &[Id]) -> Result<Id, Bad> {
         arity(name, args, 4..=4)?;
         let function = match self.values.get(args[0]) {
-            Value::Global(function) => names::known(function),
+            Value::Global(function) => function.clone(),
             _ => return Err(self.wrong(name, "function", args[0], "a name such as `torch._utils._rebuild_tensor_v2`")),
         };
         let class = match self.values.get(args[1]) {
@@ -225,12 +230,12 @@ impl Machine<'_> {
             "torch.Tensor" | "torch._tensor.Tensor" | "torch.nn.parameter.Parameter" | "torch.nn.parameter.Buffer"
         );
         if !is_plain {
-            return self.add(Value::Opaque(class));
+            return self.add(Value::Strange(class));
         }
         if !matches!(self.values.get(args[3]), Value::None | Value::Dict(_)) {
             return Err(self.wrong(name, "state", args[3], "a dict"));
         }
-        match function {
+        match names::known(&function) {
             Some(
                 Known::RebuildParameter
                 | Known::RebuildParameterWithState
@@ -238,6 +243,8 @@ impl Machine<'_> {
                 | Known::RebuildTensorV2
                 | Known::RebuildTensorV3,
             ) => self.reduce(args[0], args[2]),
+            // Of another kind, such as `torch._utils._rebuild_sparse_tensor`.
+            None => self.add(Value::Strange(function)),
             _ => Err(self.wrong(name, "function", args[0], "a name such as `torch._utils._rebuild_tensor_v2`")),
         }
     }

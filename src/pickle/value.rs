@@ -52,6 +52,9 @@ pub enum Value {
     },
     /// Anything else that a global outside the table made: its name, without contents.
     Opaque(Arc<str>),
+    /// A tensor, an array or a storage that is not rebuilt (sparse, quantised, of a type or class of its own): the name of
+    /// what makes it.  Whoever reads tensors here must not step over it.
+    Strange(Arc<str>),
 }
 
 impl Value {
@@ -74,6 +77,7 @@ impl Value {
             Value::Array(_) => "an array",
             Value::Module { .. } => "a module",
             Value::Object { .. } | Value::Opaque(_) => "an object",
+            Value::Strange(_) => "a tensor of another kind",
         }
     }
 }
@@ -141,7 +145,7 @@ pub struct Storage {
 pub enum StorageBytes {
     /// A persistent id: the container knows where.  One key always comes with one dtype and number of elements; a key is a
     /// plain word (ASCII letters, digits, `_`), never a path.
-    Key { key: Arc<str>, device: Arc<str> },
+    Key(Arc<str>),
     /// Raw little-endian elements, exactly as many as the storage has.
     Blob(Blob),
 }
@@ -165,8 +169,8 @@ pub struct Array {
     /// Little-endian.
     pub dtype: Dtype,
     pub shape: Shape,
-    /// The first axis varies fastest.
-    pub fortran: bool,
+    /// In elements, one per axis, not negative; every element lies in the data.
+    pub strides: SmallVec<[i64; 4]>,
     /// Exactly as many bytes as shape and dtype say.
     pub data: Blob,
     /// Offset of the opcode that made it.

@@ -17,13 +17,27 @@ pub enum Step {
     State,
 }
 
+/// How a walk goes on after a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// With what the value holds.
+    Into,
+    /// Without what the value holds.
+    Over,
+    /// Not at all.
+    End,
+}
+
+/// Longest path that is told whole, in bytes: keys may be long, and nested they would be longer than all of the file.
+const PATH: usize = 4096;
+
 impl Values {
     /// Visits everything below `root` (itself included), a value once per place, containers before what they hold, in order.
-    /// Keys of dicts are no places.  When `visit` says false, what the value holds is left out.
-    pub fn walk(&self, root: Id, visit: &mut dyn FnMut(&[Step], Id) -> bool) {
+    /// Keys of dicts are no places.
+    pub fn walk(&self, root: Id, visit: &mut dyn FnMut(&[Step], Id) -> Next) {
         let mut path: Vec<Step> = vec![];
         let mut open: Vec<(Id, usize)> = vec![];
-        if visit(&path, root) {
+        if visit(&path, root) == Next::Into {
             open.push((root, 0));
         }
         while let Some((id, next)) = open.last_mut() {
@@ -34,10 +48,10 @@ impl Values {
             };
             *next += 1;
             path.push(step);
-            if visit(&path, child) {
-                open.push((child, 0));
-            } else {
-                path.pop();
+            match visit(&path, child) {
+                Next::Into => open.push((child, 0)),
+                Next::Over => drop(path.pop()),
+                Next::End => return,
             }
         }
     }
@@ -55,10 +69,14 @@ impl Values {
         }
     }
 
-    /// A path as text: keys and positions with dots between them, `G_ema.synthesis.b4`; states are not told.
+    /// A path as text: keys and positions with dots between them, `G_ema.synthesis.b4`; states are not told, nor what
+    /// follows the first 4 KiB.
     pub fn path_text(&self, path: &[Step]) -> String {
         let mut out = String::new();
         for step in path {
+            if out.len() > PATH {
+                break;
+            }
             let part = match step {
                 Step::Key(key) => match self.get(*key) {
                     Value::Str(text) => text.to_string(),

@@ -7,6 +7,11 @@ use crate::diag::suggest::nearest;
 use std::io;
 use std::path::Path;
 
+/// Codes of pickles, which are told of what is around them too; and that of reads, whatever is read.
+pub use crate::pickle::MALFORMED as PICKLE;
+pub use crate::pickle::READ;
+pub use crate::pickle::UNSUPPORTED as UNREADABLE;
+
 pub const MISSING: Code = Code("E0501");
 pub const CLOSED: Code = Code("E0502");
 pub const OTHER_KIND: Code = Code("E0503");
@@ -23,14 +28,13 @@ pub const NO_CHECKPOINT: Code = Code("E0513");
 pub const TEXT: Code = Code("E0514");
 pub const OUTPUT_IS_INPUT: Code = Code("E0515");
 pub const FOREIGN: Code = Code("E0516");
-pub const PICKLE: Code = Code("E0518");
-pub const UNREADABLE: Code = Code("E0519");
 pub const DICTIONARY: Code = Code("E0521");
 pub const ZIP: Code = Code("E0522");
 pub const NUMPY: Code = Code("E0523");
 pub const GGUF: Code = Code("E0524");
 pub const GGUF_KIND: Code = Code("E0525");
-pub const READ: Code = Code("E0601");
+/// What a bare pickle holds.
+pub const NETWORK: Code = Code("E0526");
 pub const WRITE: Code = Code("E0602");
 pub const FULL: Code = Code("E0603");
 pub const CHANGED: Code = Code("E0604");

@@ -26,6 +26,7 @@ mod part;
 mod place;
 mod sheet;
 mod sigbus;
+mod sink;
 mod sniff;
 mod stage;
 mod stale;

@@ -175,15 +175,20 @@ impl<R: Read> Sheet<'_, R> {
 /// Checks a tensor's name, which stands at `offset` of file `number`, and that no other tensor has it.
 fn new_name(header: &Header, budget: &mut Budget, name: &str, number: usize, offset: u64) -> Result<(), Refusal> {
     check_name(name, offset)?;
-    if !budget.remember(name)
-        && let Some(other) = header.entries.iter().find(|entry| entry.name == name)
-    {
-        return Err(match other.file == number {
-            true => twice(offset, name),
-            false => in_two_files(offset, name, &header.files[other.file].path),
-        });
+    match file_of(header, budget, name) {
+        None => Ok(()),
+        // What is in memory follows its file.
+        Some(other) if other >= number => Err(twice(offset, name)),
+        Some(other) => Err(in_two_files(offset, name, &header.files[other].path)),
     }
-    Ok(())
+}
+
+/// The number of the file that has a tensor of this name; the name is remembered.
+pub fn file_of(header: &Header, budget: &mut Budget, name: &str) -> Option<usize> {
+    if budget.remember(name) {
+        return None;
+    }
+    header.entries.iter().find(|entry| entry.name == name).map(|entry| entry.file)
 }
 
 /// Checks a tensor's name as [`new_name`] does, and books the memory of its entry, which comes next: for readers of other
@@ -240,6 +245,7 @@ fn read_dtype(name: &str, text: &str, offset: u64) -> Result<Dtype, Refusal> {
 /// Names come into messages, patterns and outputs: they must be readable and must not look like paths out.
 pub fn check_name(name: &str, offset: u64) -> Result<(), Refusal> {
     let found = match () {
+        () if name.len() > NAME => return Err(too_long(offset)),
         () if name.is_empty() => "an empty name".to_string(),
         () if shown::has_hidden(name) => format!("a name with hidden characters, {}", quoted(name)),
         () if name.contains("..") && name.split(['/', '\\']).any(|part| part == "..") => {
@@ -247,8 +253,18 @@ pub fn check_name(name: &str, offset: u64) -> Result<(), Refusal> {
         }
         () => return Ok(()),
     };
+    Err(unusable(offset, found, error::AGAIN))
+}
+
+/// A name of more than [`NAME`] bytes.
+pub fn too_long(offset: u64) -> Refusal {
+    unusable(offset, format!("a name of more than {NAME} bytes"), error::AGAIN)
+}
+
+/// A tensor whose name is as `found` says.
+pub fn unusable(offset: u64, found: String, help: &'static str) -> Refusal {
     let flaw = Flaw { offset, found, expected: "a readable name such as `b4.conv1.weight`".into() };
-    Err(Refusal::Flaw(error::NAME, "has a tensor without a usable name".into(), flaw, error::AGAIN))
+    Refusal::Flaw(error::NAME, "has a tensor without a usable name".into(), flaw, help)
 }
 
 /// Bytes of a tensor; zero sizes do not excuse others that no memory could index.

@@ -1,6 +1,8 @@
 //! NVIDIA's pickles and the layouts of StyleGAN: files that real `pickle` and `torch` wrote (`tests/data/nvidia/make.py`),
 //! with the names, shapes, digests and facts that Python told of them.
 
+mod hostile;
+
 use crate::laws::model;
 use crate::laws::model::Tensor;
 use crate::run::root;
@@ -10,7 +12,6 @@ use blend::arch::Canon;
 use blend::store;
 use blend::tensor::Entry;
 use blend::tensor::Header;
-use blend::tensor::elems;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,13 +28,12 @@ fn expected() -> Value {
     serde_json::from_str(&text).expect("it is JSON")
 }
 
-/// FNV-1a, 64 bits.
+/// CRC-32, as Python tells it.
 fn digest(bytes: &[u8]) -> String {
-    let step = |value: u64, byte: &u8| (value ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-    format!("{:016x}", bytes.iter().fold(0xcbf2_9ce4_8422_2325, step))
+    format!("{:08x}", crc32fast::hash(bytes))
 }
 
-/// The elements of a tensor in row-major order, gathered by hand.
+/// The elements of a tensor in row-major order.
 fn elements(header: &Header, entry: &Entry) -> Vec<u8> {
     let file = &header.files[entry.file];
     let whole = match &file.memory {
@@ -41,18 +41,7 @@ fn elements(header: &Header, entry: &Entry) -> Vec<u8> {
         None => std::fs::read(&file.path).expect("the file"),
     };
     assert_eq!(file.size, whole.len() as u64, "the size of {}", file.path.display());
-    let bytes = &whole[entry.offset as usize..][..entry.len as usize];
-    let (view, size) = (entry.view(), entry.dtype.bytes() as usize);
-    let mut out = vec![];
-    for index in 0..elems(&entry.shape) {
-        let (mut rest, mut at) = (index, 0);
-        for step in view.steps.iter().rev() {
-            at += (rest % step.size) as usize * step.stride as usize;
-            rest /= step.size;
-        }
-        out.extend_from_slice(&bytes[at * size..][..size]);
-    }
-    out
+    crate::pickle::elements(entry, &whole[entry.offset as usize..][..entry.len as usize])
 }
 
 /// Every tensor and fact that Python told is there, and no other tensor.
@@ -101,28 +90,41 @@ fn tensors_are_read_where_they_lie() {
     }
 }
 
-/// A refusal: code E0526, and these texts in what is said.
+/// A refusal: this code, and these texts in what is said.
 #[track_caller]
-fn check_refused(file: &str, key: Option<&str>, says: &[&str]) {
+fn check_refused(file: &str, key: Option<&str>, code: &str, says: &[&str]) {
     let problem = store::open(&data(file), key).err().unwrap_or_else(|| panic!("{file} at {key:?} was accepted"));
     let said =
         [vec![problem.message.clone()], problem.notes.clone(), problem.help.clone().into_iter().collect()].concat();
     let said = said.join("\n");
-    assert_eq!(problem.code.0, "E0526", "{said}");
+    assert_eq!(problem.code.0, code, "{said}");
     says.iter().for_each(|text| assert!(said.contains(text), "{file} at {key:?}: `{text}` is not in\n{said}"));
 }
 
 #[test]
 fn what_is_no_network_is_refused() {
-    check_refused("two.pkl", None, &["several networks, `G`, `D`", "{ key = \"G\" }"]);
-    check_refused("sg2-p4.pkl", Some("G_emma"), &["no `G_emma`", "it has `G`, `D`, `G_ema`", "{ key = \"G_ema\" }"]);
-    check_refused("sg2-p4.pkl", Some("G_ema.sythesis"), &["no `sythesis` in `G_ema`", "{ key = \"G_ema.synthesis\" }"]);
-    check_refused("tf-v4.pkl", Some("G_ema"), &["no `G_ema`", "it has `G`, `D`, `Gs`", "{ key = \"Gs\" }"]);
+    check_refused("two.pkl", None, "E0526", &["several networks, `G`, `D`", "{ key = \"G\" }"]);
+    check_refused(
+        "sg2-p4.pkl",
+        Some("G_emma"),
+        "E0526",
+        &["no `G_emma`", "it has `G`, `D`, `G_ema`", "{ key = \"G_ema\" }"],
+    );
+    check_refused(
+        "sg2-p4.pkl",
+        Some("G_ema.sythesis"),
+        "E0526",
+        &["no `sythesis` in `G_ema`", "{ key = \"G_ema.synthesis\" }"],
+    );
+    check_refused("tf-v4.pkl", Some("G_ema"), "E0526", &["no `G_ema`", "it has `G`, `D`, `Gs`", "{ key = \"Gs\" }"]);
     let place = "at `G_ema.synthesis.b8.extra` an object of `torch.nn.modules.linear.Linear`";
-    check_refused("opaque.pkl", None, &[place, "torch.save(G_ema.state_dict()"]);
-    check_refused("nothing.pkl", None, &["has a dict without tensors"]);
-    check_refused("nothing.pkl", Some("epoch"), &["has at `epoch` an integer"]);
-    check_refused("sg2-strided.pkl", Some("D"), &["has at `D` None"]);
+    check_refused("opaque.pkl", None, "E0526", &[place, "torch.save(G_ema.state_dict()"]);
+    check_refused("sparse.pkl", None, "E0519", &["the tensor `s`", "`torch._utils._rebuild_sparse_tensor`"]);
+    check_refused("complex.pkl", None, "E0519", &["the tensor `c`", "`numpy.ndarray of another type`"]);
+    check_refused("trained.pkl", Some("optim"), "E0521", &["`optim` in", "is not there", "{ key = \"model\" }"]);
+    check_refused("nothing.pkl", None, "E0521", &["holds no tensors under names"]);
+    check_refused("nothing.pkl", Some("epoch"), "E0521", &["`epoch` in", "is an integer"]);
+    check_refused("sg2-strided.pkl", Some("D"), "E0526", &["has at `D` None"]);
 }
 
 /// Pieces of files, and files with a byte changed: told or read, quickly, and never a panic.

@@ -1,6 +1,6 @@
 //! The pickle machine: real pickles against listings made by Python, hostile ones against the code that refuses them.
 
-mod asm;
+pub mod asm;
 mod fuzz;
 mod hostile;
 mod pages;
@@ -10,11 +10,13 @@ use blend::pickle::Array;
 use blend::pickle::Blob;
 use blend::pickle::Id;
 use blend::pickle::Limits;
+use blend::pickle::Next;
 use blend::pickle::Pickle;
 use blend::pickle::Source;
 use blend::pickle::StorageBytes;
 use blend::pickle::Tensor;
 use blend::pickle::Value;
+use blend::tensor::Entry;
 use serde_json::Value as Json;
 use serde_json::json;
 use std::collections::HashMap;
@@ -24,14 +26,8 @@ pub fn data(name: &str) -> PathBuf {
     super::run::root().join("tests/data/pickle").join(name)
 }
 
-/// zlib's checksum, as the listings have it.
-fn crc(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
-    })
-}
-
-/// The elements of a strided window, in row-major order.
+/// The elements of a strided window, in row-major order; `offset` is that of the first, all are counted in elements of
+/// `size` bytes.
 fn gather(bytes: &[u8], size: u64, offset: u64, shape: &[u64], strides: &[i64]) -> Vec<u8> {
     let count = blend::tensor::elems(shape);
     let mut out = vec![];
@@ -46,10 +42,17 @@ fn gather(bytes: &[u8], size: u64, offset: u64, shape: &[u64], strides: &[i64]) 
     out
 }
 
+/// The elements of an entry of a header, in row-major order; `bytes` are those from its first to its last.
+pub fn elements(entry: &Entry, bytes: &[u8]) -> Vec<u8> {
+    let view = entry.view();
+    let strides: Vec<i64> = view.steps.iter().map(|step| step.stride).collect();
+    gather(bytes, entry.dtype.bytes(), view.base, &entry.shape, &strides)
+}
+
 fn tensor_bytes(tensor: &Tensor, source: &[u8], keys: &HashMap<String, Vec<u8>>) -> Vec<u8> {
     let bytes = match &tensor.storage.bytes {
         StorageBytes::Blob(blob) => blob.read(&source, 1 << 20).unwrap(),
-        StorageBytes::Key { key, .. } => keys[&**key].clone(),
+        StorageBytes::Key(key) => keys[&**key].clone(),
     };
     let size = tensor.storage.dtype.bytes();
     assert!(bytes.len() as u64 >= tensor.storage.elements * size);
@@ -58,19 +61,13 @@ fn tensor_bytes(tensor: &Tensor, source: &[u8], keys: &HashMap<String, Vec<u8>>)
 
 fn array_bytes(array: &Array, source: &[u8]) -> Vec<u8> {
     let bytes = array.data.read(&source, 1 << 20).unwrap();
-    let mut strides = vec![1i64; array.shape.len()];
-    let axes: Vec<usize> =
-        if array.fortran { (0..array.shape.len()).collect() } else { (0..array.shape.len()).rev().collect() };
-    for pair in axes.windows(2) {
-        strides[pair[1]] = strides[pair[0]] * array.shape[pair[0]].max(1) as i64;
-    }
-    gather(&bytes, array.dtype.bytes(), 0, &array.shape, &strides)
+    gather(&bytes, array.dtype.bytes(), 0, &array.shape, &array.strides)
 }
 
 /// What a value is, as the listings say it; `None`: it holds others.
 fn described(pickle: &Pickle, id: Id, source: &[u8], keys: &HashMap<String, Vec<u8>>) -> Option<Json> {
     let values = &pickle.values;
-    let numbers = |kind: &str, dtype: blend::tensor::Dtype, shape: &[u64], bytes: &[u8]| json!({"kind": kind, "dtype": dtype.name(), "shape": shape, "crc": crc(bytes)});
+    let numbers = |kind: &str, dtype: blend::tensor::Dtype, shape: &[u64], bytes: &[u8]| json!({"kind": kind, "dtype": dtype.name(), "shape": shape, "crc": crc32fast::hash(bytes)});
     Some(match values.get(id) {
         Value::None => json!({"kind": "None"}),
         Value::Bool(true) => json!({"kind": "True"}),
@@ -85,15 +82,15 @@ fn described(pickle: &Pickle, id: Id, source: &[u8], keys: &HashMap<String, Vec<
             let hex: String = float.to_le_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
             json!({"kind": "float", "value": hex})
         }
-        Value::Str(text) => json!({"kind": "text", "crc": crc(text.as_bytes())}),
-        Value::LongStr(blob) => json!({"kind": "text", "crc": crc(&blob.read(&source, 1 << 20).unwrap())}),
+        Value::Str(text) => json!({"kind": "text", "crc": crc32fast::hash(text.as_bytes())}),
+        Value::LongStr(blob) => json!({"kind": "text", "crc": crc32fast::hash(&blob.read(&source, 1 << 20).unwrap())}),
         // A byte string of Python 2 that is long is bytes.
-        Value::Bytes(blob) => json!({"kind": "text", "crc": crc(&blob.read(&source, 1 << 20).unwrap())}),
+        Value::Bytes(blob) => json!({"kind": "text", "crc": crc32fast::hash(&blob.read(&source, 1 << 20).unwrap())}),
         Value::Tensor(tensor) => {
             numbers("tensor", tensor.storage.dtype, &tensor.shape, &tensor_bytes(tensor, source, keys))
         }
         Value::Array(array) => numbers("array", array.dtype, &array.shape, &array_bytes(array, source)),
-        Value::Global(_) | Value::Opaque(_) => json!({"kind": "opaque"}),
+        Value::Global(_) | Value::Opaque(_) | Value::Strange(_) => json!({"kind": "opaque"}),
         Value::Tuple(_)
         | Value::List(_)
         | Value::Set(_)
@@ -112,12 +109,12 @@ fn listing(pickle: &Pickle, source: &[u8], keys: &HashMap<String, Vec<u8>>) -> V
         if let Value::Set(members) = pickle.values.get(id) {
             let path = pickle.values.path_text(path);
             out.extend(members.iter().map(|_| json!({"path": path, "kind": "member"})));
-            return false;
+            return Next::Over;
         }
-        let Some(mut row) = described(pickle, id, source, keys) else { return true };
+        let Some(mut row) = described(pickle, id, source, keys) else { return Next::Into };
         row["path"] = pickle.values.path_text(path).into();
         out.push(row);
-        false
+        Next::Over
     });
     out
 }

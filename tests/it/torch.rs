@@ -5,6 +5,7 @@ mod hostile;
 mod mutants;
 pub mod writer;
 
+use super::pickle::elements;
 use super::run;
 use blend::diag::Problem;
 use blend::store;
@@ -27,18 +28,7 @@ fn data() -> PathBuf {
 fn values(inputs: &Inputs, entry: &Entry) -> Vec<u8> {
     let mut bytes = vec![0; entry.len as usize];
     inputs.fetch(entry.file, entry.offset, &mut bytes).expect("its bytes lie in the file");
-    let (view, width) = (entry.view(), entry.dtype.bytes() as usize);
-    let mut out = vec![];
-    let count: u64 = if entry.shape.contains(&0) { 0 } else { entry.shape.iter().product() };
-    for index in 0..count {
-        let (mut rest, mut at) = (index, view.base as i64);
-        for axis in (0..entry.shape.len()).rev() {
-            at += (rest % entry.shape[axis]) as i64 * view.steps[axis].stride;
-            rest /= entry.shape[axis];
-        }
-        out.extend_from_slice(&bytes[at as usize * width..][..width]);
-    }
-    out
+    elements(entry, &bytes)
 }
 
 /// `F32 [3, 4] 0badcafe`, per tensor.

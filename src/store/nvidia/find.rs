@@ -2,12 +2,12 @@
 
 use super::SAVE;
 use super::Scene;
-use super::sink::Sink;
+use super::error;
 use crate::diag::Problem;
 use crate::diag::shown;
 use crate::diag::suggest::nearest;
 use crate::pickle::Id;
-use crate::pickle::Step;
+use crate::pickle::Next;
 use crate::pickle::Value;
 
 /// Names of averaged generators, which are taken when no key says otherwise.
@@ -16,6 +16,9 @@ const AVERAGED: &[&str] = &["G_ema", "Gs"];
 /// What NVIDIA's TensorFlow code saves, in order.
 const TRIPLE: [&str; 3] = ["G", "D", "Gs"];
 
+/// Containers in containers that are followed.
+const LEVELS: usize = 4;
+
 /// Something with tensors.
 pub struct Found {
     pub id: Id,
@@ -23,22 +26,19 @@ pub struct Found {
     pub label: String,
 }
 
-/// Follows the key, then takes the network that is there, or the dictionary of arrays.
+/// Follows the key, then takes the network that is there, or a container of arrays.
 pub fn find(scene: &Scene, root: Id, key: Option<&str>) -> Result<Found, Problem> {
     let mut found = Found { id: root, label: String::new() };
     if let Some(key) = key {
         found = follow(scene, root, key)?;
     }
-    loop {
+    for _ in 0..=LEVELS {
         match scene.values.get(found.id) {
             Value::Module { .. } | Value::Object { .. } => return Ok(found),
             Value::Dict(_) | Value::Tuple(_) | Value::List(_) => {}
             _ => return Err(nothing(scene, &found, scene.noun(found.id))),
         }
         let children = children(scene, found.id);
-        if children.iter().any(|child| is_numbers(scene, child.id)) {
-            return Ok(found);
-        }
         let networks: Vec<&Found> = children.iter().filter(|child| is_network(scene, child.id)).collect();
         let averaged = AVERAGED.iter().find_map(|name| networks.iter().find(|child| child.label == *name));
         if let Some(child) = averaged {
@@ -46,22 +46,40 @@ pub fn find(scene: &Scene, root: Id, key: Option<&str>) -> Result<Found, Problem
             found = below(&found, child);
             continue;
         }
-        let readable: Vec<&&Found> = networks.iter().filter(|child| !is_opaque(scene, child.id)).collect();
-        let others = children.iter().filter(|child| holds_numbers(scene, child.id));
-        match (readable.as_slice(), others.collect::<Vec<_>>().as_slice()) {
-            ([only], _) => found = below(&found, only),
-            ([], [only]) => found = below(&found, only),
-            ([], []) => {
+        let readable: Vec<&Found> = networks.iter().copied().filter(|child| !is_opaque(scene, child.id)).collect();
+        if readable.is_empty() && children.iter().any(|child| is_numbers(scene, child.id)) {
+            return Ok(found);
+        }
+        // Only where nothing else tells it everything is looked through.
+        let inner = || children.iter().filter(|child| holds_numbers(scene, child.id)).collect();
+        let readable = if readable.is_empty() { inner() } else { readable };
+        match readable.as_slice() {
+            [only] => found = below(&found, only),
+            [] => {
                 let what = match networks.first() {
                     Some(network) => scene.noun(network.id),
                     None => format!("{} without tensors", scene.noun(found.id)),
                 };
                 return Err(nothing(scene, &found, what));
             }
-            ([], several) => return Err(several_of(scene, &found, several.iter().map(|child| child.label.as_str()))),
-            (several, _) => return Err(several_of(scene, &found, several.iter().map(|child| child.label.as_str()))),
+            several => return Err(several_of(scene, &found, several.iter().map(|child| child.label.as_str()))),
         }
     }
+    Err(nothing(scene, &found, "networks deep in others".into()))
+}
+
+/// Whether networks whose tensors are seen stand in a pickle, not too deep.
+pub fn has_networks(scene: &Scene, root: Id) -> bool {
+    let mut any = false;
+    scene.values.walk(root, &mut |path, id| match scene.values.get(id) {
+        Value::Module { .. } | Value::Object { .. } => {
+            any = true;
+            Next::End
+        }
+        Value::Dict(_) | Value::Tuple(_) | Value::List(_) if path.len() < LEVELS => Next::Into,
+        _ => Next::Over,
+    });
+    any
 }
 
 fn below(found: &Found, child: &Found) -> Found {
@@ -151,34 +169,9 @@ fn holds_numbers(scene: &Scene, id: Id) -> bool {
     let mut any = false;
     scene.values.walk(id, &mut |_, at| {
         any |= is_numbers(scene, at) || matches!(scene.values.get(at), Value::Module { .. } | Value::Object { .. });
-        !any
+        if any { Next::End } else { Next::Into }
     });
     any
-}
-
-/// A dictionary of arrays: everything below it that is one, under its keys with dots between them.
-pub fn arrays(scene: &Scene, found: &Found, sink: &mut Sink) -> Result<(), Problem> {
-    let mut leaves: Vec<(String, Id)> = vec![];
-    let mut length = 0usize;
-    scene.values.walk(found.id, &mut |path, id| {
-        let is_wanted = is_numbers(scene, id);
-        if is_wanted && length <= super::super::header::BUDGET as usize {
-            let name = scene.values.path_text(path);
-            length += name.len();
-            leaves.push((name, id));
-        }
-        // What modules and objects hold is theirs, not the dictionary's.
-        !path.contains(&Step::State)
-            && matches!(scene.values.get(id), Value::Dict(_) | Value::Tuple(_) | Value::List(_))
-    });
-    for (name, id) in leaves {
-        match scene.values.get(id) {
-            Value::Tensor(tensor) => sink.tensor(scene, name, tensor)?,
-            Value::Array(array) => sink.array(name, array)?,
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 fn nothing(scene: &Scene, found: &Found, what: String) -> Problem {
@@ -202,7 +195,7 @@ fn no_key(scene: &Scene, there: &str, rest: &str, children: &[Found]) -> Problem
     let names: Vec<String> = children.iter().map(|child| shown::name(&child.label)).collect();
     let place = if there.is_empty() { String::new() } else { format!(" in `{}`", shown::name(there)) };
     let message = format!("`{}` has no `{}`{place}", shown::path(scene.path), shown::name(rest));
-    let problem = Problem::new(super::UNREADABLE, message);
+    let problem = Problem::new(error::NETWORK, message);
     let problem = match names.is_empty() {
         true => problem.note("nothing in it has a name"),
         false => problem.note(format!("it has {}", listed(&names))),

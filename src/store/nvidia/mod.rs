@@ -5,7 +5,7 @@
 //! names in the order of `state_dict()`.  The source text that such files carry is never read.
 //! *TensorFlow* (StyleGAN, StyleGAN2, StyleGAN2-ADA): a tuple of networks, `G`, `D` and `Gs`, with variables by name; those
 //! of components stand under `mapping/` and `synthesis/`.
-//! Whatever else is a dictionary of arrays or tensors is read under its keys.
+//! Whatever else is a dictionary of arrays or tensors is read as those of `torch.save` are.
 //!
 //! The averaged generator is taken, `G_ema` or `Gs`, another one by `key = "D"`; keys go on with dots into what is there.
 //! Numbers are read where they lie, as strided as they are.  Facts of the constructor become metadata (`facts`).
@@ -13,14 +13,15 @@
 mod facts;
 mod find;
 mod modules;
-mod sink;
 mod tensorflow;
 
 use super::error;
 use super::format::Opened;
 use super::header::Budget;
-use super::sys;
-use crate::diag::Code;
+use super::sink::Origin;
+use super::sink::Sink;
+use super::torch;
+use super::torch::Window;
 use crate::diag::Problem;
 use crate::diag::shown;
 use crate::pickle;
@@ -30,31 +31,7 @@ use crate::pickle::Source;
 use crate::pickle::Value;
 use crate::pickle::Values;
 use crate::tensor::Header;
-use sink::Sink;
-use std::fs::File;
 use std::path::Path;
-
-/// A network in a pickle that blend cannot read.
-pub const UNREADABLE: Code = Code("E0526");
-
-/// A whole file, by position.
-struct Whole<'f> {
-    file: &'f File,
-    size: u64,
-}
-
-impl Source for Whole<'_> {
-    fn len(&self) -> u64 {
-        self.size
-    }
-
-    fn read_at(&self, offset: u64, dst: &mut [u8]) -> std::io::Result<()> {
-        match sys::read_full(self.file, offset, dst)? {
-            count if count == dst.len() => Ok(()),
-            _ => Err(std::io::ErrorKind::UnexpectedEof.into()),
-        }
-    }
-}
 
 /// A pickle with what is around it.
 struct Scene<'s> {
@@ -64,10 +41,11 @@ struct Scene<'s> {
 }
 
 /// Reads a file that is one pickle and adds file, tensors and metadata to `header`; `key` names what is meant in it.
-/// Errors: E0517 to E0520 (the pickle), E0526 (what it holds), E0507, E0508, E0510, E0512, E0601.
+/// Errors: E0517 to E0520 (the pickle), E0519, E0521 and E0526 (what it holds), E0507, E0508,
+/// E0510, E0512, E0601.
 pub fn read(opened: Opened, key: Option<&str>, header: &mut Header, budget: &mut Budget) -> Result<(), Problem> {
     let Opened { path, file, size, .. } = opened;
-    let source = Whole { file: &file, size };
+    let source = Window { file: &file, start: 0, len: size };
     let told = |fault| pickle::problem(&fault, &shown::path(path), 0);
     let run = pickle::run(&source, 0, &Limits::default()).map_err(told)?;
     if run.end != size {
@@ -81,18 +59,23 @@ pub fn read(opened: Opened, key: Option<&str>, header: &mut Header, budget: &mut
         }));
     }
     let scene = Scene { path, source: &source, values: &run.values };
-    let found = find::find(&scene, run.root, key)?;
-    let mut sink = Sink::new(path, size, header, budget);
-    match scene.values.get(found.id) {
-        Value::Module { .. } => modules::read(&scene, &found, &mut sink)?,
-        Value::Object { .. } => tensorflow::read(&scene, &found, &mut sink)?,
-        _ => find::arrays(&scene, &found, &mut sink)?,
+    let origin = Origin { path, size, base: 0, storages: None };
+    let of_arrays = |origin, root| torch::Pickled { origin, window: &source, values: &run.values, root };
+    if !find::has_networks(&scene, run.root) {
+        return of_arrays(origin, run.root).add(key, header, budget);
     }
+    let found = find::find(&scene, run.root, key)?;
     let facts = match scene.values.get(found.id) {
         Value::Module { class, state } => facts::of_module(&scene, class, *state, &found.label),
         Value::Object { state: Some(state), .. } => facts::of_network(&scene, *state, &found.label),
-        _ => vec![],
+        Value::Object { .. } => vec![],
+        _ => return of_arrays(origin, found.id).add(None, header, budget),
     };
+    let mut sink = Sink::new(&origin, header, budget);
+    match scene.values.get(found.id) {
+        Value::Module { .. } => modules::read(&scene, &found, &mut sink)?,
+        _ => tensorflow::read(&scene, &found, &mut sink)?,
+    }
     sink.finish(facts)
 }
 
@@ -100,7 +83,7 @@ impl Scene<'_> {
     /// A problem with what the pickle holds at a place of it (`""`: as a whole).
     fn unreadable(&self, place: &str, what: &str) -> Problem {
         let at = if place.is_empty() { String::new() } else { format!(" at `{}`", shown::name(place)) };
-        Problem::new(UNREADABLE, format!("`{}` has{at} {what}", shown::path(self.path)))
+        Problem::new(error::NETWORK, format!("`{}` has{at} {what}", shown::path(self.path)))
     }
 
     /// What a value is, for messages: its class, where it has one.

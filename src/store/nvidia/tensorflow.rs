@@ -2,10 +2,12 @@
 
 use super::Scene;
 use super::find::Found;
-use super::sink::Sink;
 use crate::diag::Problem;
 use crate::pickle::Id;
 use crate::pickle::Value;
+use crate::store::sheet;
+use crate::store::sheet::NAME;
+use crate::store::sink::Sink;
 
 /// What helps where a network has not the form that all versions of the code have.
 const SAVE: &str = "load it where TensorFlow is and save it again: `pickle.dump((G, D, Gs), file)`";
@@ -15,24 +17,30 @@ const VERSIONS: std::ops::RangeInclusive<i64> = 2..=5;
 
 /// Adds the variables of a network and its components.
 pub fn read(scene: &Scene, found: &Found, sink: &mut Sink) -> Result<(), Problem> {
-    network(scene, &found.label, found.id, "", sink)
+    network(scene, &found.label, found.id, &mut String::new(), sink)
 }
 
-/// `place` is where the network is in the pickle, `prefix` the beginning of its variables' names.
-fn network(scene: &Scene, place: &str, id: Id, prefix: &str, sink: &mut Sink) -> Result<(), Problem> {
+/// `label` is what the whole network is called, `prefix` the beginning of the names of this one's variables: one text for
+/// all components.
+fn network(scene: &Scene, label: &str, id: Id, prefix: &mut String, sink: &mut Sink) -> Result<(), Problem> {
     let values = scene.values;
-    let wrong = |what: String| scene.unreadable(place, &what).help(SAVE);
+    let length = prefix.len();
+    if prefix.len() > NAME {
+        return Err(sheet::too_long(0).of_file(scene.path));
+    }
+    let wrong =
+        |prefix: &str, what: String| scene.unreadable(&joined(label, &prefix.replace('/', ".")), &what).help(SAVE);
     let Value::Object { state: Some(state), .. } = values.get(id) else {
-        return Err(wrong(format!("{}, and a network with a state was expected", scene.noun(id))));
+        return Err(wrong(prefix, format!("{}, and a network with a state was expected", scene.noun(id))));
     };
     let part = |name: &str| values.dict_get(*state, name);
     let version = part("version").and_then(|version| values.int(version));
     if !version.is_some_and(|version| VERSIONS.contains(&version)) {
         let found = version.map_or("no version".to_string(), |version| format!("the version {version}"));
-        return Err(wrong(format!("a network with {found}, and 2 to 5 are known")));
+        return Err(wrong(prefix, format!("a network with {found}, and 2 to 5 are known")));
     }
     let Some(variables) = part("variables").and_then(|list| values.items(list)) else {
-        return Err(wrong("a network without a list of variables".into()));
+        return Err(wrong(prefix, "a network without a list of variables".into()));
     };
     for variable in variables {
         let pair = values.items(*variable);
@@ -41,33 +49,39 @@ fn network(scene: &Scene, place: &str, id: Id, prefix: &str, sink: &mut Sink) ->
             _ => (None, *variable),
         };
         let Some(name) = name else {
-            return Err(wrong(format!(
-                "{} among its variables, and a name and an array were expected",
-                scene.noun(value)
-            )));
+            return Err(wrong(
+                prefix,
+                format!("{} among its variables, and a name and an array were expected", scene.noun(value)),
+            ));
         };
-        match values.get(value) {
-            Value::Array(array) => sink.array(format!("{prefix}{name}"), array)?,
-            Value::Tensor(tensor) => sink.tensor(scene, format!("{prefix}{name}"), tensor)?,
-            _ => {
-                let what = format!("{}, and an array was expected", scene.noun(value));
-                return Err(scene.unreadable(&joined(place, &format!("{prefix}{name}")), &what).help(SAVE));
-            }
+        prefix.push_str(name);
+        if !sink.add(prefix, values.get(value))? {
+            let what = format!("{}, and an array was expected", scene.noun(value));
+            return Err(scene.unreadable(&joined(label, prefix), &what).help(SAVE));
         }
+        prefix.truncate(length);
     }
     let Some(components) = part("components") else { return Ok(()) };
     let Some(components) = values.entries(components) else {
-        return Err(wrong(format!("{} as components, and a dict was expected", scene.noun(components))));
+        return Err(wrong(prefix, format!("{} as components, and a dict was expected", scene.noun(components))));
     };
     for (name, component) in components {
         let Some(name) = values.str(*name) else {
-            return Err(wrong(format!("{} as the name of a component", scene.noun(*name))));
+            return Err(wrong(prefix, format!("{} as the name of a component", scene.noun(*name))));
         };
-        network(scene, &joined(place, name), *component, &format!("{prefix}{name}/"), sink)?;
+        prefix.extend([name, "/"]);
+        network(scene, label, *component, prefix, sink)?;
+        prefix.truncate(length);
     }
     Ok(())
 }
 
-fn joined(place: &str, name: &str) -> String {
-    if place.is_empty() { name.to_string() } else { format!("{place}.{name}") }
+/// Where something is in the pickle, for people.
+fn joined(label: &str, name: &str) -> String {
+    let name = name.trim_end_matches('.');
+    match (label.is_empty(), name.is_empty()) {
+        (true, _) => name.to_string(),
+        (_, true) => label.to_string(),
+        _ => format!("{label}.{name}"),
+    }
 }

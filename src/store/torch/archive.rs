@@ -1,10 +1,9 @@
 //! The zip archives that `torch.save` writes since version 1.6: `NAME/data.pkl`, and a member `NAME/data/KEY` for every
 //! storage, never packed.
 
+use super::Pickled;
 use super::Window;
 use super::after_the_end;
-use super::entries::Places;
-use super::entries::too_large;
 use super::faulty;
 use crate::diag::Problem;
 use crate::diag::shown;
@@ -16,6 +15,8 @@ use crate::store::error::flawed;
 use crate::store::format::Opened;
 use crate::store::header::Budget;
 use crate::store::json::quoted;
+use crate::store::sheet;
+use crate::store::sink::Origin;
 use crate::store::zip;
 use crate::store::zip::Directory;
 use crate::store::zip::Member;
@@ -109,8 +110,9 @@ pub fn read(
     let storages: HashMap<&str, &Member> =
         directory.members.iter().filter_map(|member| Some((member.name.strip_prefix(&data)?, member))).collect();
     let storages = |key: &str| storages.get(key).map(|member| (member.offset, member.len));
-    let places = Places { opened, window: &window, storages: &storages };
-    places.add(&pickle, key, header, budget)?;
+    let origin = Origin { path: opened.path, size: opened.size, base: window.start, storages: Some(&storages) };
+    let found = Pickled { origin, window: &window, values: &pickle.values, root: pickle.root };
+    found.add(key, header, budget)?;
     match own(METADATA).filter(|member| member.len <= METADATA_MOST) {
         Some(member) => texts(opened, directory, member, header, budget),
         None => Ok(()),
@@ -129,7 +131,7 @@ fn texts(
     // A pair has four quotes at least: what it takes is booked before anything is made of it.
     let pairs = content.iter().filter(|byte| **byte == b'"').count() / 4;
     if !budget.charge(content.len() + pairs.saturating_mul(320)) {
-        return Err(too_large(member.offset).of_file(opened.path));
+        return Err(sheet::too_large(member.offset).of_file(opened.path));
     }
     let texts: BTreeMap<String, String> = serde_json::from_slice(&content).map_err(|error| {
         let what = "has metadata that cannot be read";

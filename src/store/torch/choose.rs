@@ -4,7 +4,9 @@
 //! that has tensors; the only one that has tensors.  Within the one that is found the same is asked once more when it has
 //! no tensors of its own.  What stands beside it at the top as a bare tensor (rosinality's `latent_avg`) comes along.
 
+use super::Window;
 use super::tree;
+use super::tree::Flat;
 use super::tree::Leaf;
 use super::tree::Sort;
 use super::tree::sort;
@@ -12,11 +14,14 @@ use crate::diag::Problem;
 use crate::diag::shown;
 use crate::diag::suggest::nearest;
 use crate::pickle::Id;
-use crate::pickle::Pickle;
+use crate::pickle::Next;
+use crate::pickle::Step;
 use crate::pickle::Value;
 use crate::pickle::Values;
 use crate::store::error;
+use crate::store::header::Refusal;
 use crate::store::json::quoted;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::path::Path;
@@ -52,10 +57,10 @@ pub struct Chosen {
     pub facts: BTreeMap<String, String>,
 }
 
-/// Chooses.  Errors: E0519 for a tensor of a kind that blend does not read, E0521.
-pub fn choose(path: &Path, pickle: &Pickle, key: Option<&str>) -> Result<Chosen, Problem> {
-    let values = &pickle.values;
-    let choice = Choice { path, values, root: pickle.root };
+/// Chooses among what is below a value of a pickle, which stands in `window`.
+/// Errors: E0507, E0510, E0521.
+pub fn choose(path: &Path, window: &Window, values: &Values, root: Id, key: Option<&str>) -> Result<Chosen, Problem> {
+    let choice = Choice { path, window, values, root };
     let (mut leaves, top) = match key {
         Some(key) => choice.named(key)?,
         None => choice.usual()?,
@@ -64,16 +69,12 @@ pub fn choose(path: &Path, pickle: &Pickle, key: Option<&str>) -> Result<Chosen,
     if let Some(top) = top {
         choice.add_beside(&top, &mut leaves);
     }
-    for leaf in &leaves {
-        if let (Sort::Strange, Value::Opaque(class)) = (sort(values, leaf.id), values.get(leaf.id)) {
-            return Err(choice.strange(&leaf.name, class));
-        }
-    }
     Ok(Chosen { leaves, facts: choice.facts() })
 }
 
 struct Choice<'p> {
     path: &'p Path,
+    window: &'p Window<'p>,
     values: &'p Values,
     root: Id,
 }
@@ -84,20 +85,18 @@ type Found = (Vec<Leaf>, Option<String>);
 impl Choice<'_> {
     /// The tensors under a name, which may go through several dictionaries; `.` is the file itself.
     fn named(&self, key: &str) -> Result<Found, Problem> {
-        let mut leaves = vec![];
         if key == "." {
-            tree::flatten(self.values, self.root, "", &|_, _| false, &mut leaves);
+            let leaves = self.all(self.root, &|_, _| false)?;
             return if leaves.is_empty() { Err(self.nothing()) } else { Ok((leaves, None)) };
         }
         let mut there = vec![];
-        self.seek(self.root, "", key, &mut there, &mut leaves);
-        if let [only] = there[..]
-            && let Some(inner) = self.only_inner(only)
-        {
+        let mut flat = Flat::new(self.values, self.window.start);
+        self.seek(self.root, "", key, &mut there, &mut flat).map_err(|refusal| refusal.of_file(self.path))?;
+        let leaves = match there[..] {
             // `model` holds `state_dict` and an optimizer.
-            leaves.clear();
-            tree::flatten(self.values, inner, "", &|_, _| false, &mut leaves);
-        }
+            [only] if let Some(inner) = self.only_inner(only) => self.all(inner, &|_, _| false)?,
+            _ => flat.leaves,
+        };
         if leaves.is_empty() {
             return Err(self.not_there(key, there.first().copied()));
         }
@@ -107,23 +106,28 @@ impl Choice<'_> {
     }
 
     /// Adds the tensors whose full names begin with `key`, and says what stands exactly there.
-    fn seek(&self, id: Id, path: &str, key: &str, there: &mut Vec<Id>, out: &mut Vec<Leaf>) {
+    fn seek(&self, id: Id, path: &str, key: &str, there: &mut Vec<Id>, out: &mut Flat) -> Result<(), Refusal> {
         for (name, part) in tree::parts(self.values, id) {
-            let full = if path.is_empty() { name } else { format!("{path}.{name}") };
-            let sorted = sort(self.values, part);
+            let full = if path.is_empty() { name.into_owned() } else { format!("{path}.{name}") };
             if full == key {
                 there.push(part);
-                tree::flatten(self.values, part, "", &|_, _| false, out);
+                out.all(part, &|_, _| false)?;
             } else if let Some(rest) = full.strip_prefix(key).and_then(|rest| rest.strip_prefix('.')) {
-                match sorted {
-                    Sort::Holder => tree::flatten(self.values, part, rest, &|_, _| false, out),
-                    Sort::Other => {}
-                    _ => out.push(Leaf { name: rest.into(), id: part }),
-                }
-            } else if sorted == Sort::Holder && key.strip_prefix(&full).is_some_and(|rest| rest.starts_with('.')) {
-                self.seek(part, &full, key, there, out);
+                out.part(rest, part)?;
+            } else if sort(self.values, part) == Sort::Holder
+                && key.strip_prefix(full.as_str()).is_some_and(|rest| rest.starts_with('.'))
+            {
+                self.seek(part, &full, key, there, out)?;
             }
         }
+        Ok(())
+    }
+
+    /// All tensors below a holder.
+    fn all(&self, id: Id, skip: &dyn Fn(&str, Id) -> bool) -> Result<Vec<Leaf>, Problem> {
+        let mut flat = Flat::new(self.values, self.window.start);
+        flat.all(id, skip).map_err(|refusal| refusal.of_file(self.path))?;
+        Ok(flat.leaves)
     }
 
     /// The one dictionary with tensors, with a name of [`ORDER`], of a dictionary that has none of its own.
@@ -137,7 +141,7 @@ impl Choice<'_> {
     /// Whether tensors stand in a dictionary itself.
     fn has_own(&self, id: Id) -> bool {
         let is_own = |id: Id| matches!(sort(self.values, id), Sort::Tensor | Sort::Strange);
-        tree::parts(self.values, id).iter().any(|(_, part)| is_own(*part))
+        tree::parts(self.values, id).any(|(_, part)| is_own(part))
     }
 
     /// Dictionaries with tensors in a dictionary or list, each with their number.
@@ -148,7 +152,7 @@ impl Choice<'_> {
             if is_dict && !tree::is_of_training(&key) {
                 let count = tree::count(self.values, part);
                 if count > 0 {
-                    out.push((key, part, count));
+                    out.push((key.into_owned(), part, count));
                 }
             }
         }
@@ -158,7 +162,7 @@ impl Choice<'_> {
     /// What is taken when nothing is said.
     fn usual(&self) -> Result<Found, Problem> {
         let candidates = self.candidates(self.root);
-        let bare = tree::parts(self.values, self.root).iter().filter(|part| self.is_bare(part.1)).count();
+        let bare = tree::parts(self.values, self.root).filter(|part| self.is_bare(part.1)).count();
         let by_name = ORDER.iter().find_map(|name| candidates.iter().find(|candidate| candidate.0 == *name));
         if by_name.is_none() && self.model_object().is_some() {
             return Err(self.nothing());
@@ -167,8 +171,7 @@ impl Choice<'_> {
             (Some((key, id, _)), _) => (key, *id),
             (None, [(key, id, _)]) if bare == 0 => (key, *id),
             (None, [] | [_]) => {
-                let mut leaves = vec![];
-                self.flatten(self.root, &mut leaves);
+                let leaves = self.flatten(self.root)?;
                 let is_empty = leaves.iter().all(|leaf| sort(self.values, leaf.id) == Sort::Scalar);
                 return if is_empty { Err(self.nothing()) } else { Ok((leaves, None)) };
             }
@@ -184,34 +187,35 @@ impl Choice<'_> {
             let Some((_, inner, _)) = by_name else { break };
             id = *inner;
         }
-        let mut leaves = vec![];
-        self.flatten(id, &mut leaves);
-        Ok((leaves, Some(key.clone())))
+        Ok((self.flatten(id)?, Some(key.clone())))
     }
 
     /// All tensors of a dictionary but those of its training.
-    fn flatten(&self, id: Id, leaves: &mut Vec<Leaf>) {
+    fn flatten(&self, id: Id) -> Result<Vec<Leaf>, Problem> {
         let skip = |key: &str, part: Id| {
             matches!(self.values.get(part), Value::Dict(_))
                 && (tree::is_of_optimizer(self.values, part) || (id == self.root && tree::is_of_training(key)))
         };
-        tree::flatten(self.values, id, "", &skip, leaves);
+        self.all(id, &skip)
     }
 
     /// A tensor of floats with axes: no state of a random generator, no counter.
     fn is_bare(&self, id: Id) -> bool {
         match self.values.get(id) {
             Value::Tensor(tensor) => !tensor.shape.is_empty() && tensor.storage.dtype.is_float(),
+            Value::Array(array) => !array.shape.is_empty() && array.dtype.is_float(),
             _ => false,
         }
     }
 
-    /// Adds the tensors that stand bare beside the dictionary `top`.
+    /// Adds the tensors that stand bare beside the dictionary `top`; arrays there are what a training script noted.
     fn add_beside(&self, top: &str, leaves: &mut Vec<Leaf>) {
-        let names: HashSet<String> = leaves.iter().map(|leaf| leaf.name.clone()).collect();
-        let beside = tree::parts(self.values, self.root).into_iter();
-        let beside = beside.filter(|(key, part)| key != top && self.is_bare(*part) && !names.contains(key));
-        leaves.extend(beside.map(|(name, id)| Leaf { name, id }));
+        let names: HashSet<&str> = leaves.iter().map(|leaf| leaf.name.as_str()).collect();
+        let beside = tree::parts(self.values, self.root);
+        let is_beside = |id: Id| self.is_bare(id) && matches!(self.values.get(id), Value::Tensor(_));
+        let beside = beside.filter(|(key, part)| key != top && is_beside(*part) && !names.contains(&**key));
+        let beside: Vec<Leaf> = beside.map(|(name, id)| Leaf { name: name.into_owned(), id }).collect();
+        leaves.extend(beside);
     }
 
     /// Short numbers and texts at the top of the file.
@@ -223,28 +227,33 @@ impl Choice<'_> {
                 Value::Int(value) => value.to_string(),
                 Value::Float(value) => value.to_string(),
                 Value::Str(text) if text.len() <= FACT_TEXT => text.to_string(),
+                // NumPy's scalars; beyond 2^53 an integer is not what it was.
+                Value::Array(array) if array.shape.is_empty() => match array.scalar(self.window) {
+                    Some(value) if value.abs() < (1u64 << 53) as f64 || array.dtype.is_float() => value.to_string(),
+                    _ => continue,
+                },
                 _ => continue,
             };
             let is_name = !key.is_empty() && key.len() <= FACT_NAME && !shown::has_hidden(&key);
             if is_name && out.len() < FACTS && matches!(self.values.get(self.root), Value::Dict(_)) {
-                out.insert(key, text);
+                out.insert(key.into_owned(), text);
             }
         }
         out
     }
 
-    /// Every dictionary that has tensors of its own: its full name and how many tensors are in and below it.
-    fn dictionaries(&self) -> Vec<(String, usize)> {
+    /// Every dictionary that has tensors of its own: where it stands and how many tensors are in and below it.
+    fn dictionaries(&self) -> Vec<(Vec<Step>, usize)> {
         let mut out = vec![];
         self.values.walk(self.root, &mut |path, id| {
             if sort(self.values, id) != Sort::Holder || tree::is_of_optimizer(self.values, id) {
-                return false;
+                return Next::Over;
             }
-            let is_own = tree::parts(self.values, id).iter().any(|(_, part)| sort(self.values, *part) == Sort::Tensor);
+            let is_own = tree::parts(self.values, id).any(|(_, part)| sort(self.values, part) == Sort::Tensor);
             if is_own && !path.is_empty() && matches!(self.values.get(id), Value::Dict(_)) && out.len() < 1000 {
-                out.push((self.values.path_text(path), tree::count(self.values, id)));
+                out.push((path.to_vec(), tree::count(self.values, id)));
             }
-            !is_own || path.is_empty()
+            if is_own && !path.is_empty() { Next::Over } else { Next::Into }
         });
         out
     }
@@ -255,9 +264,9 @@ impl Choice<'_> {
             shown::path(self.path),
             candidates.len()
         );
-        let listed: Vec<(String, usize)> = candidates.iter().map(|(key, _, count)| (key.clone(), *count)).collect();
-        let problem = Problem::new(error::DICTIONARY, message).note(format!("they are {}", list(&listed)));
-        with_key(problem, &listed[0].0, "after the path, or `{ key = \".\" }` for all of them")
+        let listed = list(candidates.len(), candidates.iter().map(|(key, _, count)| (key.into(), *count)));
+        let problem = Problem::new(error::DICTIONARY, message).note(format!("they are {listed}"));
+        with_key(problem, &candidates[0].0, "after the path, or `{ key = \".\" }` for all of them")
     }
 
     fn nothing(&self) -> Problem {
@@ -278,8 +287,8 @@ impl Choice<'_> {
 
     /// The first object under a name that a model has: its key and class.
     fn model_object(&self) -> Option<(String, &str)> {
-        tree::parts(self.values, self.root).into_iter().find_map(|(key, part)| match self.values.get(part) {
-            Value::Opaque(class) if ORDER.contains(&key.as_str()) => Some((key, &**class)),
+        tree::parts(self.values, self.root).find_map(|(key, part)| match self.values.get(part) {
+            Value::Opaque(class) if ORDER.contains(&&*key) => Some((key.into_owned(), &**class)),
             _ => None,
         })
     }
@@ -294,30 +303,25 @@ impl Choice<'_> {
         let message =
             format!("{} in `{}` {what}, a dictionary of tensors was expected", quoted(key), shown::path(self.path));
         let problem = Problem::new(error::DICTIONARY, message);
-        let listed = self.dictionaries();
-        if listed.is_empty() {
+        let found = self.dictionaries();
+        let texts = || found.iter().map(|(path, count)| (Cow::from(self.values.path_text(path)), *count));
+        let Some((first, _)) = texts().next() else {
             return problem.help("leave `key` away: the tensors of the file are in no dictionary of their own");
-        }
-        let near = nearest(key, listed.iter().map(|(name, _)| name.as_str())).unwrap_or(&listed[0].0).to_string();
-        with_key(problem.note(format!("it has {}", list(&listed))), &near, "instead")
-    }
-
-    fn strange(&self, name: &str, class: &str) -> Problem {
-        let message =
-            format!("`{}` has the tensor {} in a form that blend does not read", shown::path(self.path), quoted(name));
-        Problem::new(error::UNREADABLE, message)
-            .note(format!("found {}, expected a dense tensor such as `torch.FloatTensor`", quoted(class)))
-            .help("save it dense: `torch.save({k: t.to_dense().float() for k, t in sd.items()}, \"weights.pt\")` in Python")
+        };
+        // Slips do not make a name much longer; those that are need not be compared, nor kept.
+        let alike: Vec<Cow<str>> = texts().map(|text| text.0).filter(|text| text.len() <= 4 * key.len() + 16).collect();
+        let near = nearest(key, alike.iter().map(|name| &**name)).unwrap_or(&first);
+        with_key(problem.note(format!("it has {}", list(found.len(), texts()))), near, "instead")
     }
 }
 
 /// `left` (12 tensors), `right` (1 tensor).
-fn list(dictionaries: &[(String, usize)]) -> String {
-    let shown = dictionaries.iter().take(LISTED).map(|(name, count)| {
-        let plural = if *count == 1 { "" } else { "s" };
-        format!("{} ({count} tensor{plural})", quoted(name))
+fn list<'n>(number: usize, dictionaries: impl Iterator<Item = (Cow<'n, str>, usize)>) -> String {
+    let shown = dictionaries.take(LISTED).map(|(name, count)| {
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{} ({count} tensor{plural})", quoted(&name))
     });
-    let more = dictionaries.len().saturating_sub(LISTED);
+    let more = number.saturating_sub(LISTED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{}{more}", shown.collect::<Vec<_>>().join(", "))
 }

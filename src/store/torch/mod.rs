@@ -8,22 +8,27 @@
 
 mod archive;
 mod choose;
-mod entries;
 mod stream;
 mod tree;
 
 pub use self::archive::owns;
 pub use self::archive::read as read_archive;
 pub use self::archive::refuse_other;
-pub use self::stream::is_stream;
 pub use self::stream::read as read_stream;
+pub use crate::pickle::is_legacy as is_stream;
 
 use super::error;
+use super::header::Budget;
+use super::sink::Origin;
+use super::sink::Sink;
 use super::sys;
 use crate::diag::Problem;
 use crate::diag::shown;
 use crate::pickle::Fault;
+use crate::pickle::Id;
 use crate::pickle::Source;
+use crate::pickle::Values;
+use crate::tensor::Header;
 use std::fs::File;
 use std::path::Path;
 
@@ -44,6 +49,27 @@ impl Source for Window<'_> {
         let end = offset.checked_add(dst.len() as u64).filter(|&end| end <= self.len);
         let whole = end.is_some() && sys::read_full(self.file, self.start + offset, dst)? == dst.len();
         if whole { Ok(()) } else { Err(std::io::ErrorKind::UnexpectedEof.into()) }
+    }
+}
+
+/// What a pickle holds at and below a value, and where it stands.
+pub struct Pickled<'a> {
+    pub origin: Origin<'a>,
+    pub window: &'a Window<'a>,
+    pub values: &'a Values,
+    pub root: Id,
+}
+
+impl Pickled<'_> {
+    /// Chooses a dictionary, and adds file, tensors and metadata to `header`.
+    /// Errors: E0507, E0508, E0510, E0512, E0519, E0521.
+    pub fn add(&self, key: Option<&str>, header: &mut Header, budget: &mut Budget) -> Result<(), Problem> {
+        let chosen = choose::choose(self.origin.path, self.window, self.values, self.root, key)?;
+        let mut sink = Sink::new(&self.origin, header, budget);
+        for leaf in &chosen.leaves {
+            sink.add(&leaf.name, self.values.get(leaf.id))?;
+        }
+        sink.finish(chosen.facts)
     }
 }
 

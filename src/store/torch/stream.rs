@@ -1,8 +1,8 @@
 //! The streams that `torch.save` wrote before version 1.6: five pickles, then the storages one after the other.
 
+use super::Pickled;
 use super::Window;
 use super::after_the_end;
-use super::entries::Places;
 use super::faulty;
 use crate::diag::Problem;
 use crate::pickle;
@@ -10,21 +10,9 @@ use crate::pickle::Blob;
 use crate::pickle::Limits;
 use crate::store::format::Opened;
 use crate::store::header::Budget;
+use crate::store::sink::Origin;
 use crate::tensor::Header;
 use std::collections::HashMap;
-
-/// LONG1, ten bytes: the magic number 0x1950a86a20f9469cfc6c.
-const MAGIC: [u8; 12] = [0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
-
-/// A frame: its opcode and a length of eight bytes.
-const FRAME: u8 = 0x95;
-
-/// Whether a file begins with the magic number, pickled as a number: then it is a stream or nothing.
-pub fn is_stream(head: &[u8]) -> bool {
-    let Some(rest) = head.strip_prefix(&[0x80]).and_then(|rest| rest.get(1..)) else { return false };
-    let rest = if rest.first() == Some(&FRAME) { rest.get(9..).unwrap_or(&[]) } else { rest };
-    rest.starts_with(&MAGIC)
-}
 
 /// Reads a stream and adds file, tensors and metadata to `header`.  Errors: E0507, E0508, E0510, E0517 to E0521, E0601.
 pub fn read(opened: &Opened, key: Option<&str>, header: &mut Header, budget: &mut Budget) -> Result<(), Problem> {
@@ -43,5 +31,7 @@ pub fn read(opened: &Opened, key: Option<&str>, header: &mut Header, budget: &mu
         })
         .collect();
     let storages = |key: &str| storages.get(key).copied();
-    Places { opened, window: &window, storages: &storages }.add(&legacy.pickle, key, header, budget)
+    let origin = Origin { path: opened.path, size: opened.size, base: 0, storages: Some(&storages) };
+    let pickle = &legacy.pickle;
+    Pickled { origin, window: &window, values: &pickle.values, root: pickle.root }.add(key, header, budget)
 }

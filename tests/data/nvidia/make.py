@@ -8,7 +8,7 @@ and so on are made here, with the attributes that the real classes have and with
 `pickle` write the very structure of such files (a reduction to `_reconstruct_persistent_obj` with one dictionary; storages
 as legacy streams; networks by NEWOBJ and BUILD).  Weights are those of ../mini-nvidia.safetensors and its sibling.
 
-What is expected comes from torch and NumPy: names, types, shapes and a digest (FNV-1a, 64 bits) of the elements in
+What is expected comes from torch and NumPy: names, types, shapes and the CRC-32 of the elements in
 C order.  (Keys of storages are addresses, so that files differ between runs in them, and in nothing that is read.)
 Layouts are made by the name tables of the code bases, one function each.  Needs numpy and torch.
 """
@@ -21,6 +21,7 @@ import pickle
 import struct
 import sys
 import types
+import zlib
 
 import numpy as np
 import torch
@@ -54,11 +55,7 @@ RESOLUTIONS = [4, 8, 16]
 
 
 def digest(array):
-    array = np.asarray(array)
-    value = 0xCBF29CE484222325
-    for byte in array.tobytes("C"):
-        value = ((value ^ byte) * 0x100000001B3) & (2**64 - 1)
-    return f"{value:016x}"
+    return f"{zlib.crc32(np.asarray(array).tobytes('C')):08x}"
 
 
 TYPES = {"float32": "F32", "float16": "F16", "float64": "F64", "int64": "I64", "int32": "I32", "uint8": "U8", "bool": "BOOL"}
@@ -580,11 +577,27 @@ def dictionaries():
     arrays = {"a.weight": np.arange(6, dtype="f4").reshape(2, 3), "a.bias": np.ones(2, "f2"), "steps": np.int64(7)}
     nested = {"model": {"a": {"weight": arrays["a.weight"].T, "bias": torch.ones(2)}, 7: np.zeros(1, "u1")}, "author": "somebody"}
     dump("arrays.pkl", collections.OrderedDict(arrays), 4)
-    expect("arrays.pkl", None, arrays)
+    # NumPy's scalars are facts.
+    expect("arrays.pkl", None, {k: v for k, v in arrays.items() if k != "steps"}, {"steps": "7"})
     dump("nested.pkl", nested, 5)
     leaves = {"a.weight": arrays["a.weight"].T, "a.bias": np.ones(2, "f4"), "7": np.zeros(1, "u1")}
     expect("nested.pkl", None, leaves)
     expect("nested.pkl", "model.a", {"weight": arrays["a.weight"].T, "bias": np.ones(2, "f4")})
+    # What training scripts pickle themselves: a model beside its optimizer, and names of DataParallel.
+    moments = {"state": {0: {"exp_avg": torch.zeros(2, 3)}}, "param_groups": [{"lr": 0.1}]}
+    weights = {"a.weight": torch.ones(2, 3), "a.bias": torch.ones(2)}
+    dump("trained.pkl", {"model": weights, "optimizer": moments, "it": 3}, 4)
+    expect("trained.pkl", None, weights, {"it": "3"})
+    dump("parallel.pkl", {f"module.{name}": value for name, value in weights.items()}, 2)
+    expect("parallel.pkl", None, weights)
+    # Axes in any order: protocol 5 has a form of its own for them since NumPy 2.4.
+    turned = {"middle": np.arange(24, dtype="f4").reshape(2, 3, 4).transpose(1, 0, 2), "empty": np.zeros((2, 0, 3), "f4").transpose(2, 0, 1),
+              "last": np.arange(120, dtype="f2").reshape(2, 3, 4, 5).transpose(0, 3, 1, 2), "steps": np.arange(6, dtype="f4").reshape(2, 3)[:, ::2]}
+    dump("turned.pkl", turned, 5)
+    expect("turned.pkl", None, turned)
+    # Tensors of other kinds, in pickles without a container.
+    dump("sparse.pkl", {"w": torch.ones(3), "s": torch.eye(3).to_sparse()}, 4)
+    dump("complex.pkl", {"w": np.ones(3, "f4"), "c": np.ones(3, "c16")}, 4)
     dump("nothing.pkl", {"epoch": 3, "names": ["a", "b"]}, 4)
 
 

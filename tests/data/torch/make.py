@@ -122,7 +122,8 @@ def main():
     arrays = {"rows": some(2, 3).numpy(), "columns": np.asfortranarray(some(3, 4).numpy()), "double": some(2).double().numpy(),
               "best": np.float32(0.5), "t": some(2)}
     for protocol in (2, 4):
-        save(f"arrays{protocol}.pt", arrays, {k: v for k, v in arrays.items() if k != "best"}, pickle_protocol=protocol)
+        save(f"arrays{protocol}.pt", arrays, {k: v for k, v in arrays.items() if k != "best"}, facts={"best": "0.5"},
+             pickle_protocol=protocol)
 
     # A sharded checkpoint, as transformers wrote them.
     shutil.rmtree("sharded", ignore_errors=True)

@@ -4,6 +4,7 @@ use blend::pickle;
 use blend::pickle::Blob;
 use blend::pickle::Fault;
 use blend::pickle::Limits;
+use blend::pickle::Next;
 use blend::pickle::Pickle;
 use blend::pickle::StorageBytes;
 use blend::pickle::Value;
@@ -79,7 +80,7 @@ fn accepted(pickle: &Pickle, bytes: &[u8], limits: &Limits) {
             }
             _ => {}
         }
-        true
+        Next::Into
     });
 }
 

@@ -5,6 +5,11 @@
 pub struct Asm(pub Vec<u8>);
 
 impl Asm {
+    /// A part of a pickle.
+    pub fn part() -> Asm {
+        Asm(vec![])
+    }
+
     /// Begins with PROTO.
     pub fn new(protocol: u8) -> Asm {
         Asm(vec![0x80, protocol])
@@ -50,13 +55,23 @@ impl Asm {
 
     /// A storage of f32 by persistent id.
     pub fn storage(self, key: &str, elements: i64) -> Asm {
-        let asm = self.op(b'(').text("storage").global("torch", "FloatStorage").text(key).text("cpu");
+        self.storage_of("FloatStorage", key, "cpu", elements)
+    }
+
+    /// A storage of a class of torch by persistent id.
+    pub fn storage_of(self, class: &str, key: &str, device: &str, elements: i64) -> Asm {
+        let asm = self.op(b'(').text("storage").global("torch", class).text(key).text(device);
         asm.int(elements).op(b't').op(b'Q')
     }
 
     /// A tensor of f32.
     pub fn tensor(self, key: &str, elements: i64, offset: i64, shape: &[i64], strides: &[i64]) -> Asm {
-        let asm = self.global("torch._utils", "_rebuild_tensor_v2").op(b'(').storage(key, elements);
+        self.rebuild(|asm| asm.storage(key, elements), offset, shape, strides)
+    }
+
+    /// A tensor on the storage that these opcodes make.
+    pub fn rebuild(self, storage: impl Fn(Asm) -> Asm, offset: i64, shape: &[i64], strides: &[i64]) -> Asm {
+        let asm = storage(self.global("torch._utils", "_rebuild_tensor_v2").op(b'('));
         asm.int(offset).ints(shape).ints(strides).op(0x89).ordered().raw(b"tR")
     }
 

@@ -432,7 +432,7 @@ fn names_that_lie() {
     check(&named(""), "E0507", "an empty name");
     check(&named("a\u{202e}b"), "E0507", "hidden characters");
     check(&named("../../x"), "E0507", "a name that is a path");
-    check(&named(&"x".repeat(5000)), "E0507", "a name of 5000 bytes");
+    check(&named(&"x".repeat(5000)), "E0507", "a name of more than 4096 bytes");
     // Two ways to one name.
     let w = rebuild(&tensor("w", "0", 2, &[2], &[1]));
     let both = [&b"}("[..], &text("a.b"), &w, &text("a"), b"}", &text("b"), &w, b"su"].concat();
@@ -508,4 +508,76 @@ fn large_archives_are_read() {
     file.write_all_at(&end, at).expect("a hole before it");
     let header = store::open(&path, None).unwrap_or_else(|problem| panic!("{}", said(&problem)));
     assert_eq!((header.entries[0].offset, header.entries[0].len), (data, 8));
+}
+
+/// A value in dictionaries in dictionaries, all under one key of 16,000 letters.
+fn nested(levels: usize, value: &[u8]) -> Vec<u8> {
+    let key = [text(&"k".repeat(16_000)), b"q\x010".to_vec()].concat();
+    pickle(&[key, b"}h\x01".repeat(levels), value.to_vec(), b"s".repeat(levels)].concat())
+}
+
+/// What is read of an archive, which takes no long time.
+#[track_caller]
+fn quick(pickle: &[u8], key: Option<&str>) -> Result<Header, Problem> {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = super::write(&dir, &archive(pickle, &[("0", 8)]).bytes());
+    let start = Instant::now();
+    let read = store::open(&path, key);
+    assert!(start.elapsed() < Duration::from_secs(5), "took {:?}", start.elapsed());
+    read
+}
+
+/// Names are joined of keys, which a small file nests to gigabytes: none is made that no tensor may have.
+#[test]
+fn joined_names_stay_short() {
+    let tensor = rebuild(&tensor("w", "0", 2, &[2], &[1]));
+    let under = |name: String, value: &[u8]| [text(&name), value.to_vec()].concat();
+    let dict = |items: Vec<u8>| [&b"}("[..], &items, b"u"].concat();
+    let nones = dict((0..20_000).flat_map(|at| under(format!("n{at}"), b"N")).collect());
+    let many = dict((0..300).flat_map(|at| under(format!("t{at}"), &tensor)).collect());
+    let said = |read: Result<Header, Problem>, code: &str, part: &str| {
+        let problem = read.expect_err("it is refused");
+        assert_eq!(problem.code.0, code, "{}", said(&problem));
+        assert!(said(&problem).contains(part), "{}\nlacks: {part}", said(&problem));
+    };
+    said(quick(&nested(200, &many), Some(".")), "E0507", "a name of more than 4096 bytes");
+    said(quick(&nested(200, &many), None), "E0507", "a name of more than 4096 bytes");
+    said(quick(&nested(200, &nones), Some(".")), "E0521", "no tensors under names");
+    // A key that is not there is compared with names of dictionaries, which are not made for it.
+    let dicts = dict((0..300).flat_map(|at| under(format!("d{at}"), &dict(under("w".into(), &tensor)))).collect());
+    said(quick(&nested(200, &dicts), Some("g")), "E0521", "it has `kkk");
+    // Names that fit, of more tensors than a header describes.
+    let tied = [tensor.clone(), b"q\x020".to_vec()].concat();
+    let tied = [tied, dict((0..6_500).flat_map(|at| under(format!("{at:>04000}"), b"h\x02")).collect())].concat();
+    said(quick(&pickle(&tied), Some(".")), "E0510", "more than blend holds in memory");
+}
+
+/// A tensor is read or refused by name, never left out.
+#[test]
+fn no_tensor_is_lost() {
+    let tensor = rebuild(&tensor("w", "0", 2, &[2], &[1]));
+    let refused = |items: Vec<Vec<u8>>, code: &str, part: &str| {
+        let whole = [&b"}("[..], &text("w"), &tensor, &items.concat(), b"u"].concat();
+        let nested = [&b"}("[..], &text("state_dict"), &whole, b"u"].concat();
+        for value in [whole, nested] {
+            check(&archive(&pickle(&value), &[("0", 8)]).bytes(), code, part);
+        }
+    };
+    let odd = |key: &[u8], value: &[u8]| vec![key.to_vec(), value.to_vec()];
+    refused(odd(b"(K\x01K\x02t", &tensor), "E0507", "found a tuple as a key, expected a readable name");
+    refused(odd(b"C\x01a", &tensor), "E0507", "found bytes as a key");
+    refused(odd(b"N", &tensor), "E0507", "found None as a key");
+    refused(odd(b"G\x3f\xf8\0\0\0\0\0\0", &tensor), "E0507", "found a float as a key");
+    refused(odd(b"ctorch\nfloat32\n", &[&b"]"[..], &tensor, b"a"].concat()), "E0507", "found a name as a key");
+    refused(odd(&text(&"k".repeat(20_000)), &tensor), "E0507", "found a key of 20.0 kB");
+    refused(odd(&text("s"), &[&b"\x8f("[..], &tensor, b"\x90"].concat()), "E0507", "members have no names");
+    // Keys without tensors are nobody's business.
+    let other = [&b"}("[..], &text("w"), &tensor, b"N", b"N", b"u"].concat();
+    accepted(&archive(&pickle(&other), &[("0", 8)]).bytes());
+    // Tensors of other kinds.
+    let call = |module: &str, name: &str| format!("c{module}\n{name}\n)R").into_bytes();
+    refused(odd(&text("q"), &call("torch._utils", "_rebuild_sparse_tensor")), "E0519", "the tensor `q`");
+    refused(odd(&text("q"), &call("torch.nn.parameter", "UninitializedParameter")), "E0519", "the tensor `q`");
+    refused(odd(&text("q"), &storage("FloatStorage", "0", "cpu", 2)), "E0519", "a storage without a shape");
+    refused(odd(&text("q"), &storage("QInt8Storage", "q", "cpu", 2)), "E0519", "`torch.QInt8Storage`");
 }

@@ -173,7 +173,7 @@ fn classes() -> Vec<(&'static str, Vec<Vec<u8>>)> {
             "nt\nsystem",
             "builtins\neval",
             "builtins\nexec",
-            "builtins\ngetattr",
+            "builtins\ndelattr",
             "subprocess\nPopen",
             "runpy\nrun_path",
             "importlib\nimport_module",

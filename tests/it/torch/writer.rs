@@ -1,5 +1,7 @@
 //! A writer of archives as `torch.save` makes them, that can lie about everything; and of the pickles in them.
 
+use crate::pickle::asm::Asm;
+
 /// One member, and its lies.
 #[derive(Clone)]
 pub struct Part {
@@ -177,48 +179,27 @@ pub fn tensor<'a>(name: &'a str, key: &'a str, elements: i64, shape: &'a [i64], 
 }
 
 pub fn text(text: &str) -> Vec<u8> {
-    let mut out = vec![b'X'];
-    out.extend((text.len() as u32).to_le_bytes());
-    out.extend(text.as_bytes());
-    out
+    Asm::part().text(text).0
 }
 
-/// LONG1, eight bytes.
 pub fn int(number: i64) -> Vec<u8> {
-    let mut out = vec![0x8a, 8];
-    out.extend(number.to_le_bytes());
-    out
-}
-
-fn tuple(numbers: &[i64]) -> Vec<u8> {
-    let mut out = vec![b'('];
-    numbers.iter().for_each(|number| out.extend(int(*number)));
-    out.push(b't');
-    out
+    Asm::part().int(number).0
 }
 
 /// The persistent id of a storage and BINPERSID.
 pub fn storage(class: &str, key: &str, device: &str, elements: i64) -> Vec<u8> {
-    let class = format!("ctorch\n{class}\n").into_bytes();
-    [b"(".to_vec(), text("storage"), class, text(key), text(device), int(elements), b"tQ".to_vec()].concat()
+    Asm::part().storage_of(class, key, device, elements).0
 }
 
 /// The opcodes that make a tensor.
 pub fn rebuild(tensor: &Tensor) -> Vec<u8> {
-    [
-        b"ctorch._utils\n_rebuild_tensor_v2\n(".to_vec(),
-        storage(tensor.class, tensor.key, "cpu", tensor.elements),
-        int(tensor.offset),
-        tuple(tensor.shape),
-        tuple(tensor.strides),
-        b"\x89ccollections\nOrderedDict\n)RtR".to_vec(),
-    ]
-    .concat()
+    let storage = |asm: Asm| asm.storage_of(tensor.class, tensor.key, "cpu", tensor.elements);
+    Asm::part().rebuild(storage, tensor.offset, tensor.shape, tensor.strides).0
 }
 
 /// A whole pickle, protocol 2, around opcodes that make one value.
 pub fn pickle(value: &[u8]) -> Vec<u8> {
-    [&b"\x80\x02"[..], value, b"."].concat()
+    Asm::new(2).raw(value).stop()
 }
 
 /// The pickle of a dictionary of tensors.
