@@ -164,6 +164,9 @@ fn work(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
     let columns: Vec<String> = seeds.iter().map(|seed| format!("seed {seed}")).collect();
     let first = targets.first().map_or("pictures", |target| &target.name);
     let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{first}.png")));
+    let inputs: Vec<PathBuf> = targets.iter().flat_map(|target| target.inputs.clone()).collect();
+    // Before anything is drawn.
+    store::may_write(&output, &inputs).map_err(told)?;
     let is_directory = output.as_os_str().as_encoded_bytes().ends_with(b"/") || output.is_dir();
     if is_directory {
         pictures::write(&targets, &seeds, &wish, &output, args, ui)
@@ -224,7 +227,7 @@ fn target_of(name: &str, compiled: &Compiled, args: &Args, sources: &Sources, ui
 fn of_checkpoint(path: &Path, args: &Args, sweeps: &[Sweep], ui: &Ui) -> Result<Target, Exit> {
     let key = args.key.as_ref().map_or(String::new(), |key| format!(" {{ key = {} }}", quoted(key)));
     let shown = path.to_string_lossy();
-    let text = format!("blend 1\n\nmodel model = {}{key}\n\noutput \"out.safetensors\" = model\n", quoted(&shown));
+    let text = format!("blend 1\n\nmodel drawn = {}{key}\n\noutput \"out.safetensors\" = drawn\n", quoted(&shown));
     let outcome = recipe::compile_text("<render>", text, ui)?;
     let Some(compiled) = &outcome.compiled else { return Err(Exit::Wrong) };
     let name = path.file_stem().map_or("model".into(), |stem| stem.to_string_lossy().into_owned());
@@ -309,8 +312,4 @@ fn texts(name: &str, args: &Args, drawn: &Drawn) -> Vec<(String, String)> {
         texts.extend(about.facts.iter().map(|(key, value)| (format!("Renderer {key}"), value.clone())));
     }
     texts
-}
-
-fn written(path: &Path, bytes: &[u8], inputs: &[PathBuf], ui: &Ui) -> Result<(), Exit> {
-    store::write_bytes(path, bytes, inputs).map_err(|problem| ui.problem(problem))
 }

@@ -25,7 +25,6 @@ pub fn arrays<F: Fetch<Error = Problem>>(
         let state = jobs::reduce(program, fetch)?;
         let shape: Vec<usize> = program.shape.iter().map(|&size| size as usize).collect();
         out.push(((*name).clone(), Array::new(&shape, weights::evaluate(program, &state, fetch)?)));
-        progress.add(program.read_bytes());
     }
     Ok(out)
 }

@@ -100,7 +100,7 @@ fn exit_codes() {
     write("zip.pt", "PK\u{3}\u{4}rest");
     std::fs::create_dir(dir.path().join("folder")).expect("a folder");
     let a = "a=recipes/models/avatars-toon.safetensors";
-    let swap = "recipes/stylegan2/layer-swap.blend";
+    let swap = "recipes/stylegan2/ramp.blend";
     let toon = "recipes/models/avatars-toon.safetensors";
     let rows: &[(&[&str], i32)] = &[
         (&["--help"], 0),
@@ -110,7 +110,7 @@ fn exit_codes() {
         (&["build", "good.blend"], 0),
         (&["check", swap], 0),
         (&["test", "good.blend", swap], 0),
-        (&["build", swap, "--set", "edge=16", "--output", "x.safetensors"], 0),
+        (&["build", "recipes/stylegan2/three-models.blend", "--set", "strength=0.5", "--output", "x.safetensors"], 0),
         (&["build", "-e", "layer_swap(a, a, at = 32)", "-m", a, "-o", "{odd} \u{fc}.safetensors"], 0),
         (&["fmt", "--check", "good.blend"], 0),
         (&["inspect", toon, "--stats"], 0),

@@ -73,3 +73,106 @@ fn only_what_differs_is_computed() {
     let (_, back) = put(&mut easel, &quarter, Subject::Output(0));
     assert_eq!(back, picture);
 }
+
+/// A recipe with claims about pictures, in a folder of its own.
+struct Claims {
+    folder: tempfile::TempDir,
+}
+
+const TOON: &str = "render(mixed, seeds = 0..2)";
+
+impl Claims {
+    fn new() -> Claims {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["avatars-toon.safetensors", "avatars-ink.safetensors"] {
+            let model = run::root().join("recipes/models").join(name);
+            std::os::unix::fs::symlink(model, folder.path().join(name)).expect("a link");
+        }
+        Claims { folder }
+    }
+
+    fn run(&self, dtype: &str, claim: &str, renew: bool) -> Result<exec::Report, String> {
+        let text = RECIPE.replace("f16", dtype) + "assert " + claim + "\n";
+        let settings = Settings { renews_pictures: renew, ..Settings::default() };
+        let (compiled, _) = run::compile(&text, self.folder.path(), &settings)?;
+        let options = exec::Options { dry: true, renew, threads: 2, ..exec::Options::default() };
+        exec::run(&compiled.recipe, &compiled.plan, &options, &Progress::default()).map_err(|stop| format!("{stop:?}"))
+    }
+
+    #[track_caller]
+    fn check(&self, claim: &str, holds: bool, line: &str) -> exec::Report {
+        let report = self.run("f32", claim, false).unwrap_or_else(|text| panic!("{text}"));
+        let found = &report.claims[0];
+        assert_eq!((found.holds, found.lines.first().map_or("", String::as_str)), (holds, line), "{claim}");
+        report
+    }
+
+    fn files(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder.path().join(folder)).into_iter().flatten();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn claims_look_at_pictures() {
+    let claims = Claims::new();
+    claims.check(&format!("finite({TOON})"), true, "0 values of pictures are not finite");
+    // The worst picture decides, in both directions.
+    let line = "contrast is 0.1511 (seed 1) to 0.2651 (seed 2)";
+    let of = |bound: &str| format!("contrast({TOON}) {bound}");
+    claims.check(&of(">= 0.15"), true, line);
+    claims.check(&of(">= 0.16"), false, line);
+    claims.check(&of("<= 0.27"), true, line);
+    claims.check(&of("<= 0.26"), false, line);
+    claims.check(&of("in 0.15..0.27"), true, line);
+    claims.check(&of("in 0.16..0.27"), false, line);
+    let same = claims.check("psnr(render(toon), render(toon)) >= 100", true, "psnr is infinite (equal)");
+    assert!(!same.claims[0].is_narrow);
+    assert!(claims.check(&of(">= 0.15"), true, line).claims[0].is_narrow, "0.0011 is less than a tenth of 0.15");
+    assert!(!claims.check(&of(">= 0.1"), true, line).claims[0].is_narrow);
+    // Parts and sizes; a quarter's picture is not the whole's.
+    claims.check("psnr(render(toon, size = 32), render(toon, crop = [0, 0, 32, 32])) >= 30", false, "psnr is 9.2712");
+    claims.check("diversity(render(toon, psi = 0, seeds = 0..1)) <= 0.000001", true, "diversity is 0.0000");
+}
+
+#[test]
+fn golden_pictures_are_written_and_held() {
+    let claims = Claims::new();
+    let claim = format!("ssim({TOON}, image(\"golden/toon.png\")) >= 0.98");
+    let missing = claims.run("f32", &claim, false).expect_err("there is no picture yet");
+    assert!(missing.contains("E0501") && missing.contains("blend test --update"), "{missing}");
+    let renewed = |claim: &str, renew: bool| claims.run("f32", claim, renew).unwrap_or_else(|text| panic!("{text}"));
+    let first = renewed(&claim, true);
+    assert!(first.claims[0].holds && first.renewed[0].ends_with("toon.png: new"), "{:?}", first.renewed);
+    assert!(renewed(&claim, false).claims[0].holds);
+    let second = renewed(&claim, true);
+    assert!(second.renewed[0].ends_with("toon.png: as it was"), "{:?}", second.renewed);
+    // Another model moves it; without the flag the claim fails, and says where to look.
+    let other = claim.replace(TOON, "render(ink, seeds = 0..2)");
+    let report = renewed(&other, false);
+    assert!(!report.claims[0].holds);
+    assert_eq!(claims.files("out.claims"), ["01-ssim-actual.png", "01-ssim-difference.png", "01-ssim-expected.png"]);
+    let golden = std::fs::read(claims.folder.path().join("golden/toon.png")).expect("a picture");
+    let expected = std::fs::read(claims.folder.path().join("out.claims/01-ssim-expected.png")).expect("a picture");
+    let pixels = |bytes: &[u8]| blend::picture::read::png("a", bytes).expect("a picture").values;
+    assert_eq!(pixels(&golden), pixels(&expected));
+    let moved = renewed(&other, true);
+    assert!(moved.renewed[0].contains("it moved: psnr") && moved.claims[0].holds, "{:?}", moved.renewed);
+    // Filters on both sides are left away: the picture itself is kept.
+    let filtered = "ssim(lowpass(render(ink, seeds = 0..2), 4), lowpass(image(\"golden/toon.png\"), 4)) >= 0.98";
+    assert!(renewed(filtered, true).renewed[0].ends_with("as it was"));
+}
+
+/// Law 7: an output is drawn as it is written.
+#[test]
+fn outputs_are_drawn_as_written() {
+    let claims = Claims::new();
+    let claim = "psnr(render(mixed), render(mix(toon, mixed, 1))) >= 0";
+    let line = |dtype: &str| claims.run(dtype, claim, false).expect("a run").claims[0].lines[0].clone();
+    assert_eq!(line("f32"), "psnr is infinite (equal)");
+    let half = line("f16");
+    assert!(half.starts_with("psnr is ") && half != "psnr is infinite (equal)", "{half}");
+}

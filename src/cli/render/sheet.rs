@@ -13,6 +13,7 @@ use crate::picture::sheet;
 use crate::picture::sheet::Row;
 use crate::picture::sheet::Segment;
 use crate::picture::sheet::Sheet;
+use crate::store;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -83,7 +84,7 @@ pub fn write(
     let canvas = made.draw().map_err(|problem| ui.problem(problem))?;
     let bytes = canvas.png(&texts).map_err(|problem| ui.problem(problem))?;
     let inputs: Vec<PathBuf> = targets.iter().flat_map(|target| target.inputs.clone()).collect();
-    super::written(output, &bytes, &inputs, ui)?;
+    store::write_bytes(output, &bytes, &inputs).map_err(|problem| ui.problem(problem))?;
     ui.status(&format!("wrote {}: {} × {} pixels", output.display(), canvas.width, canvas.height));
     super::told(&drawn, start, ui);
     Ok(Exit::Good)
