@@ -13,6 +13,7 @@ use crate::diag::Problem;
 use crate::diag::Problems;
 use crate::draw::show;
 use crate::draw::show::Drawn;
+use crate::draw::show::Starts;
 use crate::draw::show::Wish;
 use crate::draw::subject;
 use crate::draw::subject::Model;
@@ -27,6 +28,7 @@ use crate::picture::Image;
 use crate::render::device::Device;
 use crate::render::drawer::Look;
 use crate::render::drawer::Start;
+use crate::render::latents;
 use crate::store;
 use crate::text::Sources;
 use std::path::Path;
@@ -34,6 +36,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+mod film;
 mod pictures;
 mod sheet;
 
@@ -45,7 +48,9 @@ Examples:
   blend render recipes/stylegan2/ramp.blend --seeds 0..15 --psi 0.7 -o ramp.png
   blend render recipes/stylegan2/layer-swap.blend --sweep edge=8,16,32,64
   blend render toon.safetensors ink.pkl pixel.pt --seeds 85,100,297 -o models.png
-  blend render merged.safetensors --seeds 0..99 -o pictures/")]
+  blend render merged.safetensors --seeds 0..99 -o pictures/
+  blend render recipes/stylegan2/layer-swap.blend --walk -o walk.mp4
+  blend render recipes/stylegan2/three-models.blend --sweep strength=0..1 -o morph.apng")]
 pub struct Args {
     /// Recipes (`.blend`) and checkpoints of any format
     #[arg(value_name = "RECIPE|MODEL", required_unless_present = "expression")]
@@ -56,13 +61,16 @@ pub struct Args {
     /// A model of the expression; may be repeated
     #[arg(long = "model", short = 'm', value_name = "NAME=PATH", requires = "expression")]
     models: Vec<String>,
-    /// A sheet (`.png`), or a directory (with a `/` at its end) for one file per picture
-    /// [default: NAME.png, here]
+    /// A sheet (`.png`), a directory (with a `/` at its end) for one file per picture, or a film (`.apng`, `.y4m`, and
+    /// through ffmpeg `.mp4`, `.webm`, `.gif`) [default: NAME.png, here]
     #[arg(long, short, value_name = "PATH")]
     output: Option<PathBuf>,
     /// What is drawn: a range or a list, as NVIDIA's scripts draw them
     #[arg(long, value_name = "SEEDS", default_value = "0..7")]
     seeds: String,
+    /// Latents of a file instead of seeds: `projected_w`, `w`, `z`, … of `.npz`, `.npy`, `.pt` or `.safetensors`
+    #[arg(long, value_name = "FILE", conflicts_with = "walk")]
+    latents: Option<PathBuf>,
     /// Truncation: 1 is what the seed says, 0 the mean
     #[arg(long, value_name = "PSI", default_value_t = 1.0, allow_negative_numbers = true)]
     psi: f64,
@@ -85,6 +93,15 @@ pub struct Args {
     /// Two sweeps as rows and columns, a block per seed
     #[arg(long)]
     matrix: bool,
+    /// A film of a closed way through the seeds, all models side by side
+    #[arg(long, conflicts_with = "matrix")]
+    walk: bool,
+    /// Frames of a film [default: 30 per seed of a walk, 60 of a sweep]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    frames: Option<u16>,
+    /// Frames per second
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=240), default_value_t = 30)]
+    fps: u16,
     /// Only what the recipe makes, not what it is made of
     #[arg(long)]
     no_parents: bool,
@@ -135,6 +152,15 @@ fn work(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
     if args.matrix && sweeps.len() != 2 {
         return Err(told(wish::no_matrix(sweeps.len())));
     }
+    let is_film = args.output.as_deref().is_some_and(film::is_film);
+    let frames = if is_film { film::moves(args, &sweeps).map_err(told)? } else { 0 };
+    if args.walk && !is_film {
+        return Err(told(wish::no_film()));
+    }
+    let mut sweeps = sweeps;
+    if is_film {
+        sweeps = sweeps.iter().map(|sweep| film::steps(sweep, frames)).collect();
+    }
     let mut targets = vec![];
     if args.expression.is_some() {
         targets.push(of_recipe(
@@ -151,8 +177,29 @@ fn work(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
             false => of_checkpoint(path, args, &sweeps, ui)?,
         });
     }
+    // How many there are decides the first model's network; the others are told when they differ.
+    let mapping = targets.iter().flat_map(|target| target.parents.iter().chain(&target.models)).next();
+    let mapping = mapping.and_then(|model| model.drawing.net.mapping.clone());
+    let given = match (&args.latents, mapping) {
+        (Some(path), Some(mapping)) => {
+            let given = latents::read(path).map_err(told)?;
+            let count = given.starts(&mapping).map_err(told)?.len();
+            Some((Arc::new(given), count))
+        }
+        _ => None,
+    };
+    let columns: Vec<String> = match &given {
+        Some((_, count)) => (0..*count).map(|at| format!("latent {at}")).collect(),
+        None => seeds.iter().map(|seed| format!("seed {seed}")).collect(),
+    };
     let wish = Wish {
-        starts: seeds.iter().map(|seed| Start::Seed(*seed)).collect(),
+        starts: match args.walk {
+            _ if given.is_some() => given.map_or(Starts::Each(vec![]), |(given, count)| Starts::Given(given, count)),
+            true => {
+                Starts::Walk { frames: args.frames.map_or(frames * seeds.len(), usize::from), seeds: seeds.clone() }
+            }
+            false => Starts::Each(seeds.iter().map(|seed| Start::Seed(*seed)).collect()),
+        },
         look: Look {
             psi: args.psi,
             cutoff: args.cutoff,
@@ -161,15 +208,16 @@ fn work(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
         },
         device: args.device.parse().unwrap_or(Device::Auto),
     };
-    let columns: Vec<String> = seeds.iter().map(|seed| format!("seed {seed}")).collect();
     let first = targets.first().map_or("pictures", |target| &target.name);
     let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{first}.png")));
     let inputs: Vec<PathBuf> = targets.iter().flat_map(|target| target.inputs.clone()).collect();
     // Before anything is drawn.
     store::may_write(&output, &inputs).map_err(told)?;
     let is_directory = output.as_os_str().as_encoded_bytes().ends_with(b"/") || output.is_dir();
-    if is_directory {
-        pictures::write(&targets, &seeds, &wish, &output, args, ui)
+    if is_film {
+        film::write(&targets, &wish, frames, &output, args, ui)
+    } else if is_directory {
+        pictures::write(&targets, &columns, &wish, &output, args, ui)
     } else {
         sheet::write(&targets, columns, &wish, &output, args, ui)
     }
@@ -182,6 +230,8 @@ fn of_recipe(recipe: &RecipeArgs, args: &Args, sweeps: &[Sweep], ui: &Ui) -> Res
     let Some(compiled) = &first.compiled else { return Err(Exit::Wrong) };
     let mut target = target_of(&recipe.name(), compiled, args, &first.sources, ui)?;
     target.sweeps = match sweeps {
+        // A walk shows the recipe as it is.
+        [] if args.walk => vec![],
         [] => subject::listed(&compiled.recipe, &set_names(args), LISTED),
         sweeps => sweeps.to_vec(),
     };

@@ -148,6 +148,8 @@ static RENDER: &[Row] = rows![
     "E0707" "a picture that cannot be written",
     "E0710" "a device that is not there",
     "E0711" "a wish that cannot be drawn",
+    "E0712" "a program that makes films",
+    "E0713" "latents that do not fit",
     "E0740" "an argument that no picture can have",
     "E0741" "pictures that cannot be compared",
     "E0742" "a file that is no picture",

@@ -5,19 +5,61 @@ use super::subject::Model;
 use crate::exec::Progress;
 use crate::exec::Stop;
 use crate::picture::Image;
+use crate::picture::film;
 use crate::render::device::About;
 use crate::render::device::Device;
 use crate::render::drawer::Look;
 use crate::render::drawer::Start;
+use crate::render::latents::Given;
 use crate::store::Inputs;
+use std::sync::Arc;
 
 /// What is drawn of every model.
 #[derive(Clone, Debug)]
 pub struct Wish {
-    /// One picture each.
-    pub starts: Vec<Start>,
+    pub starts: Starts,
     pub look: Look,
     pub device: Device,
+}
+
+/// What the pictures of a model begin with.
+#[derive(Clone, Debug)]
+pub enum Starts {
+    /// One picture each.
+    Each(Vec<Start>),
+    /// So many pictures on a smooth closed way through the w that a model's own mapping makes of these seeds.
+    Walk { seeds: Vec<u32>, frames: usize },
+    /// The latents of a file; so many.
+    Given(Arc<Given>, usize),
+}
+
+impl Starts {
+    pub fn len(&self) -> usize {
+        match self {
+            Starts::Each(starts) => starts.len(),
+            Starts::Walk { frames, .. } => *frames,
+            Starts::Given(_, count) => *count,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn of(&self, easel: &mut Easel, look: &Look) -> Result<Vec<Start>, Stop> {
+        match (self, easel.drawer()) {
+            (Starts::Each(starts), _) => Ok(starts.clone()),
+            (Starts::Walk { seeds, frames }, Some(drawer)) => {
+                let keys = seeds.iter().map(|seed| drawer.w(*seed, look.class)).collect::<Result<Vec<_>, _>>()?;
+                Ok(film::walk(&keys, *frames).into_iter().map(Start::W).collect())
+            }
+            (Starts::Given(given, _), Some(drawer)) => match &drawer.net().mapping {
+                Some(mapping) => Ok(given.starts(mapping)?),
+                None => Ok(vec![]),
+            },
+            (_, None) => Ok(vec![]),
+        }
+    }
 }
 
 /// What drawing took.
@@ -54,7 +96,7 @@ pub fn show(
         drawn.computed += put.computed;
         drawn.tensors += put.tensors;
         let look = Look { psi: model.psi.unwrap_or(wish.look.psi), ..wish.look.clone() };
-        for (column, start) in wish.starts.iter().enumerate() {
+        for (column, start) in wish.starts.of(easel, &look)?.iter().enumerate() {
             let images = easel.draw(std::slice::from_ref(start), &look, progress)?;
             for image in images {
                 drawn.pictures += 1;

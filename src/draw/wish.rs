@@ -42,6 +42,12 @@ pub fn no_matrix(sweeps: usize) -> Problem {
         .help("write two of them: `--sweep low=0..1 --sweep high=0..1 --matrix`")
 }
 
+/// A walk has to be seen moving.
+pub fn no_film() -> Problem {
+    Problem::new(Code("E0711"), "`--walk` makes a film, and the output is none")
+        .help("name a film: `-o walk.apng`, or `-o walk.mp4` where ffmpeg is installed")
+}
+
 /// A recipe that makes nothing.
 pub fn no_output(name: &str) -> Problem {
     Problem::new(Code("E0711"), format!("`{name}` has no output, so there is nothing to draw"))

@@ -3,6 +3,7 @@
 pub mod canvas;
 pub mod difference;
 mod error;
+pub mod film;
 mod image;
 pub mod metrics;
 pub mod planes;

@@ -116,6 +116,11 @@ impl Drawer {
         }
     }
 
+    /// The w of a seed, before truncation.  Errors: E0705.
+    pub fn w(&self, seed: u32, class: Option<usize>) -> Result<Vec<f64>, Problem> {
+        self.host.map(&RandomState::new(seed).normals(self.host.z_size()), class)
+    }
+
     /// How many w a picture takes, and their size; `None` for networks without latents.
     pub fn latent_sizes(&self) -> Option<(usize, usize)> {
         self.net.mapping.as_ref().map(|mapping| (mapping.count, mapping.w))

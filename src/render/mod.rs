@@ -14,5 +14,6 @@ pub mod device;
 pub mod drawer;
 mod error;
 pub mod host;
+pub mod latents;
 pub mod seeds;
 pub mod weights;

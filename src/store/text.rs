@@ -85,9 +85,22 @@ pub fn write_text(path: &Path, text: &str) -> Result<(), Problem> {
 
 /// The same of any bytes, unless the file is one of `forbidden`: those are inputs.  Errors: E0516, E0602, E0603.
 pub fn write_bytes(path: &Path, bytes: &[u8], forbidden: &[PathBuf]) -> Result<(), Problem> {
-    let size = bytes.len() as u64;
+    write_pieces(path, bytes.len() as u64, &mut std::iter::once(bytes), forbidden)
+}
+
+/// The same of pieces that follow each other, `size` bytes in all.
+pub fn write_pieces<B: AsRef<[u8]>>(
+    path: &Path,
+    size: u64,
+    pieces: &mut dyn Iterator<Item = B>,
+    forbidden: &[PathBuf],
+) -> Result<(), Problem> {
     let staged = Staged::new(path, Kind::File, size, forbidden, false)?;
     let part = staged.part("", size)?;
-    part.write_at(0, bytes)?;
+    let mut at = 0;
+    for piece in pieces {
+        part.write_at(at, piece.as_ref())?;
+        at += piece.as_ref().len() as u64;
+    }
     staged.commit(vec![part])
 }

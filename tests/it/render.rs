@@ -3,6 +3,7 @@
 
 mod avatars;
 mod goldens;
+mod latents;
 mod made;
 mod ops;
 mod oracle;

@@ -20,7 +20,7 @@ const WAITING: usize = 2;
 
 pub fn write(
     targets: &[Target],
-    seeds: &[u32],
+    columns: &[String],
     wish: &Wish,
     output: &Path,
     args: &Args,
@@ -31,7 +31,7 @@ pub fn write(
         targets.iter().flat_map(|target| target.parents.iter().chain(&target.models)).cloned().collect();
     let inputs: Vec<PathBuf> = targets.iter().flat_map(|target| target.inputs.clone()).collect();
     let names = names(&models);
-    let path = |row: usize, column: usize| output.join(format!("{}-seed{:04}.png", names[row], seeds[column]));
+    let path = |row: usize, column: usize| output.join(format!("{}-{}.png", names[row], numbered(&columns[column])));
     let (send, receive) = sync_channel::<(usize, usize, Image)>(WAITING);
     let drawn = std::thread::scope(|scope| {
         let writer = scope.spawn(|| -> Result<(), Problem> {
@@ -39,7 +39,7 @@ pub fn write(
                 let texts = [
                     ("Software", format!("blend {}", env!("CARGO_PKG_VERSION"))),
                     ("Source", format!("{} {}", models[row].label, models[row].detail).trim_end().to_string()),
-                    ("Seed", seeds[column].to_string()),
+                    ("Start", columns[column].clone()),
                     ("Psi", models[row].psi.unwrap_or(args.psi).to_string()),
                     ("Noise", args.noise.clone()),
                 ];
@@ -62,6 +62,14 @@ pub fn write(
     ui.status(&format!("wrote {} pictures to {}", drawn.pictures, output.display()));
     super::told(&drawn, start, ui);
     Ok(Exit::Good)
+}
+
+/// `seed 7` as `seed0007`: files sort as numbers do.
+fn numbered(column: &str) -> String {
+    match column.split_once(' ') {
+        Some((what, number)) => format!("{what}{number:0>4}"),
+        None => column.into(),
+    }
 }
 
 /// Names of files, one per model, none twice.

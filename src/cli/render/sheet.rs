@@ -6,6 +6,7 @@ use crate::cli::Exit;
 use crate::cli::ui::Ui;
 use crate::draw::show::Wish;
 use crate::draw::subject::Model;
+use crate::draw::subject::PSI;
 use crate::draw::wish::Sweep;
 use crate::picture::canvas::Canvas;
 use crate::picture::difference::difference;
@@ -92,7 +93,8 @@ pub fn write(
 
 /// How the pictures were drawn, in one line.
 fn note(args: &Args) -> String {
-    let mut parts = vec![format!("psi {}", args.psi)];
+    let is_swept = args.sweeps.iter().any(|sweep| sweep.split('=').next().is_some_and(|name| name.trim() == PSI));
+    let mut parts = if is_swept { vec![] } else { vec![format!("psi {}", args.psi)] };
     parts.extend(args.cutoff.map(|cutoff| format!("of the first {cutoff} layers")));
     parts.extend(args.class.map(|class| format!("class {class}")));
     parts.push(format!("noise {}", args.noise));

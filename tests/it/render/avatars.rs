@@ -32,12 +32,12 @@ fn goldens() -> BTreeMap<String, Vec<f64>> {
     file.iter().map(|(name, view)| (name.to_string(), values(view))).collect()
 }
 
-struct Drawer {
+pub struct Drawer {
     host: Host,
     engine: Cpu,
 }
 
-fn drawer(path: &Path) -> Drawer {
+pub fn drawer(path: &Path) -> Drawer {
     let header = store::open(path, None).expect("a model");
     let canon = arch::detect(&header, None, None).expect("a layout");
     let shapes = weights::shapes_of(&canon);
@@ -49,8 +49,20 @@ fn drawer(path: &Path) -> Drawer {
 }
 
 impl Drawer {
-    fn latents(&self, seed: u32, psi: f64) -> Latents {
+    pub fn latents(&self, seed: u32, psi: f64) -> Latents {
         self.host.seed(seed, None, psi, None).expect("latents").0
+    }
+
+    /// These w draw the picture of the seed, up to the rounding of w.
+    #[track_caller]
+    pub fn check_same(&mut self, vectors: &[Vec<f64>], seed: u32) {
+        let given = Latents { vectors: vectors.to_vec() };
+        let pictures = [given, self.latents(seed, 1.0)].map(|latents| {
+            let frame = self.host.frame(&latents, Noises::Stored).expect("a frame");
+            self.engine.draw(&frame).expect("a picture").values
+        });
+        let off = pictures[0].iter().zip(&pictures[1]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(off < 1e-4, "off by {off}");
     }
 
     #[track_caller]
