@@ -147,12 +147,12 @@ static RENDER: &[Row] = rows![
     "E0706" "a picture to start from, or none, that the network does not take",
     "E0707" "a picture that cannot be written",
     "E0710" "a device that is not there",
-    "E0711" "a wish that cannot be drawn",
-    "E0712" "a program that makes films",
-    "E0713" "latents that do not fit",
     "E0740" "an argument that no picture can have",
     "E0741" "pictures that cannot be compared",
     "E0742" "a file that is no picture",
+    "E0750" "a wish that cannot be drawn",
+    "E0751" "a program that makes films",
+    "E0752" "latents that do not fit",
 ];
 
 /// W: warnings.

@@ -8,10 +8,10 @@ use crate::hir::Literal;
 /// Pictures that one row may have, and steps that one sweep may have.
 pub const MOST: usize = 4096;
 
-/// `0..7`, `5`, `1,4,9..12`: ends included.  Errors: E0711.
+/// `0..7`, `5`, `1,4,9..12`: ends included.  Errors: E0750.
 pub fn seeds(text: &str) -> Result<Vec<u32>, Problem> {
     let wrong = |why: String| {
-        Problem::new(Code("E0711"), format!("`--seeds {}` {why}", text.escape_debug()))
+        Problem::new(Code("E0750"), format!("`--seeds {}` {why}", text.escape_debug()))
             .help("write a range or a list of whole numbers: `--seeds 0..7` or `--seeds 3,14,15`")
     };
     let number = |text: &str| {
@@ -38,19 +38,19 @@ pub fn seeds(text: &str) -> Result<Vec<u32>, Problem> {
 
 /// A matrix has two sides.
 pub fn no_matrix(sweeps: usize) -> Problem {
-    Problem::new(Code("E0711"), format!("`--matrix` has {sweeps} sweeps, two were expected"))
+    Problem::new(Code("E0750"), format!("`--matrix` has {sweeps} sweeps, two were expected"))
         .help("write two of them: `--sweep low=0..1 --sweep high=0..1 --matrix`")
 }
 
 /// A walk has to be seen moving.
 pub fn no_film() -> Problem {
-    Problem::new(Code("E0711"), "`--walk` makes a film, and the output is none")
+    Problem::new(Code("E0750"), "`--walk` makes a film, and the output is none")
         .help("name a film: `-o walk.apng`, or `-o walk.mp4` where ffmpeg is installed")
 }
 
 /// A recipe that makes nothing.
 pub fn no_output(name: &str) -> Problem {
-    Problem::new(Code("E0711"), format!("`{name}` has no output, so there is nothing to draw"))
+    Problem::new(Code("E0750"), format!("`{name}` has no output, so there is nothing to draw"))
         .help("write what it makes: `output \"out.safetensors\" = …`")
 }
 
@@ -73,10 +73,10 @@ pub enum Steps {
 const STEPS: usize = 5;
 
 impl Sweep {
-    /// `edge=8,16,32`, `psi=0..1:0.25`, `strength=0..1`.  Errors: E0711.
+    /// `edge=8,16,32`, `psi=0..1:0.25`, `strength=0..1`.  Errors: E0750.
     pub fn parse(text: &str, literal: &dyn Fn(&str) -> Literal) -> Result<Sweep, Problem> {
         let wrong = |why: String| {
-            Problem::new(Code("E0711"), format!("`--sweep {}` {why}", text.escape_debug()))
+            Problem::new(Code("E0750"), format!("`--sweep {}` {why}", text.escape_debug()))
                 .help("write a list or a range: `--sweep edge=8,16,32`, `--sweep psi=0..1:0.25`")
         };
         let (name, steps) = text.split_once('=').ok_or_else(|| wrong("has no `=`".into()))?;

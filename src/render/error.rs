@@ -62,12 +62,12 @@ pub fn no_device(what: &str) -> Problem {
 pub fn no_latents(path: &str, names: &[&str]) -> Problem {
     let some: Vec<String> = names.iter().take(6).map(|name| format!("`{}`", name.escape_debug())).collect();
     let held = if some.is_empty() { "no float tensor".to_string() } else { some.join(", ") };
-    Problem::new(Code("E0713"), format!("`{path}` holds {held}, and none of them is known as latents"))
+    Problem::new(Code("E0752"), format!("`{path}` holds {held}, and none of them is known as latents"))
         .help("name the tensor `w`, or keep it alone in the file: `numpy.save(\"w.npy\", w)`")
 }
 
 /// Latents of another shape than the network's.
 pub fn odd_latents(name: &str, shape: &[usize], expected: &str) -> Problem {
-    Problem::new(Code("E0713"), format!("{name} has the shape {}, expected {expected}", shape_text(shape)))
+    Problem::new(Code("E0752"), format!("{name} has the shape {}, expected {expected}", shape_text(shape)))
         .help("give latents of this network: `blend inspect MODEL` shows its sizes")
 }

@@ -37,7 +37,7 @@ pub struct Given {
 }
 
 /// Reads latents from any file that checkpoints are read from (`.npy`, `.npz`, `.pt`, `.safetensors`): the tensor that is
-/// named as latents are (`projected_w`, `w`, `z`, …), or the only one.  Errors: E0713, and those of reading.
+/// named as latents are (`projected_w`, `w`, `z`, …), or the only one.  Errors: E0752, and those of reading.
 pub fn read(path: &Path) -> Result<Given, Problem> {
     let header = store::open(path, None)?;
     let canon = arch::detect(&header, None, Some("generic"))?;
@@ -66,7 +66,7 @@ impl Given {
     /// The latents as a network takes them, one start each.
     ///
     /// `[…, layers, w]` is a w for every layer; so is `[layers, w]`.  `[…, w]` is one w for all layers, unless the name says
-    /// z, or the network's z has this size and its w has not.  Errors: E0713 for latents of another network.
+    /// z, or the network's z has this size and its w has not.  Errors: E0752 for latents of another network.
     pub fn starts(&self, mapping: &Mapping) -> Result<Vec<Start>, Problem> {
         let (count, w, z) = (mapping.count, mapping.w, mapping.z);
         let rank = self.shape.len();

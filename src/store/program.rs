@@ -10,7 +10,7 @@ use std::process::Command;
 use std::process::Stdio;
 
 /// Runs `program` with `args` and a path to write, and feeds it; what it wrote takes the place of `path` when it ends well.
-/// Errors: E0712 where the program is missing or does not end well, E0602 and E0603 for files, and what `feed` says.
+/// Errors: E0751 where the program is missing or does not end well, E0602 and E0603 for files, and what `feed` says.
 pub fn write_through(
     path: &Path,
     program: &str,
@@ -47,7 +47,7 @@ pub fn write_through(
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-        let problem = Problem::new(Code("E0712"), format!("`{program}` could not write `{}`", shown::path(path)));
+        let problem = Problem::new(Code("E0751"), format!("`{program}` could not write `{}`", shown::path(path)));
         return Err(problem
             .note(format!("it says: {}", last.trim().escape_debug()))
             .help("write an animated PNG instead, which needs no other program: `-o film.apng`"));
@@ -58,7 +58,7 @@ pub fn write_through(
 }
 
 fn missing(program: &str, reason: &std::io::Error) -> Problem {
-    Problem::new(Code("E0712"), format!("`{program}` cannot be run: {reason}"))
+    Problem::new(Code("E0751"), format!("`{program}` cannot be run: {reason}"))
         .note("films other than `.apng` and `.y4m` are made by it")
         .help(format!("install it, `apt install {program}`, or write an animated PNG: `-o film.apng`"))
 }

@@ -40,7 +40,7 @@ pub fn is_film(path: &Path) -> bool {
     path.extension().and_then(OsStr::to_str).is_some_and(|ending| ENDINGS.contains(&ending))
 }
 
-/// What moves in the film.  Errors: E0711 for nothing, or for two things.
+/// What moves in the film.  Errors: E0750 for nothing, or for two things.
 pub fn moves(args: &Args, sweeps: &[Sweep]) -> Result<usize, Problem> {
     match (args.walk, sweeps) {
         (true, []) => Ok(args.frames.map_or(WALK, usize::from)),
@@ -55,7 +55,7 @@ pub fn moves(args: &Args, sweeps: &[Sweep]) -> Result<usize, Problem> {
                     count => format!("{count} sweeps"),
                 }
             );
-            Err(Problem::new(Code("E0711"), format!("a film shows one thing that moves, but there is {found}"))
+            Err(Problem::new(Code("E0750"), format!("a film shows one thing that moves, but there is {found}"))
                 .help("write `--walk`, or one sweep such as `--sweep strength=0..1`"))
         }
     }
@@ -158,7 +158,7 @@ impl Film {
         self.frames.first().map_or((0, 0), |frame| (frame.width, frame.height))
     }
 
-    /// Puts a picture into a frame; the first one decides how large all are.  Errors: E0711 for films beyond memory.
+    /// Puts a picture into a frame; the first one decides how large all are.  Errors: E0750 for films beyond memory.
     fn put(&mut self, (frame, cell): (usize, usize), picture: Canvas) -> Result<(), Problem> {
         let columns = (1..=self.cells).find(|columns| columns * columns >= self.cells).unwrap_or(1);
         let (wide, high) = (picture.width + GUTTER, picture.height + GUTTER);
@@ -169,7 +169,7 @@ impl Film {
             let height = even(self.cells.div_ceil(columns) * high + GUTTER);
             if (width * height * 3).saturating_mul(self.count) > MOST {
                 let message = format!("{} frames of {width} × {height} pixels are more than a gigabyte", self.count);
-                return Err(Problem::new(Code("E0711"), message)
+                return Err(Problem::new(Code("E0750"), message)
                     .help("draw fewer frames, or smaller ones: `--frames 60 --cell 128`"));
             }
             self.frames = vec![Canvas::new(width, height, PAPER)?; self.count];
