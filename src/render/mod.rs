@@ -11,6 +11,8 @@
 
 pub mod cpu;
 mod error;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod host;
 pub mod seeds;
 pub mod weights;

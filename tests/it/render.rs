@@ -3,6 +3,8 @@
 
 mod avatars;
 mod goldens;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod made;
 mod ops;
 mod oracle;

@@ -1,0 +1,4 @@
+//! x
+pub mod kernels;
+mod params;
+mod template;
