@@ -1,6 +1,88 @@
 //! The engine of graphics cards.
 
+use super::goldens::Case;
+use blend::network::Net;
+use blend::network::Op;
+use blend::render::cpu::Cpu;
+use blend::render::gpu::Gpu;
+use blend::render::gpu::Kernels;
+use blend::render::gpu::Options;
+use blend::render::gpu::Precision;
+use blend::render::gpu::device;
+use blend::render::gpu::device::Choice;
+use blend::render::gpu::device::Device;
+use blend::render::gpu::device::Wanted;
 use blend::render::gpu::kernels;
+use blend::render::host::Frame;
+use blend::render::host::Host;
+use blend::render::weights::Weights;
+use std::sync::Arc;
+
+/// The software adapter, or `None` after saying that there is none (an error where everything must be there).
+fn device() -> Option<Arc<Device>> {
+    match device::choose(&Wanted::Software) {
+        Ok(Choice::Adapter(adapter)) => Some(adapter.open().expect("a device")),
+        Ok(Choice::Nothing(_)) => unreachable!("it was asked for"),
+        Err(problem) => {
+            assert!(std::env::var_os("BLEND_CI").is_none(), "{}: install mesa-vulkan-drivers", problem.message);
+            eprintln!("skipped: {}: install mesa-vulkan-drivers", problem.message);
+            None
+        }
+    }
+}
+
+const SOFT: Options = Options { precision: Precision::F32, kernels: None, binding: None };
+const CARDS: Options = Options { kernels: Some(Kernels::Cards), ..SOFT };
+
+fn largest(values: &[f32]) -> f32 {
+    values.iter().fold(1e-3, |most, value| most.max(value.abs()))
+}
+
+/// Draws a golden network with both engines; the first operation that is off is named.
+#[track_caller]
+fn agree(device: &Arc<Device>, case: &Case, options: Options, tolerance: f32) {
+    let net = case.net();
+    let host = Host::new(net.clone(), &case.weights).expect("weights");
+    compare(case.name, device, &net, &case.weights, &case.frame(&host), options, tolerance);
+}
+
+#[track_caller]
+fn compare(
+    name: &str,
+    device: &Arc<Device>,
+    net: &Arc<Net>,
+    weights: &Weights,
+    frame: &Frame,
+    options: Options,
+    tolerance: f32,
+) {
+    let mut wanted: Vec<Vec<f32>> = vec![];
+    let mut cpu = Cpu::new(net.clone(), weights).expect("weights");
+    let image = cpu.draw_with(frame, &mut |_, _, values| wanted.push(values.to_vec())).expect("a picture");
+    let mut gpu = Gpu::new(net.clone(), weights, device, options).expect("a net for the device");
+    let mut see = |at: usize, op: &Op, values: &[f32]| {
+        assert_eq!(values.len(), wanted[at].len(), "{name} {}", op.name);
+        let most = largest(&wanted[at]);
+        for (place, (found, wanted)) in values.iter().zip(&wanted[at]).enumerate() {
+            let near = (found - wanted).abs() <= tolerance * most;
+            assert!(near, "{name} {options:?} {} at {place} of {most}: {found} is not {wanted}", op.name);
+        }
+    };
+    let seen = gpu.draw_with(frame, &mut see).expect("a picture");
+    let drawn = gpu.draw(frame).expect("a picture");
+    assert_eq!(seen, drawn, "{name}: looking changes nothing");
+    assert_eq!((drawn.shape, drawn.range), (image.shape, image.range));
+}
+
+#[test]
+fn stylegan2_is_drawn_as_by_the_cpu() {
+    let Some(device) = device() else { return };
+    for name in ["skip", "skip-labels", "skip-odd-filter", "resnet", "orig"] {
+        let case = Case::load(name);
+        agree(&device, &case, SOFT, 1e-5);
+        agree(&device, &case, CARDS, 1e-5);
+    }
+}
 
 /// Every kernel, parsed, validated, and written for all three kinds of drivers: what does not run here is not broken
 /// unseen.
