@@ -8,7 +8,10 @@ const LISTED: usize = 8;
 
 /// Bytes as people write them.
 fn mebibytes(bytes: usize) -> String {
-    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+    match bytes {
+        0..0x10_0000 => format!("{:.1} KiB", bytes as f64 / f64::from(1 << 10)),
+        _ => format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)),
+    }
 }
 
 /// The device that was asked for is not there; what was found, and what the loader says of nothing.

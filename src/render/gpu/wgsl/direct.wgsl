@@ -56,25 +56,21 @@ fn main(
             plane += p.x_pitch;
         }
     }
-//% for pair px/2
-    if (place$(pair*2) < places) {
+    // The end is long: compilers get one copy of it.
+    var sums = array<vec4<f32>, $(px*bo/4)>(
+//% for e px
 //% for q bo/4
-//% for i 4
-        {
-            let channel = panel * $(bo)u + $(q*4+i)u + p.panel_first;
-            if (channel >= p.first && channel < p.last) {
-//% if raw
-                keep(chunk, phase, channel, place$(pair*2), sum$(pair*2)_$q[$i]);
-                if (place$(pair*2+1) < places) {
-                    keep(chunk, phase, channel, place$(pair*2+1), sum$(pair*2+1)_$q[$i]);
-                }
-//% else
-                put(channel, place$(pair*2), vec2<f32>(sum$(pair*2)_$q[$i], sum$(pair*2+1)_$q[$i]));
+        sum$(e)_$q,
 //% end
-            }
+//% end
+    );
+    for (var pair = 0u; pair < $(px/2)u; pair += 1u) {
+        let place = tile + 2u * (me + pair * $(threads)u);
+        let spots = vec2<u32>(spot(phase, place), spot(phase, place + 1u));
+        for (var i = 0u; i < $(bo)u; i += 1u) {
+            let channel = panel * $(bo)u + i + p.panel_first;
+            let at = pair * $(bo/2)u + i / 4u;
+            end(chunk, channel, spots, vec2<f32>(sums[at][i % 4u], sums[at + $(bo/4)u][i % 4u]));
         }
-//% end
-//% end
     }
-//% end
 }

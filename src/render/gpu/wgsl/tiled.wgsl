@@ -92,26 +92,19 @@ fn main(
         }
         workgroupBarrier();
     }
-//% for pair 4
-    let at$pair = tile + 2u * (left + $(pair*bp/8)u);
-    if (at$pair < places) {
-//% for h 2
-//% for i 4
-        {
-            let channel = panel * $(bo)u + top * 8u + $(h*4+i)u + p.panel_first;
-            if (channel >= p.first && channel < p.last) {
-//% if raw
-                keep(chunk, phase, channel, at$pair, sum$(pair*2)_$h[$i]);
-                if (at$pair + 1u < places) {
-                    keep(chunk, phase, channel, at$pair + 1u, sum$(pair*2+1)_$h[$i]);
-                }
-//% else
-                put(channel, at$pair, vec2<f32>(sum$(pair*2)_$h[$i], sum$(pair*2+1)_$h[$i]));
+    // The end is long: compilers get one copy of it.
+    var sums = array<vec4<f32>, 16>(
+//% for e 8
+        sum$(e)_0, sum$(e)_1,
 //% end
-            }
+    );
+    for (var pair = 0u; pair < 4u; pair += 1u) {
+        let place = tile + 2u * (left + pair * $(bp/8)u);
+        let spots = vec2<u32>(spot(phase, place), spot(phase, place + 1u));
+        for (var i = 0u; i < 8u; i += 1u) {
+            let channel = panel * $(bo)u + top * 8u + i + p.panel_first;
+            let both = vec2<f32>(sums[pair * 4u + i / 4u][i % 4u], sums[pair * 4u + 2u + i / 4u][i % 4u]);
+            end(chunk, channel, spots, both);
         }
-//% end
-//% end
     }
-//% end
 }

@@ -24,18 +24,37 @@ fn walk(phase: u32) -> Walk {
 //% end
 }
 
-//% if raw
-// Sums before the end, by part of the depth and output channel.
-fn keep(chunk: u32, phase: u32, channel: u32, place: u32, sum: f32) {
-    let start = (chunk * p.raw_channels + channel - p.first) * p.raw_pitch;
+// Where the sum of a place is kept; NONE: nowhere.
+fn spot(phase: u32, place: u32) -> u32 {
+    if (place >= p.rows * p.columns) {
+        return NONE;
+    }
 //% if up
     let y = 2u * (place / p.columns) + (phase >> 1u);
     let x = 2u * (place % p.columns) + (phase & 1u);
-    if (y < p.raw_height && x < p.raw_width) {
-        raw[start + y * p.raw_width + x] = sum;
-    }
+    return select(NONE, y * p.raw_width + x, y < p.raw_height && x < p.raw_width);
 //% else
-    raw[start + place] = sum;
+    return place;
 //% end
 }
+
+// The sums of two adjacent places, where they are somebody's.
+fn end(chunk: u32, channel: u32, spots: vec2<u32>, sums: vec2<f32>) {
+    if (channel < p.first || channel >= p.last) {
+        return;
+    }
+//% if raw
+    // By part of the depth and output channel; the end comes later.
+    let start = (chunk * p.raw_channels + channel - p.first) * p.raw_pitch;
+    if (spots.x != NONE) {
+        raw[start + spots.x] = sums.x;
+    }
+    if (spots.y != NONE) {
+        raw[start + spots.y] = sums.y;
+    }
+//% else
+    if (spots.x != NONE) {
+        put(channel, spots.x, sums);
+    }
 //% end
+}
