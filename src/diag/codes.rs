@@ -146,6 +146,12 @@ static RENDER: &[Row] = rows![
     "E0705" "a latent or class that the generator does not take",
     "E0706" "a picture to start from, or none, that the network does not take",
     "E0707" "a picture that cannot be written",
+    "E0710" "a graphics card that is not there",
+    "E0711" "a graphics card that cannot be used",
+    "E0712" "a driver that refuses to draw",
+    "E0713" "a graphics card whose memory is full",
+    "E0714" "a graphics card that stopped",
+    "E0715" "a layer too large for a graphics card",
 ];
 
 /// W: warnings.

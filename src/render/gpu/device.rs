@@ -207,7 +207,8 @@ impl Adapter {
             }
         });
         let flags = self.adapter.get_downlevel_capabilities().flags;
-        let can = flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS) && limits.max_storage_buffers_per_shader_stage >= 8;
+        let can =
+            flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS) && limits.max_storage_buffers_per_shader_stage >= 8;
         if !can {
             return Err(error::not_opened(&self.found.name, "its driver runs no compute programs with 8 buffers"));
         }
@@ -340,4 +341,3 @@ impl Device {
         Compiled { pipeline, layout }
     }
 }
-

@@ -50,9 +50,12 @@ pub fn no_memory(name: &str, needed: usize) -> Problem {
 
 /// The device went away in the middle.
 pub fn lost(name: &str, reason: &str) -> Problem {
-    Problem::new(Code("E0714"), format!("{} stopped in the middle of drawing: {}", name.escape_debug(), one_line(reason)))
-        .note("systems reset a card that answers too late, that another program has crashed, or whose driver was updated")
-        .help("draw again, with `--device cpu` where it happens every time")
+    Problem::new(
+        Code("E0714"),
+        format!("{} stopped in the middle of drawing: {}", name.escape_debug(), one_line(reason)),
+    )
+    .note("systems reset a card that answers too late, that another program has crashed, or whose driver was updated")
+    .help("draw again, with `--device cpu` where it happens every time")
 }
 
 /// A layer beyond what the device's programs can see at once.
@@ -69,8 +72,11 @@ pub fn too_large(name: &str, layer: &str, needed: usize, limit: usize) -> Proble
 
 /// Texts of drivers have many lines: what matters is said by the first and the last ones.
 fn one_line(text: &str) -> String {
-    let lines: Vec<String> =
-        text.lines().map(|line| line.trim().replace(|c: char| c.is_control(), " ")).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| line.trim().replace(|c: char| c.is_control(), " "))
+        .filter(|line| !line.is_empty())
+        .collect();
     match &lines[..] {
         [] => "it gives no reason".into(),
         [first, .., last] => format!("{} … {}", first.trim_end_matches('.'), last.trim_end_matches('.')),

@@ -90,7 +90,11 @@ pub const SOFT: &[Shape] = &[
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Task {
     /// A convolution; transposed; whose sums are kept for a second pass.
-    Conv { shape: Shape, up: bool, raw: bool },
+    Conv {
+        shape: Shape,
+        up: bool,
+        raw: bool,
+    },
     Sum,
     Fir,
     Upsample,

@@ -142,7 +142,10 @@ mod tests {
     fn halves_are_rounded_as_everywhere() {
         for bits in 0..=u16::MAX {
             let value = half::f16::from_bits(bits);
-            assert_eq!(single(bits).to_bits(), if value.is_nan() { single(bits).to_bits() } else { value.to_f32().to_bits() });
+            assert_eq!(
+                single(bits).to_bits(),
+                if value.is_nan() { single(bits).to_bits() } else { value.to_f32().to_bits() }
+            );
             assert!(!value.is_nan() || single(bits).is_nan());
         }
         let mut state = 7u32;

@@ -63,9 +63,8 @@ impl Memory {
         let styles = maker.buffer("styles", 4 * plan.styles.len, storage);
         let constants = maker.buffer("constants", 4 * plan.constants.len(), storage);
         let noises = net.noises.iter();
-        let noises = noises
-            .map(|noise| maker.buffer(&noise.image, 4 * noise.height * noise.width, storage))
-            .collect::<Vec<_>>();
+        let noises =
+            noises.map(|noise| maker.buffer(&noise.image, 4 * noise.height * noise.width, storage)).collect::<Vec<_>>();
         let mut held = vec![];
         let mut waves = None;
         for (op, packing) in net.ops.iter().zip(&plan.packings) {
@@ -89,8 +88,7 @@ impl Memory {
             device.queue.write_buffer(&params, 0, bytemuck::cast_slice(&all));
         }
         let bytes = maker.bytes;
-        let memory =
-            Memory { slots, scratch, spare, styles, constants, noises, weights: held, waves, params, bytes };
+        let memory = Memory { slots, scratch, spare, styles, constants, noises, weights: held, waves, params, bytes };
         memory.fill(device, net, plan, weights, precision, &|_| true);
         memory
     }

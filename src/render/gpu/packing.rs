@@ -105,7 +105,10 @@ mod tests {
         let weight: Vec<f32> = (0..15 * 9).map(|at| at as f32).collect();
         let packed = packing(false, 3).pack(&weight);
         // Output 1, inputs 0 and 1 of tap 0, then input 0 of tap 1; behind nine taps of two inputs input 2.
-        assert_eq!((packed[1], packed[5], packed[9], packed[18 * 4 + 1]), (2.0 * 27.0, 2.0 * 36.0, 2.0 * 28.0, 2.0 * 45.0));
+        assert_eq!(
+            (packed[1], packed[5], packed[9], packed[18 * 4 + 1]),
+            (2.0 * 27.0, 2.0 * 36.0, 2.0 * 28.0, 2.0 * 45.0)
+        );
         let packed = packing(true, 3).pack(&weight);
         // Taps (0, 0), (0, 2), (2, 0), (2, 2) of two inputs each, then those of the next phase, (0, 1) and (2, 1).
         let firsts: Vec<f32> = (0..6).map(|row| packed[row * 8] / 2.0).collect();

@@ -134,6 +134,9 @@ mod tests {
         assert_eq!((words[0], words.last()), (7, Some(&9)));
         assert!(words.contains(&1f32.to_bits()) && words.contains(&u32::MAX));
         // Structures of uniforms have no holes between words.
-        assert_eq!(text().matches(": u32,").count() + text().matches(": i32,").count() + text().matches(": f32,").count(), words.len());
+        assert_eq!(
+            text().matches(": u32,").count() + text().matches(": i32,").count() + text().matches(": f32,").count(),
+            words.len()
+        );
     }
 }

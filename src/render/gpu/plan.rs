@@ -102,8 +102,16 @@ pub struct Dispatch {
 pub enum Step {
     Run(Box<Dispatch>),
     /// A stored tensor, or the sampled waves, are copied to a slot.
-    Constant { slot: usize, offset: usize, size: usize },
-    Waves { slot: usize, offset: usize, size: usize },
+    Constant {
+        slot: usize,
+        offset: usize,
+        size: usize,
+    },
+    Waves {
+        slot: usize,
+        offset: usize,
+        size: usize,
+    },
 }
 
 /// A net, cut for a device.
@@ -132,14 +140,8 @@ pub struct Planner<'n> {
 
 /// Cuts a net.  Errors: E0715.
 pub fn plan(net: &Net, allowed: &Allowed) -> Result<Plan, Problem> {
-    let mut planner = Planner {
-        net,
-        allowed,
-        constants: Constants::default(),
-        styles: Styles::new(net),
-        scratch: 4,
-        steps: vec![],
-    };
+    let mut planner =
+        Planner { net, allowed, constants: Constants::default(), styles: Styles::new(net), scratch: 4, steps: vec![] };
     let (mut steps, mut packings) = (vec![], vec![]);
     for (at, op) in net.ops.iter().enumerate() {
         packings.push(planner.op(at, op)?);

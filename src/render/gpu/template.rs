@@ -24,12 +24,7 @@ pub fn expand(file: &str, names: &Names, find: &dyn Fn(&str) -> &'static str) ->
     out
 }
 
-fn block(
-    lines: &[&str],
-    scope: &mut Vec<(String, String)>,
-    find: &dyn Fn(&str) -> &'static str,
-    out: &mut String,
-) {
+fn block(lines: &[&str], scope: &mut Vec<(String, String)>, find: &dyn Fn(&str) -> &'static str, out: &mut String) {
     let mut at = 0;
     while at < lines.len() {
         let Some(order) = lines[at].trim().strip_prefix("//% ") else {

@@ -82,7 +82,6 @@ fn compare(
     assert_eq!((drawn.shape, drawn.range), (image.shape, image.range));
 }
 
-
 #[test]
 fn the_hash_of_the_kernels_is_that_of_their_texts() {
     let hash = kernels::hash();
@@ -96,15 +95,16 @@ fn the_hash_of_the_kernels_is_that_of_their_texts() {
 /// unseen.
 #[test]
 fn every_kernel_is_written_for_every_kind_of_driver() {
-    let mut validator =
-        naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::SHADER_FLOAT16_IN_FLOAT32);
+    let mut validator = naga::valid::Validator::new(
+        naga::valid::ValidationFlags::all(),
+        naga::valid::Capabilities::SHADER_FLOAT16_IN_FLOAT32,
+    );
     for kernel in kernels::all() {
         let (name, text) = (kernel.name(), kernel.text());
         let module = naga::front::wgsl::parse_str(&text)
             .unwrap_or_else(|error| panic!("{name}: {}\n{text}", error.emit_to_string(&text)));
-        let info = validator
-            .validate(&module)
-            .unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(&text)));
+        let info =
+            validator.validate(&module).unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(&text)));
         naga::back::spv::write_vec(&module, &info, &naga::back::spv::Options::default(), None)
             .unwrap_or_else(|error| panic!("{name} as SPIR-V: {error}"));
         naga::back::msl::write_string(

@@ -83,8 +83,11 @@ fn what_draws_is_described() {
     assert!(line.contains(", Vulkan, driver ") && line.ends_with(&end), "{line}");
     assert!(line.starts_with(&about.device.name), "{line}");
     // Slots, weights and little more.
-    let weights: usize = case.net().tensors.keys().filter_map(|name| case.weights.get(name)).map(|a| 4 * a.data.len()).sum();
-    assert!(gpu.bytes() >= case.net().slots.bytes() && gpu.bytes() < 3 * (weights + case.net().slots.bytes()) + (1 << 20));
+    let weights: usize =
+        case.net().tensors.keys().filter_map(|name| case.weights.get(name)).map(|a| 4 * a.data.len()).sum();
+    assert!(
+        gpu.bytes() >= case.net().slots.bytes() && gpu.bytes() < 3 * (weights + case.net().slots.bytes()) + (1 << 20)
+    );
     assert_eq!(found("A", Kind::Discrete).to_string(), "A, Vulkan, driver NVIDIA 580.65.06");
 }
 
@@ -118,7 +121,9 @@ fn weights_and_frames_of_another_net() {
     assert_eq!(problem.code.0, "E0705");
     let net = case.net();
     case.weights.insert("synthesis.b8.conv1.bias", number("x", &[3], 1.0, 0.0));
-    let Err(problem) = gpu.update(&case.weights, &["synthesis.b8.conv1.bias".into()].into()) else { panic!("3 biases") };
+    let Err(problem) = gpu.update(&case.weights, &["synthesis.b8.conv1.bias".into()].into()) else {
+        panic!("3 biases")
+    };
     assert_eq!(problem.code.0, "E0703");
     let Err(problem) = Gpu::new(net.clone(), &case.weights, &device, SOFT) else { panic!("3 biases") };
     assert_eq!(problem.code.0, "E0703");

@@ -60,7 +60,9 @@ fn small_bindings_change_nothing_but_the_last_bits() {
 #[test]
 fn halves_are_near() {
     let Some(device) = device() else { return };
-    for (name, options) in [("skip", SOFT), ("resnet", CARDS), ("t", SOFT), ("r", SOFT), ("rrdb-2", SOFT), ("rrdb-1", CARDS)] {
+    for (name, options) in
+        [("skip", SOFT), ("resnet", CARDS), ("t", SOFT), ("r", SOFT), ("rrdb-2", SOFT), ("rrdb-1", CARDS)]
+    {
         let case = Case::load(name);
         let host = Host::new(case.net(), &case.weights).expect("weights");
         let frame = case.frame(&host);

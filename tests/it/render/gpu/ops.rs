@@ -146,9 +146,13 @@ fn dense_blocks() {
 
 #[test]
 fn widened_pictures() {
-    for (filter, height, width, in_place) in
-        [(&[2usize][..], 1, 1, false), (&[4], 17, 5, true), (&[3], 5, 7, false), (&[4, 4], 33, 3, true), (&[5, 5], 3, 17, false)]
-    {
+    for (filter, height, width, in_place) in [
+        (&[2usize][..], 1, 1, false),
+        (&[4], 17, 5, true),
+        (&[3], 5, 7, false),
+        (&[4, 4], 33, 3, true),
+        (&[5, 5], 3, 17, false),
+    ] {
         let name = format!("{height}x{width}, filter {filter:?}, in place {in_place}");
         check(&name, &[("filter", filter)], Shape::new(3, height, width), |b, x| {
             let add = b.buffer(Shape::new(3, 2 * height, 2 * width));
