@@ -11,6 +11,7 @@ mod cut;
 pub mod device;
 mod error;
 pub mod kernels;
+mod layers;
 mod layout;
 mod memory;
 mod packing;
@@ -55,13 +56,17 @@ const WORK_LARGE: f64 = 4e11;
 const WORK: f64 = 2e10;
 
 /// How an adapter is used.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Options {
     pub precision: Precision,
     /// Kernels that are not those for this kind of adapter.
     pub kernels: Option<Kernels>,
     /// Bytes of a binding, if fewer than the device allows.
     pub binding: Option<usize>,
+    /// Workgroups along an axis, if fewer than the device allows.
+    pub groups: Option<usize>,
+    /// Multiplications and additions of a dispatch and of a submission, if not those for this kind of adapter.
+    pub work: Option<f64>,
 }
 
 /// Families of kernels.
@@ -120,6 +125,7 @@ impl Gpu {
             return Err(error::not_opened(name, "its programs cannot unpack halves, as `--precision f16` asks"));
         }
         let work = if device.found.kind == Kind::Discrete { WORK_LARGE } else { WORK };
+        let work = options.work.unwrap_or(work);
         let soft = match options.kernels {
             Some(kernels) => kernels == Kernels::Software,
             None => device.found.kind == Kind::Software,
@@ -130,7 +136,10 @@ impl Gpu {
             name: name.clone(),
             // Kernels count places with 32 bits.
             binding: options.binding.unwrap_or(binding).min(binding).min(1 << 31),
-            groups: device.limits.max_compute_workgroups_per_dimension as usize,
+            groups: options
+                .groups
+                .unwrap_or(usize::MAX)
+                .min(device.limits.max_compute_workgroups_per_dimension as usize),
             precision: options.precision,
             shapes: if soft { SOFT } else { CARDS },
             work,

@@ -39,7 +39,7 @@ fn device() -> Option<Arc<Device>> {
     DEVICE.get_or_init(open).clone()
 }
 
-const SOFT: Options = Options { precision: Precision::F32, kernels: None, binding: None };
+const SOFT: Options = Options { precision: Precision::F32, kernels: None, binding: None, groups: None, work: None };
 const CARDS: Options = Options { kernels: Some(Kernels::Cards), ..SOFT };
 
 fn largest(values: &[f32]) -> f32 {

@@ -9,11 +9,13 @@ use blend::render::gpu::Gpu;
 use blend::render::gpu::Options;
 use blend::render::gpu::device as devices;
 use blend::render::gpu::device::Choice;
+use blend::render::gpu::device::Fault;
 use blend::render::gpu::device::Found;
 use blend::render::gpu::device::Kind;
 use blend::render::gpu::device::Wanted;
 use blend::render::gpu::kernels;
 use blend::render::host::Frame;
+use blend::render::host::Host;
 
 fn found(name: &str, kind: Kind) -> Found {
     let (driver, driver_info) = ("NVIDIA".to_string(), "580.65.06".to_string());
@@ -129,4 +131,59 @@ fn weights_and_frames_of_another_net() {
     assert_eq!(problem.code.0, "E0703");
     let Err(problem) = Gpu::new(net, &Default::default(), &device, SOFT) else { panic!("no weights") };
     assert_eq!(problem.code.0, "E0702");
+}
+
+/// Whatever goes wrong on a device is told once, by the next call that could notice; nothing panics.
+#[test]
+fn faults_of_drivers_are_told() {
+    let Some(device) = device() else { return };
+    let case = Case::load("skip");
+    let host = Host::new(case.net(), &case.weights).expect("weights");
+    let frame = case.frame(&host);
+    let mut gpu = Gpu::new(case.net(), &case.weights, &device, SOFT).expect("a net");
+    let picture = gpu.draw(&frame).expect("a picture");
+    let name = &device.found.name;
+    for (fault, code, message) in [
+        (Fault::Memory, "E0713", format!("{name} has not enough free memory: drawing takes ")),
+        (Fault::Refused("a\n\n  b\nc.".into()), "E0712", format!("{name} refuses to draw: a … c")),
+        (Fault::Lost(String::new()), "E0714", format!("{name} stopped in the middle of drawing: it gives no reason")),
+    ] {
+        device.faults().tell(fault);
+        device.faults().tell(Fault::Refused("what follows from it".into()));
+        let Err(problem) = gpu.draw(&frame) else { panic!("{code} was expected") };
+        assert!(problem.code.0 == code && problem.message.starts_with(&message), "{}", problem.message);
+        assert!(problem.help.is_some_and(|help| help.contains("`--device cpu`")));
+        assert_eq!(gpu.draw(&frame).expect("a picture"), picture);
+    }
+    // A real one.
+    let limits = &device.limits;
+    let size = limits.max_buffer_size.saturating_add(4);
+    let usage = wgpu::BufferUsages::COPY_DST;
+    drop(device.device.create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false }));
+    let Err(problem) = gpu.draw(&frame) else { panic!("a buffer beyond the limits") };
+    assert_eq!(problem.code.0, "E0712", "{}", problem.message);
+}
+
+/// A device that goes away, before and during a picture.
+#[test]
+fn lost_devices_are_told() {
+    let Some(_) = device() else { return };
+    let Ok(Choice::Adapter(adapter)) = devices::choose(&Wanted::Software) else { panic!("it was there") };
+    let device = adapter.open().expect("a device");
+    let case = Case::load("skip");
+    let host = Host::new(case.net(), &case.weights).expect("weights");
+    let frame = case.frame(&host);
+    let mut gpu = Gpu::new(case.net(), &case.weights, &device, SOFT).expect("a net");
+    let pending = gpu.submit(&frame).expect("it is drawn");
+    device.device.destroy();
+    // What was submitted may still arrive.
+    if let Err(problem) = pending.wait() {
+        assert!(problem.code.0.starts_with("E071"), "{}", problem.message);
+    }
+    for _ in 0..2 {
+        let Err(problem) = gpu.draw(&frame) else { panic!("the device is gone") };
+        assert!(["E0712", "E0714"].contains(&problem.code.0), "{}", problem.message);
+    }
+    let Err(problem) = Gpu::new(case.net(), &case.weights, &device, SOFT) else { panic!("the device is gone") };
+    assert!(["E0712", "E0714"].contains(&problem.code.0), "{}", problem.message);
 }

@@ -56,6 +56,26 @@ fn small_bindings_change_nothing_but_the_last_bits() {
     check(&["t", "r"], Options { binding: Some(96 << 10), ..SOFT }, 2e-5);
 }
 
+/// Workgroups that spill into the second axis, dispatches and submissions of little work.
+#[test]
+fn small_dispatches_change_nothing() {
+    let Some(device) = device() else { return };
+    for (name, options) in [("skip-labels", SOFT), ("resnet", CARDS), ("rrdb-2", SOFT), ("t", CARDS)] {
+        let case = Case::load(name);
+        let host = Host::new(case.net(), &case.weights).expect("weights");
+        let frame = case.frame(&host);
+        let draw = |options: Options| {
+            let mut gpu = Gpu::new(case.net(), &case.weights, &device, options).expect("a net");
+            (gpu.draw(&frame).expect("a picture"), gpu.dispatches())
+        };
+        let (wanted, few) = draw(options);
+        assert_eq!(draw(Options { groups: Some(40), ..options }).0, wanted, "{name}");
+        let (found, many) = draw(Options { work: Some(1e4), ..options });
+        assert_eq!(found, wanted, "{name}");
+        assert!(many >= few, "{name}");
+    }
+}
+
 /// Tier C: halves in memory, sums in f32.
 #[test]
 fn halves_are_near() {
