@@ -259,7 +259,8 @@ pub struct Compiled {
     pub layout: wgpu::BindGroupLayout,
 }
 
-/// An opened adapter; nets share it, and the kernels that are compiled for it.
+/// An opened adapter; nets and threads share it, and the kernels that are compiled for it.  What goes wrong on it is told
+/// to whoever looks first.
 pub struct Device {
     pub found: Found,
     pub device: wgpu::Device,

@@ -12,6 +12,10 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::mpsc::Receiver;
 use std::sync::mpsc::channel;
+use std::time::Duration;
+
+/// For a thread to go on that has been told what another one waits for.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Buffers that pictures are read back through, free ones of one size.
 pub type Pool = Arc<Mutex<Vec<wgpu::Buffer>>>;
@@ -63,7 +67,8 @@ impl Readback {
             Ok(Err(reason)) => failed(reason.to_string())?,
             Err(_) => failed("its driver gave no answer".into())?,
         }
-        match self.mapped.try_recv() {
+        // Another thread that waits for the same device may have been told of this buffer, and is about to pass it on.
+        match self.mapped.recv_timeout(PATIENCE) {
             Ok(Ok(())) => {}
             Ok(Err(reason)) => failed(reason.to_string())?,
             Err(_) => failed("its memory could not be read".into())?,

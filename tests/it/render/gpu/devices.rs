@@ -9,6 +9,7 @@ use blend::render::gpu::Gpu;
 use blend::render::gpu::Options;
 use blend::render::gpu::device as devices;
 use blend::render::gpu::device::Choice;
+use blend::render::gpu::device::Device;
 use blend::render::gpu::device::Fault;
 use blend::render::gpu::device::Found;
 use blend::render::gpu::device::Kind;
@@ -16,6 +17,7 @@ use blend::render::gpu::device::Wanted;
 use blend::render::gpu::kernels;
 use blend::render::host::Frame;
 use blend::render::host::Host;
+use std::sync::Arc;
 
 fn found(name: &str, kind: Kind) -> Found {
     let (driver, driver_info) = ("NVIDIA".to_string(), "580.65.06".to_string());
@@ -133,10 +135,19 @@ fn weights_and_frames_of_another_net() {
     assert_eq!(problem.code.0, "E0702");
 }
 
+/// A device of its own, where other tests do not hear of what goes wrong.
+fn alone() -> Option<Arc<Device>> {
+    device()?;
+    match devices::choose(&Wanted::Software) {
+        Ok(Choice::Adapter(adapter)) => Some(adapter.open().expect("a device")),
+        _ => panic!("it was there"),
+    }
+}
+
 /// Whatever goes wrong on a device is told once, by the next call that could notice; nothing panics.
 #[test]
 fn faults_of_drivers_are_told() {
-    let Some(device) = device() else { return };
+    let Some(device) = alone() else { return };
     let case = Case::load("skip");
     let host = Host::new(case.net(), &case.weights).expect("weights");
     let frame = case.frame(&host);
@@ -167,9 +178,7 @@ fn faults_of_drivers_are_told() {
 /// A device that goes away, before and during a picture.
 #[test]
 fn lost_devices_are_told() {
-    let Some(_) = device() else { return };
-    let Ok(Choice::Adapter(adapter)) = devices::choose(&Wanted::Software) else { panic!("it was there") };
-    let device = adapter.open().expect("a device");
+    let Some(device) = alone() else { return };
     let case = Case::load("skip");
     let host = Host::new(case.net(), &case.weights).expect("weights");
     let frame = case.frame(&host);
