@@ -120,6 +120,9 @@ pub struct Args {
     /// What draws: `auto`, `gpu`, `cpu`, `software`, or part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
+    /// Values between layers: `f16` takes half the memory of a graphics card
+    #[arg(long, value_name = "TYPE", value_parser = ["f32", "f16"], default_value = "f32")]
+    precision: String,
     #[command(flatten)]
     run: RunArgs,
 }
@@ -206,7 +209,7 @@ fn work(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
             class: args.class,
             noise: NoiseChoice::named(&args.noise).unwrap_or_default(),
         },
-        device: args.device.parse().unwrap_or(Device::Auto),
+        device: Device { half: args.precision == "f16", ..args.device.parse().unwrap_or_default() },
     };
     let first = targets.first().map_or("pictures", |target| &target.name);
     let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{first}.png")));

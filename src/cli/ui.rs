@@ -71,19 +71,24 @@ impl Ui {
     }
 }
 
-/// E0601 to E0610 are the machine's fault, E0620 is a claim that does not hold, every other error is that of recipe,
+/// E0601 to E0610, E0710 to E0715 and E0751 are the machine's fault, E0620 is a claim that does not hold, every other error is that of recipe,
 /// input or usage.
 pub fn exit_of(problems: &Problems) -> Exit {
     let errors: Vec<&Problem> = problems.iter().filter(|problem| problem.severity() == Severity::Error).collect();
     if errors.is_empty() {
         Exit::Good
-    } else if errors.iter().any(|problem| problem.code.0.starts_with("E060") || problem.code.0 == "E0610") {
+    } else if errors.iter().any(|problem| is_of_machine(problem.code.0)) {
         Exit::MachineFailed
     } else if errors.iter().all(|problem| problem.code.0 == "E0620") {
         Exit::ClaimFailed
     } else {
         Exit::Wrong
     }
+}
+
+/// Disk, IO, threads, devices, programs that are missing.
+fn is_of_machine(code: &str) -> bool {
+    code.starts_with("E060") || code == "E0610" || ("E0710".."E0716").contains(&code) || code == "E0751"
 }
 
 /// `--color` first, then NO_COLOR, CLICOLOR_FORCE, and whether a terminal listens.

@@ -50,7 +50,7 @@ impl Default for Options {
     /// in the second cache until they are written.
     fn default() -> Options {
         let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
-        Options { threads, force: false, dry: false, piece: 131_072, device: Device::Cpu, renew: false }
+        Options { threads, force: false, dry: false, piece: 131_072, device: Device::CPU, renew: false }
     }
 }
 

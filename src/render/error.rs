@@ -52,7 +52,8 @@ pub fn picture(found: Option<usize>, expected: Option<Shape>) -> Problem {
         .help("give an upscaler a picture with `--input PICTURE`, and a generator `--seeds 0-7`")
 }
 
-/// The user asked for a device that is not there.
+/// The user asked for a device, and this build has none.
+#[cfg(not(feature = "gpu"))]
 pub fn no_device(what: &str) -> Problem {
     Problem::new(Code("E0710"), format!("{what} was asked for, and this build of blend draws on processors alone"))
         .help("write `--device cpu`, or leave `--device` away")

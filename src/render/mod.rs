@@ -13,6 +13,8 @@ pub mod cpu;
 pub mod device;
 pub mod drawer;
 mod error;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod host;
 pub mod latents;
 pub mod seeds;

@@ -48,12 +48,12 @@ fn built(compiled: &mut Compiled) -> Vec<f32> {
     exec::run(&compiled.recipe, &compiled.plan, &exec::Options::default(), &Progress::default()).expect("a build");
     let text = "blend 1\nmodel a = \"out.safetensors\"\noutput \"b.safetensors\" = a\n";
     let (again, _) = run::compile(text, folder.path(), &Settings::default()).expect("a recipe");
-    put(&mut Easel::new(Device::Cpu), &again, Subject::Input(InputId(0))).1
+    put(&mut Easel::new(Device::CPU), &again, Subject::Input(InputId(0))).1
 }
 
 #[test]
 fn only_what_differs_is_computed() {
-    let mut easel = Easel::new(Device::Cpu);
+    let mut easel = Easel::new(Device::CPU);
     let mut quarter = compiled(0.25);
     let (first, picture) = put(&mut easel, &quarter, Subject::Output(0));
     assert_eq!(first.computed, first.tensors);
@@ -68,7 +68,7 @@ fn only_what_differs_is_computed() {
     assert_eq!(other, built(&mut more));
     assert_eq!(picture, built(&mut quarter));
     let (_, toon) = put(&mut easel, &more, Subject::Input(InputId(0)));
-    let (_, fresh) = put(&mut Easel::new(Device::Cpu), &more, Subject::Input(InputId(0)));
+    let (_, fresh) = put(&mut Easel::new(Device::CPU), &more, Subject::Input(InputId(0)));
     assert_eq!(toon, fresh, "nothing of the model before is left");
     let (_, back) = put(&mut easel, &quarter, Subject::Output(0));
     assert_eq!(back, picture);

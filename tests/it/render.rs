@@ -3,6 +3,8 @@
 
 mod avatars;
 mod goldens;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod latents;
 mod made;
 mod ops;

@@ -133,7 +133,7 @@ impl Cpu {
 }
 
 /// A frame has all that the net asks for.
-fn fits(net: &Net, frame: &Frame) -> Result<(), Problem> {
+pub(super) fn fits(net: &Net, frame: &Frame) -> Result<(), Problem> {
     let given = frame.picture.as_ref().map(Vec::len);
     if given != net.picture.map(|part| part.shape.elems()) {
         return Err(error::picture(given, net.picture.map(|part| part.shape)));

@@ -4,6 +4,7 @@
 use super::super::run;
 use blend::arch;
 use blend::network;
+use blend::network::Net;
 use blend::network::stylegan2::Facts;
 use blend::render::cpu::Cpu;
 use blend::render::host::Host;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 const RANGE: f64 = 2.0;
 
 /// Part of `golden.safetensors` (`tests/golden/render.py` says which), as f64.
-fn goldens() -> BTreeMap<String, Vec<f64>> {
+pub fn goldens() -> BTreeMap<String, Vec<f64>> {
     let file = SafeTensors::deserialize(include_bytes!("../../data/render/avatars.safetensors")).expect("safetensors");
     let values = |view: safetensors::tensor::TensorView| -> Vec<f64> {
         match view.dtype() {
@@ -37,13 +38,19 @@ pub struct Drawer {
     engine: Cpu,
 }
 
-pub fn drawer(path: &Path) -> Drawer {
+/// A model's description, and its weights.
+pub fn loaded(path: &Path) -> (Arc<Net>, Weights) {
     let header = store::open(path, None).expect("a model");
     let canon = arch::detect(&header, None, None).expect("a layout");
     let shapes = weights::shapes_of(&canon);
     let net = Arc::new(network::describe(&shapes, Facts::default()).expect("a generator"));
     let wanted = |name: &str| net.tensors.contains_key(name);
     let weights: Weights = weights::of_checkpoint(&header, &canon, &wanted).expect("weights");
+    (net, weights)
+}
+
+pub fn drawer(path: &Path) -> Drawer {
+    let (net, weights) = loaded(path);
     let host = Host::new(net.clone(), &weights).expect("weights");
     Drawer { host, engine: Cpu::new(net, &weights).expect("weights") }
 }
@@ -75,7 +82,7 @@ impl Drawer {
     }
 }
 
-fn model(style: &str) -> std::path::PathBuf {
+pub fn model(style: &str) -> std::path::PathBuf {
     run::root().join(format!("recipes/models/avatars-{style}.safetensors"))
 }
 

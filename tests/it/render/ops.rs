@@ -45,6 +45,16 @@ fn agree(name: &str, net: &Arc<Net>, weights: &Weights, frame: &Frame) {
 /// A net of one operation (and those that feed it), from a picture.
 #[track_caller]
 fn check(name: &str, tensors: &[(&str, &[usize])], from: Shape, describe: impl Fn(&mut Builder, Part) -> Part) {
+    let (net, weights, frame) = made(tensors, from, describe);
+    agree(name, &net, &weights, &frame);
+}
+
+/// Such a net, weights for it, and a picture.
+pub fn made(
+    tensors: &[(&str, &[usize])],
+    from: Shape,
+    describe: impl Fn(&mut Builder, Part) -> Part,
+) -> (Arc<Net>, Weights, Frame) {
     let shapes: Shapes = shapes(tensors.iter().map(|(name, shape)| (*name, shape.to_vec())));
     let mut builder = Builder::new("test", &shapes);
     let picture = builder.buffer(from);
@@ -53,10 +63,11 @@ fn check(name: &str, tensors: &[(&str, &[usize])], from: Shape, describe: impl F
     let weights: Weights = shapes.iter().map(|(name, shape)| (name.clone(), number(name, shape, 0.5, 0.1))).collect();
     let host = Host::new(net.clone(), &weights).expect("weights");
     let values = number("picture", &[from.channels, from.height, from.width], 1.0, 0.0).data.to_vec();
-    agree(name, &net, &weights, &host.picture(values).expect("a frame"));
+    let frame = host.picture(values).expect("a frame");
+    (net, weights, frame)
 }
 
-fn conv(x: Part, kernel: usize, pad: usize) -> Conv {
+pub fn conv(x: Part, kernel: usize, pad: usize) -> Conv {
     Conv {
         x,
         weight: "c.weight".into(),
