@@ -8,6 +8,7 @@ mod check;
 mod compare;
 mod completions;
 mod convert;
+mod doctor;
 mod explain;
 mod fmt;
 mod graph;
@@ -103,6 +104,7 @@ enum Verb {
     Compare(compare::Args),
     Completions(completions::Args),
     Convert(convert::Args),
+    Doctor(doctor::Args),
     Explain(explain::Args),
     Fmt(fmt::Args),
     Graph(graph::Args),
@@ -146,6 +148,7 @@ fn work() -> Exit {
         Verb::Compare(args) => compare::run(&args, &ui),
         Verb::Completions(args) => completions::run(&args, &ui),
         Verb::Convert(args) => convert::run(&args, &ui),
+        Verb::Doctor(args) => doctor::run(&args, &ui),
         Verb::Explain(args) => explain::run(&args, &ui),
         Verb::Fmt(args) => fmt::run(&args, &ui),
         Verb::Graph(args) => graph::run(&args, &ui),

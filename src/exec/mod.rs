@@ -89,6 +89,11 @@ pub fn pool(threads: usize) -> Result<rayon::ThreadPool, Stop> {
         .map_err(|reason| error::no_threads(threads, &reason.to_string()).into())
 }
 
+/// The problem of [`pool`].
+pub fn no_threads(threads: usize) -> Problem {
+    error::no_threads(threads, "the system does not give them")
+}
+
 /// Runs a plan.
 pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress) -> Result<Report, Stop> {
     let inputs = Inputs::open(&plan.files)?;

@@ -94,49 +94,18 @@ impl Engine for Cpu {
     }
 }
 
-/// The processor, and why no graphics card draws instead.
-struct Fallback {
-    cpu: Cpu,
-    reason: String,
-}
-
-impl Engine for Fallback {
-    fn update(&mut self, weights: &Weights, changed: &BTreeSet<Name>) -> Result<(), Problem> {
-        self.cpu.update(weights, changed)
-    }
-
-    fn draw(&mut self, frame: &Frame) -> Result<Image, Problem> {
-        self.cpu.draw(frame)
-    }
-
-    fn about(&self) -> About {
-        let mut about = Engine::about(&self.cpu);
-        about.line.push_str(&format!(" (no graphics card: {})", self.reason));
-        about.facts.push(("fallback", self.reason.clone()));
-        about
-    }
-}
-
 /// An engine for a network on a device.  `auto` takes the processor where no graphics card can be used, and says why.
 /// Errors: E0710 to E0715 for a device that was asked for, and those of [`Engine::update`].
 pub fn engine(device: &Device, net: &Arc<Net>, weights: &Weights) -> Result<Box<dyn Engine>, Problem> {
-    if device.place == Place::Cpu {
-        return Ok(Box::new(Cpu::new(net.clone(), weights)?));
-    }
-    match card(device, net, weights) {
-        Ok(Ok(engine)) => Ok(engine),
-        Ok(Err(reason)) => Ok(Box::new(Fallback { cpu: Cpu::new(net.clone(), weights)?, reason })),
-        // Weights that are wrong are wrong everywhere.
-        Err(problem) if device.place != Place::Auto || problem.code.0 < "E0710" => Err(problem),
-        Err(problem) => Ok(Box::new(Fallback { cpu: Cpu::new(net.clone(), weights)?, reason: problem.message })),
+    match device.place {
+        Place::Cpu => Ok(Box::new(Cpu::new(net.clone(), weights)?)),
+        _ => of_cards(device, net, weights),
     }
 }
 
-/// A graphics card's engine; the inner error says why there is none, where none was demanded.
 #[cfg(feature = "gpu")]
-fn card(device: &Device, net: &Arc<Net>, weights: &Weights) -> Result<Result<Box<dyn Engine>, String>, Problem> {
+fn of_cards(device: &Device, net: &Arc<Net>, weights: &Weights) -> Result<Box<dyn Engine>, Problem> {
     use super::gpu;
-    use super::gpu::device::Choice;
     use super::gpu::device::Wanted;
     let wanted = match &device.place {
         Place::Auto | Place::Cpu => Wanted::Auto,
@@ -144,48 +113,16 @@ fn card(device: &Device, net: &Arc<Net>, weights: &Weights) -> Result<Result<Box
         Place::Software => Wanted::Software,
         Place::Name(name) => Wanted::Name(name.clone()),
     };
-    let adapter = match gpu::device::choose(&wanted)? {
-        Choice::Adapter(adapter) => adapter,
-        Choice::Nothing(reason) => return Ok(Err(reason)),
-    };
     let precision = if device.half { gpu::Precision::F16 } else { gpu::Precision::F32 };
-    let options = gpu::Options { precision, ..gpu::Options::default() };
-    Ok(Ok(Box::new(gpu::Gpu::new(net.clone(), weights, &adapter.open()?, options)?)))
+    gpu::engine::engine(&wanted, precision, net, weights)
 }
 
 #[cfg(not(feature = "gpu"))]
-fn card(device: &Device, _: &Arc<Net>, _: &Weights) -> Result<Result<Box<dyn Engine>, String>, Problem> {
+fn of_cards(device: &Device, net: &Arc<Net>, weights: &Weights) -> Result<Box<dyn Engine>, Problem> {
     match &device.place {
-        Place::Auto | Place::Cpu => Ok(Err("this build of blend draws on processors alone".into())),
+        Place::Auto | Place::Cpu => Ok(Box::new(Cpu::new(net.clone(), weights)?)),
         Place::Gpu => Err(super::error::no_device("a graphics card")),
         Place::Software => Err(super::error::no_device("a software adapter")),
         Place::Name(name) => Err(super::error::no_device(&format!("`{}`", name.escape_debug()))),
-    }
-}
-
-#[cfg(feature = "gpu")]
-impl Engine for super::gpu::Gpu {
-    fn update(&mut self, weights: &Weights, changed: &BTreeSet<Name>) -> Result<(), Problem> {
-        super::gpu::Gpu::update(self, weights, changed)
-    }
-
-    fn draw(&mut self, frame: &Frame) -> Result<Image, Problem> {
-        super::gpu::Gpu::draw(self, frame)
-    }
-
-    fn about(&self) -> About {
-        let about = super::gpu::Gpu::about(self);
-        let device = &about.device;
-        let facts = vec![
-            ("device", device.name.clone()),
-            ("kind", device.kind.to_string()),
-            ("backend", device.backend.to_string()),
-            ("driver", device.driver.clone()),
-            ("driver info", device.driver_info.clone()),
-            ("ids", format!("{:04x}:{:04x}", device.vendor, device.device)),
-            ("precision", about.precision.to_string()),
-            ("kernels", about.kernels.clone()),
-        ];
-        About { line: about.line(), facts }
     }
 }

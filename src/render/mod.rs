@@ -18,4 +18,5 @@ pub mod gpu;
 pub mod host;
 pub mod latents;
 pub mod seeds;
+pub mod trial;
 pub mod weights;

@@ -15,18 +15,14 @@ use blend::render::cpu::Cpu;
 use blend::render::cpu::Kernel;
 use blend::render::host::Host;
 use blend::render::host::Noises;
+use blend::render::trial;
 use blend::render::weights;
-use blend::render::weights::Array;
 use blend::render::weights::Weights;
 use blend::store;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::Barrier;
 use std::time::Duration;
 use std::time::Instant;
-
-/// Side of the yardstick's matrices.
-const SIDE: usize = 768;
 
 /// At least this long is drawn per net.
 const LONG: Duration = Duration::from_secs(6);
@@ -45,7 +41,7 @@ fn main() {
 fn net(name: &str, threads: usize) {
     let weights = match name {
         "avatars" => shipped(),
-        _ => config_f(name.parse().expect("a resolution")),
+        _ => trial::stylegan2(name.parse().expect("a resolution"), 512),
     };
     let started = Instant::now();
     let net = Arc::new(network::describe(&weights.shapes(), Facts::default()).expect("a generator"));
@@ -172,52 +168,9 @@ fn table(name: &str, net: &Net, best: &[Spent], rate: Rate, threads: usize) {
 }
 
 fn yardstick(threads: usize) -> Rate {
-    const TIMES: usize = 4;
-    let begin = Barrier::new(threads);
-    let one = || {
-        let (a, b) = (vec![0.5f32; SIDE * SIDE], vec![0.25f32; SIDE * SIDE]);
-        let mut c = vec![0f32; SIDE * SIDE];
-        let side = SIDE as isize;
-        let mut multiply = || {
-            // SAFETY: all three matrices are SIDE by SIDE, rows behind each other.
-            #[allow(unsafe_code)]
-            unsafe {
-                matrixmultiply::sgemm(
-                    SIDE,
-                    SIDE,
-                    SIDE,
-                    1.0,
-                    a.as_ptr(),
-                    side,
-                    1,
-                    b.as_ptr(),
-                    side,
-                    1,
-                    0.0,
-                    c.as_mut_ptr(),
-                    side,
-                    1,
-                );
-            }
-        };
-        // Memory is there, and all begin at once.
-        multiply();
-        begin.wait();
-        let (clock, cores) = (Instant::now(), on_cores(libc::CLOCK_THREAD_CPUTIME_ID));
-        (0..TIMES).for_each(|_| multiply());
-        let spent =
-            Spent { clock: clock.elapsed().as_secs_f64(), cores: on_cores(libc::CLOCK_THREAD_CPUTIME_ID) - cores };
-        std::hint::black_box(c);
-        spent
-    };
-    let spent: Vec<Spent> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
-        workers.into_iter().map(|worker| worker.join().expect("a sum")).collect()
-    });
-    let flops = 2.0 * (SIDE as f64).powi(3) * (TIMES * threads) as f64 / 1e9;
-    let longest = spent.iter().fold(0.0, |most: f64, spent| most.max(spent.clock));
-    let cores: f64 = spent.iter().map(|spent| spent.cores).sum();
-    Rate { clock: flops / longest, cores: threads as f64 * flops / cores }
+    let products = trial::products(threads, &|| on_cores(libc::CLOCK_THREAD_CPUTIME_ID));
+    let cores: f64 = products.spent.iter().map(|spent| spent[1]).sum();
+    Rate { clock: products.rate(), cores: threads as f64 * products.gflop / cores }
 }
 
 /// Peak memory of the process, where the system tells.
@@ -232,48 +185,4 @@ fn shipped() -> Weights {
     let header = store::open(&path, None).expect("a model");
     let canon = arch::detect(&header, None, None).expect("a layout");
     weights::of_checkpoint(&header, &canon, &|_| true).expect("weights")
-}
-
-/// A generator of NVIDIA's config-f with numbers of unit variance.
-fn config_f(resolution: usize) -> Weights {
-    let mut seed = 1u64;
-    let mut weights = Weights::default();
-    let mut add = |name: String, shape: &[usize], scale: f32, shift: f32| {
-        let values: Vec<f32> = (0..shape.iter().product())
-            .map(|_| {
-                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                ((seed >> 40) as f32 / (1 << 23) as f32 - 1.0) * 1.732 * scale + shift
-            })
-            .collect();
-        weights.insert(name, Array::new(shape, values));
-    };
-    for at in 0..8 {
-        add(format!("mapping.fc{at}.weight"), &[512, 512], 100.0, 0.0);
-        add(format!("mapping.fc{at}.bias"), &[512], 0.0, 0.0);
-    }
-    add("mapping.w_avg".into(), &[512], 0.1, 0.0);
-    add("synthesis.b4.const".into(), &[512, 4, 4], 1.0, 0.0);
-    let channels = |r: usize| (32_768 / r).min(512);
-    let mut r = 4;
-    while r <= resolution {
-        let base = format!("synthesis.b{r}");
-        for (layer, inputs) in [("conv0", channels(r / 2)), ("conv1", channels(r))] {
-            if r == 4 && layer == "conv0" {
-                continue;
-            }
-            let outputs = channels(r);
-            add(format!("{base}.{layer}.weight"), &[outputs, inputs, 3, 3], 1.0, 0.0);
-            add(format!("{base}.{layer}.bias"), &[outputs], 0.1, 0.0);
-            add(format!("{base}.{layer}.affine.weight"), &[inputs, 512], 1.0, 0.0);
-            add(format!("{base}.{layer}.affine.bias"), &[inputs], 0.0, 1.0);
-            add(format!("{base}.{layer}.noise_strength"), &[], 0.0, 0.1);
-            add(format!("{base}.{layer}.noise_const"), &[r, r], 1.0, 0.0);
-        }
-        add(format!("{base}.torgb.weight"), &[3, channels(r), 1, 1], 1.0, 0.0);
-        add(format!("{base}.torgb.bias"), &[3], 0.1, 0.0);
-        add(format!("{base}.torgb.affine.weight"), &[channels(r), 512], 1.0, 0.0);
-        add(format!("{base}.torgb.affine.bias"), &[channels(r)], 0.0, 1.0);
-        r *= 2;
-    }
-    weights
 }

@@ -9,8 +9,11 @@ use super::kernels::Kernel;
 use crate::diag::Problem;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,6 +138,15 @@ pub fn adapters() -> Vec<Found> {
     list(&instance()).into_iter().map(|adapter| adapter.found).collect()
 }
 
+/// Why no card draws where none was demanded.
+pub fn why_none() -> String {
+    match choose(&Wanted::Auto) {
+        Ok(Choice::Nothing(reason)) => reason,
+        Ok(Choice::Adapter(adapter)) => format!("{} is not used", adapter.found),
+        Err(problem) => problem.message,
+    }
+}
+
 /// Which adapter of a list draws; `only` is what `WGPU_ADAPTER_NAME` says, and yields to a name that was asked for.
 pub fn pick(all: &[Found], wanted: &Wanted, only: Option<&str>) -> Option<usize> {
     let has = |found: &Found, part: &str| found.name.to_lowercase().contains(&part.to_lowercase());
@@ -147,8 +159,21 @@ pub fn pick(all: &[Found], wanted: &Wanted, only: Option<&str>) -> Option<usize>
     (0..all.len()).filter(|&at| fits(&all[at])).min_by_key(|&at| all[at].kind)
 }
 
+/// Files of which one is there where the system has a graphics card.
+const CARDS: &[&str] = &["/dev/dri", "/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/mali0", "/dev/kgsl-3d0"];
+
+/// There can be no card, as far as can be told without a driver: starting one takes time, and some complain on machines
+/// without a desktop.
+fn is_bare() -> bool {
+    let asked = ["WGPU_ADAPTER_NAME", "WGPU_BACKEND"].iter().any(|name| std::env::var_os(name).is_some());
+    cfg!(target_os = "linux") && !asked && !CARDS.iter().any(|path| Path::new(path).exists())
+}
+
 /// The adapter that draws.  Errors: E0710 when one was asked for and is not there.
 pub fn choose(wanted: &Wanted) -> Result<Choice, Problem> {
+    if *wanted == Wanted::Auto && is_bare() {
+        return Ok(Choice::Nothing("this system has none".into()));
+    }
     let instance = instance();
     let mut all = list(&instance);
     let names: Vec<Found> = all.iter().map(|adapter| adapter.found.clone()).collect();
@@ -239,13 +264,22 @@ impl From<wgpu::Error> for Fault {
 #[derive(Default)]
 pub struct Faults {
     first: Mutex<Option<Fault>>,
+    gone: AtomicBool,
 }
 
 impl Faults {
     pub fn tell(&self, fault: Fault) {
+        if matches!(fault, Fault::Lost(_)) {
+            self.gone.store(true, Ordering::Relaxed);
+        }
         if let Ok(mut first) = self.first.lock() {
             first.get_or_insert(fault);
         }
+    }
+
+    /// The device was lost: another one must be opened.
+    pub fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
     }
 
     fn take(&self) -> Option<Fault> {

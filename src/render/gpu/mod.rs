@@ -9,6 +9,7 @@
 
 mod cut;
 pub mod device;
+pub mod engine;
 mod error;
 pub mod kernels;
 mod layers;
