@@ -6,6 +6,7 @@ mod error;
 mod image;
 pub mod metrics;
 pub mod planes;
+pub mod preview;
 pub mod read;
 pub mod shape;
 pub mod sheet;

@@ -40,6 +40,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("petgraph", &["graph", "plan"]),
     ("rayon", &["exec", "render", "picture"]),
     ("png", &["picture"]),
+    ("base64", &["picture"]),
     ("memmap2", &["store"]),
     ("miette", &["diag"]),
     ("clap", &["cli"]),
