@@ -7,6 +7,7 @@ pub mod film;
 mod image;
 pub mod metrics;
 pub mod planes;
+pub mod preview;
 pub mod read;
 pub mod shape;
 pub mod sheet;

@@ -1,3 +1,4 @@
-//! Pictures: metrics against independent numbers.
+//! Pictures: metrics against independent numbers, previews that are decoded again.
 
 mod metrics;
+mod preview;

@@ -43,6 +43,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("wgpu", &["render"]),
     ("pollster", &["render"]),
     ("bytemuck", &["render"]),
+    ("base64", &["picture"]),
     ("memmap2", &["store"]),
     ("miette", &["diag"]),
     ("clap", &["cli"]),
