@@ -8,6 +8,7 @@ use super::recipe::RecipeArgs;
 use super::recipe::literal;
 use super::recipe::quoted;
 use super::ui::Ui;
+use super::ui::width;
 use crate::compile::Compiled;
 use crate::diag::Problem;
 use crate::diag::Problems;
@@ -25,6 +26,9 @@ use crate::exec::Progress;
 use crate::exec::Stop;
 use crate::network::NoiseChoice;
 use crate::picture::Image;
+use crate::picture::canvas::Canvas;
+use crate::picture::preview::Protocol;
+use crate::picture::preview::shown;
 use crate::render::device::Device;
 use crate::render::drawer::Look;
 use crate::render::drawer::Start;
@@ -120,6 +124,10 @@ pub struct Args {
     /// What draws: `auto`, `gpu`, `cpu`, `software`, or part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
+    /// Show it in the terminal too, by what the terminal knows or by this protocol
+    #[arg(long, value_name = "PROTOCOL", num_args = 0..=1, require_equals = true, default_missing_value = "auto",
+        value_parser = ["auto", "kitty", "iterm", "sixel", "blocks", "blocks256"])]
+    preview: Option<String>,
     /// Values between layers: `f16` takes half the memory of a graphics card
     #[arg(long, value_name = "TYPE", value_parser = ["f32", "f16"], default_value = "f32")]
     precision: String,
@@ -335,6 +343,18 @@ fn draw(
             ui.problems(&problems, &Sources::default())
         }
     })
+}
+
+/// Shows a picture on stdout, as the terminal can.
+fn preview(canvas: &Canvas, args: &Args, ui: &Ui) -> Result<(), Exit> {
+    let Some(name) = &args.preview else { return Ok(()) };
+    let variable = |name: &str| std::env::var(name).ok();
+    let protocol = Protocol::named(name).unwrap_or_else(|| Protocol::detect(&variable));
+    let bytes = shown(canvas, protocol, width()).map_err(|problem| ui.problem(problem))?;
+    match ui.write(&bytes) {
+        Exit::Good => Ok(()),
+        exit => Err(exit),
+    }
 }
 
 /// What drew, and how long it took.

@@ -59,8 +59,13 @@ impl Ui {
 
     /// A result on stdout.  A reader that has gone (`blend plan | head`) ends the program quietly.
     pub fn print(&self, text: &str) -> Exit {
+        self.write(text.as_bytes())
+    }
+
+    /// The same of bytes.
+    pub fn write(&self, bytes: &[u8]) -> Exit {
         let mut stdout = std::io::stdout().lock();
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
             Ok(()) => Exit::Good,
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Good,
             Err(error) => {

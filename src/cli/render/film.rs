@@ -119,6 +119,9 @@ pub fn write(targets: &[Target], wish: &Wish, steps: usize, output: &Path, args:
         frames as f64 / f64::from(args.fps)
     ));
     super::told(&drawn, start, ui);
+    if let Some(first) = film.frames.first() {
+        super::preview(first, args, ui)?;
+    }
     Ok(Exit::Good)
 }
 

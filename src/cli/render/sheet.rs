@@ -88,6 +88,7 @@ pub fn write(
     store::write_bytes(output, &bytes, &inputs).map_err(|problem| ui.problem(problem))?;
     ui.status(&format!("wrote {}: {} × {} pixels", output.display(), canvas.width, canvas.height));
     super::told(&drawn, start, ui);
+    super::preview(&canvas, args, ui)?;
     Ok(Exit::Good)
 }
 
