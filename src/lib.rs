@@ -17,6 +17,7 @@ pub mod pickle;
 pub mod picture;
 pub mod plan;
 pub mod render;
+pub mod report;
 pub mod store;
 pub mod syntax;
 pub mod tensor;

@@ -27,8 +27,10 @@ use crate::exec::Stop;
 use crate::network::NoiseChoice;
 use crate::picture::Image;
 use crate::picture::canvas::Canvas;
+use crate::picture::planes::Planes;
 use crate::picture::preview::Protocol;
 use crate::picture::preview::shown;
+use crate::picture::read;
 use crate::render::device::Device;
 use crate::render::drawer::Look;
 use crate::render::drawer::Start;
@@ -42,6 +44,7 @@ use std::time::Instant;
 
 mod film;
 mod pictures;
+mod report;
 mod sheet;
 
 /// Draw what generators make: of recipes, without building them, and of checkpoints
@@ -75,6 +78,9 @@ pub struct Args {
     /// Latents of a file instead of seeds: `projected_w`, `w`, `z`, … of `.npz`, `.npy`, `.pt` or `.safetensors`
     #[arg(long, value_name = "FILE", conflicts_with = "walk")]
     latents: Option<PathBuf>,
+    /// The picture (PNG) that an upscaler widens
+    #[arg(long, value_name = "PNG", conflicts_with_all = ["walk", "latents"])]
+    input: Option<PathBuf>,
     /// Truncation: 1 is what the seed says, 0 the mean
     #[arg(long, value_name = "PSI", default_value_t = 1.0, allow_negative_numbers = true)]
     psi: f64,
@@ -124,6 +130,9 @@ pub struct Args {
     /// What draws: `auto`, `gpu`, `cpu`, `software`, or part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
+    /// Write a report too: one HTML file with the sheet, curves of the weights, parts, claims, device, inputs
+    #[arg(long, value_name = "HTML")]
+    report: Option<PathBuf>,
     /// Show it in the terminal too, by what the terminal knows or by this protocol
     #[arg(long, value_name = "PROTOCOL", num_args = 0..=1, require_equals = true, default_missing_value = "auto",
         value_parser = ["auto", "kitty", "iterm", "sixel", "blocks", "blocks256"])]
@@ -147,6 +156,8 @@ struct Target {
     inputs: Vec<PathBuf>,
     /// The sweeps that were made, for matrices.
     sweeps: Vec<Sweep>,
+    /// What a report tells of it.
+    told: report::Told,
 }
 
 pub fn run(args: &Args, ui: &Ui) -> Exit {
@@ -163,6 +174,14 @@ fn work(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
     if args.matrix && sweeps.len() != 2 {
         return Err(told(wish::no_matrix(sweeps.len())));
     }
+    if args.report.is_some() && args.output.as_deref().is_some_and(|path| film::is_film(path) || is_folder(path)) {
+        return Err(told(wish::no_report()));
+    }
+    let input = match &args.input {
+        Some(path) => Some(opened(path).map_err(told)?),
+        None => None,
+    };
+    let size = input.as_ref().map(|image| [image.shape.height, image.shape.width]);
     let is_film = args.output.as_deref().is_some_and(film::is_film);
     let frames = if is_film { film::moves(args, &sweeps).map_err(told)? } else { 0 };
     if args.walk && !is_film {
@@ -177,6 +196,7 @@ fn work(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
         targets.push(of_recipe(
             &RecipeArgs::one_shot(args.expression.clone(), &args.models, &args.sets),
             args,
+            size,
             &sweeps,
             ui,
         )?);
@@ -184,8 +204,8 @@ fn work(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
     for path in &args.targets {
         let is_recipe = path == Path::new("-") || path.extension().is_some_and(|ending| ending == "blend");
         targets.push(match is_recipe {
-            true => of_recipe(&RecipeArgs::only(path, &args.sets, &args.only), args, &sweeps, ui)?,
-            false => of_checkpoint(path, args, &sweeps, ui)?,
+            true => of_recipe(&RecipeArgs::only(path, &args.sets, &args.only), args, size, &sweeps, ui)?,
+            false => of_checkpoint(path, args, size, &sweeps, ui)?,
         });
     }
     // How many there are decides the first model's network; the others are told when they differ.
@@ -200,11 +220,15 @@ fn work(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
         _ => None,
     };
     let columns: Vec<String> = match &given {
+        _ if input.is_some() => vec!["widened".into()],
         Some((_, count)) => (0..*count).map(|at| format!("latent {at}")).collect(),
         None => seeds.iter().map(|seed| format!("seed {seed}")).collect(),
     };
     let wish = Wish {
         starts: match args.walk {
+            _ if input.is_some() => {
+                Starts::Each(input.into_iter().map(|image| Start::Picture(image.values.into())).collect())
+            }
             _ if given.is_some() => given.map_or(Starts::Each(vec![]), |(given, count)| Starts::Given(given, count)),
             true => {
                 Starts::Walk { frames: args.frames.map_or(frames * seeds.len(), usize::from), seeds: seeds.clone() }
@@ -224,7 +248,7 @@ fn work(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
     let inputs: Vec<PathBuf> = targets.iter().flat_map(|target| target.inputs.clone()).collect();
     // Before anything is drawn.
     store::may_write(&output, &inputs).map_err(told)?;
-    let is_directory = output.as_os_str().as_encoded_bytes().ends_with(b"/") || output.is_dir();
+    let is_directory = is_folder(&output);
     if is_film {
         film::write(&targets, &wish, frames, &output, args, ui)
     } else if is_directory {
@@ -234,12 +258,33 @@ fn work(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
     }
 }
 
+/// A picture to start from, of three colours, as upscalers take it.
+fn opened(path: &Path) -> Result<Image, Problem> {
+    let name = path.display().to_string();
+    let image = read::png(&name, &store::read_bytes(path, read::FILE_LIMIT)?)?;
+    let planes = Planes::seen(&image).coloured();
+    Ok(planes.image())
+}
+
+fn is_folder(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().ends_with(b"/") || path.is_dir()
+}
+
 /// The models of a recipe: what it is made of, and its outputs for every value of the sweeps.
-fn of_recipe(recipe: &RecipeArgs, args: &Args, sweeps: &[Sweep], ui: &Ui) -> Result<Target, Exit> {
+fn of_recipe(
+    recipe: &RecipeArgs,
+    args: &Args,
+    size: Option<[usize; 2]>,
+    sweeps: &[Sweep],
+    ui: &Ui,
+) -> Result<Target, Exit> {
     let first = recipe::compile(recipe, ui)?;
     ui.problems(&first.problems, &first.sources);
     let Some(compiled) = &first.compiled else { return Err(Exit::Wrong) };
-    let mut target = target_of(&recipe.name(), compiled, args, &first.sources, ui)?;
+    let mut target = target_of(&recipe.name(), compiled, args, size, &first.sources, ui)?;
+    if args.report.is_some() {
+        target.told = report::of(compiled, args, &first.sources, ui)?;
+    }
     target.sweeps = match sweeps {
         // A walk shows the recipe as it is.
         [] if args.walk => vec![],
@@ -257,7 +302,7 @@ fn of_recipe(recipe: &RecipeArgs, args: &Args, sweeps: &[Sweep], ui: &Ui) -> Res
             let Some(compiled) = &again.compiled else { return Err(Exit::Wrong) };
             (compiled, &again.sources)
         };
-        let models = subject::outputs(compiled, &variant, None);
+        let models = subject::outputs(compiled, &variant, size);
         let models = models.map_err(|problem| ui.problems(&Problems::from(problem), sources))?;
         by_output.resize_with(models.len().max(by_output.len()), Vec::new);
         by_output.iter_mut().zip(models).for_each(|(rows, model)| rows.push(model));
@@ -267,10 +312,17 @@ fn of_recipe(recipe: &RecipeArgs, args: &Args, sweeps: &[Sweep], ui: &Ui) -> Res
 }
 
 /// The parents of a recipe, and no model yet.
-fn target_of(name: &str, compiled: &Compiled, args: &Args, sources: &Sources, ui: &Ui) -> Result<Target, Exit> {
+fn target_of(
+    name: &str,
+    compiled: &Compiled,
+    args: &Args,
+    size: Option<[usize; 2]>,
+    sources: &Sources,
+    ui: &Ui,
+) -> Result<Target, Exit> {
     let mut parents = vec![];
     if !args.no_parents {
-        for parent in subject::parents(compiled, None) {
+        for parent in subject::parents(compiled, size) {
             match parent {
                 Ok(parent) => parents.push(parent),
                 Err((name, problem)) => ui.status(&format!("`{name}` is not drawn: {}", problem.message)),
@@ -281,11 +333,17 @@ fn target_of(name: &str, compiled: &Compiled, args: &Args, sources: &Sources, ui
         return Err(ui.problems(&Problems::from(wish::no_output(name)), sources));
     }
     let inputs = compiled.recipe.inputs.iter().map(|input| input.path.clone()).collect();
-    Ok(Target { name: name.into(), parents, models: vec![], inputs, sweeps: vec![] })
+    Ok(Target { name: name.into(), parents, models: vec![], inputs, sweeps: vec![], told: report::Told::default() })
 }
 
 /// A checkpoint is drawn as the recipe that copies it.
-fn of_checkpoint(path: &Path, args: &Args, sweeps: &[Sweep], ui: &Ui) -> Result<Target, Exit> {
+fn of_checkpoint(
+    path: &Path,
+    args: &Args,
+    size: Option<[usize; 2]>,
+    sweeps: &[Sweep],
+    ui: &Ui,
+) -> Result<Target, Exit> {
     let key = args.key.as_ref().map_or(String::new(), |key| format!(" {{ key = {} }}", quoted(key)));
     let shown = path.to_string_lossy();
     let text = format!("blend 1\n\nmodel drawn = {}{key}\n\noutput \"out.safetensors\" = drawn\n", quoted(&shown));
@@ -298,8 +356,9 @@ fn of_checkpoint(path: &Path, args: &Args, sweeps: &[Sweep], ui: &Ui) -> Result<
         models: vec![],
         inputs: compiled.recipe.inputs.iter().map(|input| input.path.clone()).collect(),
         sweeps: sweeps.iter().filter(|sweep| sweep.name == PSI).cloned().collect(),
+        told: report::Told { files: report::files(compiled), ..report::Told::default() },
     };
-    let parents = subject::parents(compiled, None).into_iter().next();
+    let parents = subject::parents(compiled, size).into_iter().next();
     let model = match parents {
         Some(Ok(model)) => model,
         Some(Err((_, problem))) => {

@@ -17,6 +17,19 @@ pub struct Place {
     pub label: String,
     /// Per input of the recipe, summing to 1 for a model: the mean over elements.
     pub shares: Vec<f64>,
+    pub tensors: usize,
+    pub elems: u64,
+    /// Tensors that are moved bit by bit from one model.
+    pub moved: usize,
+}
+
+/// What is added up of a place.
+#[derive(Default)]
+struct Sum {
+    elems: u64,
+    tensors: usize,
+    moved: usize,
+    shares: Vec<f64>,
 }
 
 /// The shares of an output: what has no place first, then by resolution, or by layer where there is none.
@@ -30,17 +43,23 @@ pub fn by_place(recipe: &Recipe, output: usize) -> Vec<Place> {
     let coord = [Coord::Resolution, Coord::Layer, Coord::Block].into_iter().find(|coord| has(*coord));
     // Keyed by the bits of a number that is not negative: they sort as the numbers do.
     let mut calls = Calls { calls: &recipe.calls, inputs: recipe.inputs.len(), known: HashMap::new() };
-    let mut sums: BTreeMap<Option<u64>, (f64, Vec<f64>)> = BTreeMap::new();
+    let mut sums: BTreeMap<Option<u64>, Sum> = BTreeMap::new();
     for made in tensors {
         let place = coord.and_then(|coord| made.traits.coord(coord)).map(|value| value.max(0.0).to_bits());
-        let (count, shares) = sums.entry(place).or_insert_with(|| (0.0, vec![0.0; recipe.inputs.len()]));
-        let weight = elems(&made.shape) as f64;
-        *count += weight;
-        calls.add(&made.form, weight, shares);
+        let sum = sums.entry(place).or_default();
+        sum.shares.resize(recipe.inputs.len(), 0.0);
+        let count = elems(&made.shape);
+        sum.elems += count;
+        sum.tensors += 1;
+        sum.moved += usize::from(matches!(made.form.terms.as_slice(), [(Atom::Tensor { .. }, 1.0)]));
+        calls.add(&made.form, count as f64, &mut sum.shares);
     }
-    let place = |(place, (count, shares)): (Option<u64>, (f64, Vec<f64>))| Place {
+    let place = |(place, sum): (Option<u64>, Sum)| Place {
         label: place.map_or("map".into(), |bits| f64::from_bits(bits).to_string()),
-        shares: shares.into_iter().map(|share| share / count).collect(),
+        shares: sum.shares.into_iter().map(|share| share / sum.elems.max(1) as f64).collect(),
+        tensors: sum.tensors,
+        elems: sum.elems,
+        moved: sum.moved,
     };
     sums.into_iter().map(place).collect()
 }

@@ -48,6 +48,12 @@ pub fn no_film() -> Problem {
         .help("name a film: `-o walk.apng`, or `-o walk.mp4` where ffmpeg is installed")
 }
 
+/// A report holds a sheet.
+pub fn no_report() -> Problem {
+    Problem::new(Code("E0750"), "`--report` holds a sheet, and the output is a film or a directory")
+        .help("write the sheet and its report first: `-o sheet.png --report report.html`")
+}
+
 /// A recipe that makes nothing.
 pub fn no_output(name: &str) -> Problem {
     Problem::new(Code("E0750"), format!("`{name}` has no output, so there is nothing to draw"))

@@ -24,6 +24,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("compare", &["diag", "tensor", "arch", "tile", "hir", "plan", "exec"]),
     ("network", &["diag"]),
     ("picture", &["diag", "network"]),
+    ("report", &["picture"]),
     ("render", &["diag", "tensor", "arch", "tile", "store", "network", "picture"]),
     (
         "draw",
@@ -43,7 +44,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("wgpu", &["render"]),
     ("pollster", &["render"]),
     ("bytemuck", &["render"]),
-    ("base64", &["picture"]),
+    ("base64", &["picture", "report"]),
     ("memmap2", &["store"]),
     ("miette", &["diag"]),
     ("clap", &["cli"]),

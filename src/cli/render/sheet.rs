@@ -2,6 +2,7 @@
 
 use super::Args;
 use super::Target;
+use super::report;
 use crate::cli::Exit;
 use crate::cli::ui::Ui;
 use crate::draw::show::Wish;
@@ -89,7 +90,10 @@ pub fn write(
     ui.status(&format!("wrote {}: {} × {} pixels", output.display(), canvas.width, canvas.height));
     super::told(&drawn, start, ui);
     super::preview(&canvas, args, ui)?;
-    Ok(Exit::Good)
+    match &args.report {
+        Some(path) => report::write(path, targets, &made, bytes, &drawn, &inputs, ui),
+        None => Ok(Exit::Good),
+    }
 }
 
 /// How the pictures were drawn, in one line.
