@@ -118,6 +118,9 @@ pub struct Args {
     /// Rows of differences to the first parent, below every row of a recipe
     #[arg(long)]
     difference: bool,
+    /// Rows of what each resolution of an output changes in the first parent, as error maps
+    #[arg(long, conflicts_with = "matrix")]
+    parts: bool,
     /// Only the outputs whose path fits
     #[arg(long, value_name = "GLOB")]
     only: Vec<String>,
@@ -305,7 +308,12 @@ fn of_recipe(
         let models = subject::outputs(compiled, &variant, size);
         let models = models.map_err(|problem| ui.problems(&Problems::from(problem), sources))?;
         by_output.resize_with(models.len().max(by_output.len()), Vec::new);
-        by_output.iter_mut().zip(models).for_each(|(rows, model)| rows.push(model));
+        for (at, (rows, model)) in by_output.iter_mut().zip(models).enumerate() {
+            let parent = target.parents.first().filter(|_| args.parts);
+            let parts = parent.map_or(vec![], |parent| subject::parts(compiled, at, &model, parent));
+            rows.push(model);
+            rows.extend(parts);
+        }
     }
     target.models = by_output.into_iter().flatten().collect();
     Ok(target)

@@ -3,12 +3,14 @@
 use crate::hir::Atom;
 use crate::hir::CallInstance;
 use crate::hir::Form;
+use crate::hir::Made;
 use crate::hir::Recipe;
 use crate::methods::OptionValue;
 use crate::tensor::Coord;
 use crate::tensor::elems;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Shares of the inputs in the tensors of one place of the pyramid.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,15 +40,11 @@ struct Sum {
 /// equal parts: what it makes of them is not a sum.
 pub fn by_place(recipe: &Recipe, output: usize) -> Vec<Place> {
     let tensors = recipe.outputs[output].tensors.iter().filter(|made| made.dtype.is_float());
-    let tensors: Vec<_> = tensors.collect();
-    let has = |coord: Coord| tensors.iter().any(|made| made.traits.coord(coord).is_some());
-    let coord = [Coord::Resolution, Coord::Layer, Coord::Block].into_iter().find(|coord| has(*coord));
-    // Keyed by the bits of a number that is not negative: they sort as the numbers do.
+    let coord = coordinate(recipe, output);
     let mut calls = Calls { calls: &recipe.calls, inputs: recipe.inputs.len(), known: HashMap::new() };
     let mut sums: BTreeMap<Option<u64>, Sum> = BTreeMap::new();
     for made in tensors {
-        let place = coord.and_then(|coord| made.traits.coord(coord)).map(|value| value.max(0.0).to_bits());
-        let sum = sums.entry(place).or_default();
+        let sum = sums.entry(key(made, coord)).or_default();
         sum.shares.resize(recipe.inputs.len(), 0.0);
         let count = elems(&made.shape);
         sum.elems += count;
@@ -55,13 +53,34 @@ pub fn by_place(recipe: &Recipe, output: usize) -> Vec<Place> {
         calls.add(&made.form, count as f64, &mut sum.shares);
     }
     let place = |(place, sum): (Option<u64>, Sum)| Place {
-        label: place.map_or("map".into(), |bits| f64::from_bits(bits).to_string()),
+        label: label(place),
         shares: sum.shares.into_iter().map(|share| share / sum.elems.max(1) as f64).collect(),
         tensors: sum.tensors,
         elems: sum.elems,
         moved: sum.moved,
     };
     sums.into_iter().map(place).collect()
+}
+
+/// What places are told by: the resolution, or the layer where there is none.
+fn coordinate(recipe: &Recipe, output: usize) -> Option<Coord> {
+    let has = |coord: Coord| recipe.outputs[output].tensors.iter().any(|made| made.traits.coord(coord).is_some());
+    [Coord::Resolution, Coord::Layer, Coord::Block].into_iter().find(|coord| has(*coord))
+}
+
+/// The bits of a number that is not negative: they sort as the numbers do.
+fn key(made: &Made, coord: Option<Coord>) -> Option<u64> {
+    coord.and_then(|coord| made.traits.coord(coord)).map(|value| value.max(0.0).to_bits())
+}
+
+fn label(place: Option<u64>) -> String {
+    place.map_or("map".into(), |bits| f64::from_bits(bits).to_string())
+}
+
+/// The label of the place of every tensor of an output, by name.
+pub fn labels(recipe: &Recipe, output: usize) -> HashMap<Arc<str>, String> {
+    let coord = coordinate(recipe, output);
+    recipe.outputs[output].tensors.iter().map(|made| (made.name.clone(), label(key(made, coord)))).collect()
 }
 
 /// The shares that calls come to, each computed once: nested calls share theirs.

@@ -31,6 +31,8 @@ pub struct Model {
     pub places: Vec<Place>,
     /// Truncation, where a sweep changes it from row to row.
     pub psi: Option<f64>,
+    /// It is not for its own sake: where it differs from the first parent is shown.
+    pub is_part: bool,
 }
 
 /// The inputs that the outputs are made of, in the order of the recipe, drawn as they are.  Those that cannot be drawn
@@ -49,6 +51,7 @@ pub fn parents(compiled: &Compiled, picture: Option<[usize; 2]>) -> Vec<Result<M
                 parents: vec![],
                 places: vec![],
                 psi: None,
+                is_part: false,
             }),
             Err(problem) => Err((label, problem)),
         }
@@ -86,9 +89,32 @@ pub fn outputs(compiled: &Compiled, variant: &Variant, picture: Option<[usize; 2
             parents: recipe.inputs.iter().map(|input| input.name.to_string()).collect(),
             places: shares::by_place(recipe, index),
             psi: variant.psi,
+            is_part: false,
         })
     };
     (0..recipe.outputs.len()).map(of).collect()
+}
+
+/// The first parent with one place of an output at a time: what each resolution changes.  Places that are the parent's own
+/// are left out, and there is nothing to exchange between networks of two shapes.
+pub fn parts(compiled: &Compiled, output: usize, child: &Model, parent: &Model) -> Vec<Model> {
+    if child.drawing.net != parent.drawing.net || child.files != parent.files {
+        return vec![];
+    }
+    let labels = shares::labels(&compiled.recipe, output);
+    let of = |place: &Place| {
+        let mut drawing = parent.drawing.clone();
+        for (name, program) in &child.drawing.tensors {
+            if labels.get(name).is_some_and(|label| *label == place.label) {
+                drawing.tensors.insert(name.clone(), program.clone());
+            }
+        }
+        let differs = drawing.tensors != parent.drawing.tensors;
+        let detail = format!("{} of {}: difference to {}", place.label, child.label, parent.label);
+        let bare = Model { label: String::new(), detail, drawing, places: vec![], is_part: true, ..child.clone() };
+        differs.then_some(bare)
+    };
+    child.places.iter().filter_map(of).collect()
 }
 
 /// Settings of parameters, and how a row tells them.

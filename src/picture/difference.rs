@@ -2,6 +2,7 @@
 
 use super::canvas::Canvas;
 use super::canvas::Colour;
+use super::metrics::lab;
 
 /// A difference of a quarter of the range is as bright as it gets: what the eye sees at once.
 const GAIN: f64 = 4.0;
@@ -19,6 +20,24 @@ pub fn difference(a: &Canvas, b: &Canvas) -> Canvas {
             let at = |canvas: &Canvas, channel: usize| canvas.pixels[(y * canvas.width + x) * 3 + channel];
             let sum: u32 = (0..3).map(|channel| u32::from(at(a, channel).abs_diff(at(b, channel)))).sum();
             pixels.extend(heat(f64::from(sum) / (3.0 * 255.0) * GAIN));
+        }
+    }
+    Canvas { width, height, pixels }
+}
+
+/// The distance in CIELAB, pixel by pixel, on a scale of heat: what an eye sees of a change.  Half of the distance between
+/// black and white is as bright as it gets.
+pub fn error_map(a: &Canvas, b: &Canvas) -> Canvas {
+    let (width, height) = (a.width.min(b.width), a.height.min(b.height));
+    let mut pixels = Vec::with_capacity(width * height * 3);
+    for y in 0..height {
+        for x in 0..width {
+            let at = |canvas: &Canvas| {
+                let start = (y * canvas.width + x) * 3;
+                lab(std::array::from_fn(|channel| f64::from(canvas.pixels[start + channel]) / 255.0))
+            };
+            let sum: f64 = at(a).iter().zip(at(b)).map(|(a, b)| (a - b) * (a - b)).sum();
+            pixels.extend(heat(libm::sqrt(sum) / 50.0));
         }
     }
     Canvas { width, height, pixels }
@@ -48,6 +67,12 @@ mod tests {
         check([0, 0, 0], [255, 255, 255], HEAT[4]);
         check([0, 0, 0], [64, 64, 64], HEAT[4]);
         check([0, 60, 0], [0, 0, 36], heat(96.0 / 765.0 * 4.0));
+        let map = |a, b| error_map(&canvas(a), &canvas(b)).pixels;
+        assert_eq!(map([7, 8, 9], [7, 8, 9]), HEAT[0]);
+        // Black and white are 100 apart, black and a grey of L* = 25 are half of what is shown.
+        assert_eq!(map([0, 0, 0], [255, 255, 255]), HEAT[4]);
+        let grey = map([0, 0, 0], [59, 59, 59]);
+        assert!(grey.iter().zip(HEAT[2]).all(|(found, wanted)| found.abs_diff(wanted) < 4), "{grey:?}");
         assert_eq!(heat(0.5), HEAT[2]);
         assert_eq!(heat(f64::NAN), HEAT[0]);
     }

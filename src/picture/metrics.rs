@@ -165,7 +165,7 @@ fn mean(values: impl Iterator<Item = f64>, count: usize) -> f64 {
 }
 
 /// sRGB to CIELAB, D65 (IEC 61966-2-1, CIE 15).
-fn lab(colour: [f64; 3]) -> [f64; 3] {
+pub fn lab(colour: [f64; 3]) -> [f64; 3] {
     let linear =
         colour.map(|value| if value <= 0.04045 { value / 12.92 } else { libm::pow((value + 0.055) / 1.055, 2.4) });
     let [r, g, b] = linear;

@@ -93,12 +93,18 @@ fn of_output(maker: &Maker, index: usize, picture: Option<[usize; 2]>) -> Result
     Ok(Drawing { tensors: tensors.collect(), net: Arc::new(net) })
 }
 
-/// f32 values, rounded to a type first: pictures show what a file would hold.
+/// f32 values, rounded to a type first: pictures show what a file would hold.  What is moved in its own type has the program
+/// of the input, so that nobody computes it again beside that.
 fn program(maker: &Maker, id: OpId, dtype: Dtype, node: impl FnOnce(&mut Builder) -> NodeId) -> Program {
-    let mut builder = Builder::new(maker.graph.op(id).shape.clone());
-    let value = node(&mut builder);
-    let rounded = builder.round(dtype, value);
-    builder.finish(rounded, Dtype::F32, false)
+    let op = maker.graph.op(id);
+    let mut builder = Builder::new(op.shape.clone());
+    let mut value = node(&mut builder);
+    let moved = op.inputs.first().and_then(|input| maker.moved(*input));
+    let is_own = moved.is_some_and(|(input, name)| maker.load(input, name, &[]).dtype == dtype);
+    if !is_own {
+        value = builder.round(dtype, value);
+    }
+    builder.finish(value, Dtype::F32, false)
 }
 
 /// What the claims of a recipe draw, in the order of `Recipe::drawn`.  A value that an output writes is read from there

@@ -25,7 +25,12 @@ pub fn peak_bytes(plan: &Plan, threads: usize) -> u64 {
     let headers: u64 = parts.flat_map(|part| &part.fixed).map(|fixed| fixed.bytes.len() as u64).sum();
     // Values that lie in memory as a file does: unpacked arrays, filters.
     let held: u64 = plan.files.iter().filter_map(|file| file.memory.as_ref()).map(|bytes| bytes.len() as u64).sum();
-    BASE_BYTES + headers + held + threads as u64 * (largest + CHUNK_BYTES)
+    // One network at a time: its buffers, its weights as they are computed and as the engine packs them.
+    let drawn = plan.drawings.iter().map(|drawing| {
+        let weights: u64 = drawing.tensors.values().map(|program| program.elems() * 4).sum();
+        drawing.net.slots.bytes() as u64 + 2 * weights
+    });
+    BASE_BYTES + headers + held + drawn.max().unwrap_or(0) + threads as u64 * (largest + CHUNK_BYTES)
 }
 
 /// Buffers of one worker: a window per load, a tile per value.

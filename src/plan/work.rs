@@ -116,7 +116,7 @@ impl<'r> Maker<'r> {
     }
 
     /// The load that a write moves, if it moves bits.
-    fn moved(&self, id: OpId) -> Option<(InputId, &Arc<str>)> {
+    pub fn moved(&self, id: OpId) -> Option<(InputId, &Arc<str>)> {
         let op = self.graph.op(id);
         match &op.kind {
             OpKind::Load { input, name } => Some((*input, name)),

@@ -11,6 +11,7 @@ use crate::draw::subject::PSI;
 use crate::draw::wish::Sweep;
 use crate::picture::canvas::Canvas;
 use crate::picture::difference::difference;
+use crate::picture::difference::error_map;
 use crate::picture::sheet;
 use crate::picture::sheet::Row;
 use crate::picture::sheet::Segment;
@@ -52,12 +53,18 @@ pub fn write(
     let mut differences: Vec<Vec<Option<Canvas>>> = vec![vec![]; rows.len()];
     let drawn = super::draw(&models, wish, args, ui, &mut |row, column, image| {
         let canvas = Canvas::of(&image);
-        rows[row].cells[column] = Some(sheet::cell(&canvas, side));
-        if args.difference {
-            match &first[column] {
-                Some(first) => differences[row].push(Some(sheet::cell(&difference(first, &canvas), side))),
-                None => first[column] = Some(canvas),
+        let is_part = models[row].is_part;
+        let shown = match &first[column] {
+            Some(first) if is_part => error_map(first, &canvas),
+            _ => canvas.clone(),
+        };
+        rows[row].cells[column] = Some(sheet::cell(&shown, side));
+        match &first[column] {
+            Some(first) if args.difference && !is_part => {
+                differences[row].push(Some(sheet::cell(&difference(first, &canvas), side)));
             }
+            Some(_) => {}
+            None => first[column] = (args.difference || args.parts).then_some(canvas),
         }
         Ok(())
     })?;
