@@ -119,7 +119,7 @@ pub struct Args {
     #[arg(long)]
     difference: bool,
     /// Rows of what each resolution of an output changes in the first parent, as error maps
-    #[arg(long, conflicts_with = "matrix")]
+    #[arg(long, conflicts_with_all = ["matrix", "no_parents"])]
     parts: bool,
     /// Only the outputs whose path fits
     #[arg(long, value_name = "GLOB")]
@@ -177,8 +177,16 @@ fn work(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
     if args.matrix && sweeps.len() != 2 {
         return Err(told(wish::no_matrix(sweeps.len())));
     }
-    if args.report.is_some() && args.output.as_deref().is_some_and(|path| film::is_film(path) || is_folder(path)) {
-        return Err(told(wish::no_report()));
+    if args.output.as_deref().is_some_and(|path| film::is_film(path) || is_folder(path)) {
+        let rows = [(args.difference, "--difference"), (args.parts, "--parts")];
+        if args.report.is_some() {
+            return Err(told(wish::no_report()));
+        } else if let Some((_, option)) = rows.iter().find(|row| row.0) {
+            return Err(told(wish::no_rows(option)));
+        }
+    }
+    if args.parts && sweeps.iter().any(|sweep| sweep.name == PSI) {
+        return Err(told(wish::no_parts()));
     }
     let input = match &args.input {
         Some(path) => Some(opened(path).map_err(told)?),
@@ -210,6 +218,9 @@ fn work(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
             true => of_recipe(&RecipeArgs::only(path, &args.sets, &args.only), args, size, &sweeps, ui)?,
             false => of_checkpoint(path, args, size, &sweeps, ui)?,
         });
+    }
+    if args.parts && !targets.iter().flat_map(|target| &target.models).any(|model| model.is_part) {
+        ui.status("`--parts` adds nothing: no output exchanges a resolution of its first parent");
     }
     // How many there are decides the first model's network; the others are told when they differ.
     let mapping = targets.iter().flat_map(|target| target.parents.iter().chain(&target.models)).next();

@@ -2,6 +2,7 @@
 
 use crate::diag::Code;
 use crate::diag::Problem;
+use crate::draw::subject::PSI;
 use crate::hir::Allowed;
 use crate::hir::Literal;
 
@@ -52,6 +53,18 @@ pub fn no_film() -> Problem {
 pub fn no_report() -> Problem {
     Problem::new(Code("E0750"), "`--report` holds a sheet, and the output is a film or a directory")
         .help("write the sheet and its report first: `-o sheet.png --report report.html`")
+}
+
+/// Rows of a sheet, where there is no sheet.
+pub fn no_rows(option: &str) -> Problem {
+    Problem::new(Code("E0750"), format!("`{option}` adds rows to a sheet, and the output is a film or a directory"))
+        .help(format!("write a sheet: `-o sheet.png {option}`"))
+}
+
+/// Error maps compare pictures of one truncation.
+pub fn no_parts() -> Problem {
+    Problem::new(Code("E0750"), format!("`--parts` shows what weights change, and `{PSI}` would change too"))
+        .help(format!("choose one value: `--{PSI} 0.7` in the place of `--sweep {PSI}=…`"))
 }
 
 /// A recipe that makes nothing.

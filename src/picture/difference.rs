@@ -2,7 +2,7 @@
 
 use super::canvas::Canvas;
 use super::canvas::Colour;
-use super::metrics::lab;
+use super::metrics::delta;
 
 /// A difference of a quarter of the range is as bright as it gets: what the eye sees at once.
 const GAIN: f64 = 4.0;
@@ -34,10 +34,9 @@ pub fn error_map(a: &Canvas, b: &Canvas) -> Canvas {
         for x in 0..width {
             let at = |canvas: &Canvas| {
                 let start = (y * canvas.width + x) * 3;
-                lab(std::array::from_fn(|channel| f64::from(canvas.pixels[start + channel]) / 255.0))
+                std::array::from_fn(|channel| f64::from(canvas.pixels[start + channel]) / 255.0)
             };
-            let sum: f64 = at(a).iter().zip(at(b)).map(|(a, b)| (a - b) * (a - b)).sum();
-            pixels.extend(heat(libm::sqrt(sum) / 50.0));
+            pixels.extend(heat(delta(at(a), at(b)) / 50.0));
         }
     }
     Canvas { width, height, pixels }

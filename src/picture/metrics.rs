@@ -88,12 +88,7 @@ fn terms(a: &Planes, b: &Planes) -> (f64, f64) {
 /// pictures are seen as colours with equal channels.
 pub fn lab_distance(a: &Image, b: &Image) -> f64 {
     let (a, b) = (Planes::seen(a), Planes::seen(b));
-    let distance = |at: usize| {
-        let (a, b) = (lab(a.colour(at)), lab(b.colour(at)));
-        let sum: f64 = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum();
-        libm::sqrt(sum)
-    };
-    mean((0..a.pixels()).map(distance), a.pixels())
+    mean((0..a.pixels()).map(|at| delta(a.colour(at), b.colour(at))), a.pixels())
 }
 
 /// The standard deviation of the brightness: 0 for a picture of one tone, about 0.25 for an ordinary one.
@@ -164,8 +159,14 @@ fn mean(values: impl Iterator<Item = f64>, count: usize) -> f64 {
     if count == 0 { 0.0 } else { values.sum::<f64>() / count as f64 }
 }
 
+/// The distance of two sRGB colours in CIELAB (CIE 1976): 100 between black and white.
+pub fn delta(a: [f64; 3], b: [f64; 3]) -> f64 {
+    let sum: f64 = lab(a).iter().zip(lab(b)).map(|(a, b)| (a - b) * (a - b)).sum();
+    libm::sqrt(sum)
+}
+
 /// sRGB to CIELAB, D65 (IEC 61966-2-1, CIE 15).
-pub fn lab(colour: [f64; 3]) -> [f64; 3] {
+fn lab(colour: [f64; 3]) -> [f64; 3] {
     let linear =
         colour.map(|value| if value <= 0.04045 { value / 12.92 } else { libm::pow((value + 0.055) / 1.055, 2.4) });
     let [r, g, b] = linear;

@@ -33,7 +33,8 @@ pub fn write(
     let legend = legend(targets);
     let mut models: Vec<Model> = vec![];
     let mut rows: Vec<Row> = vec![];
-    for target in targets {
+    let mut target_of: Vec<usize> = vec![];
+    for (number, target) in targets.iter().enumerate() {
         let heading = (targets.len() > 1 && !target.parents.is_empty()).then(|| target.name.clone());
         let all =
             target.parents.iter().map(|model| (model, true)).chain(target.models.iter().map(|model| (model, false)));
@@ -46,25 +47,26 @@ pub fn write(
                 bar: bar(model, is_parent, &legend),
             });
             models.push(model.clone());
+            target_of.push(number);
         }
     }
     let side = args.cell.map(|side| side as usize);
-    let mut first: Vec<Option<Canvas>> = vec![None; columns.len()];
+    // The pictures of every target's first row.
+    let mut first: Vec<Vec<Option<Canvas>>> = vec![vec![None; columns.len()]; targets.len()];
     let mut differences: Vec<Vec<Option<Canvas>>> = vec![vec![]; rows.len()];
     let drawn = super::draw(&models, wish, args, ui, &mut |row, column, image| {
         let canvas = Canvas::of(&image);
-        let is_part = models[row].is_part;
-        let shown = match &first[column] {
-            Some(first) if is_part => error_map(first, &canvas),
+        let own = &mut first[target_of[row]][column];
+        let shown = match own {
+            Some(own) if models[row].is_part => error_map(own, &canvas),
             _ => canvas.clone(),
         };
         rows[row].cells[column] = Some(sheet::cell(&shown, side));
-        match &first[column] {
-            Some(first) if args.difference && !is_part => {
-                differences[row].push(Some(sheet::cell(&difference(first, &canvas), side)));
-            }
-            Some(_) => {}
-            None => first[column] = (args.difference || args.parts).then_some(canvas),
+        if own.is_none() && (args.difference || args.parts) {
+            *own = Some(canvas.clone());
+        }
+        if let Some(first) = first[0][column].as_ref().filter(|_| args.difference && row > 0 && !models[row].is_part) {
+            differences[row].push(Some(sheet::cell(&difference(first, &canvas), side)));
         }
         Ok(())
     })?;
