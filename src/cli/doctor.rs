@@ -9,7 +9,6 @@ use crate::network::Net;
 use crate::network::stylegan2::Facts;
 use crate::render::cpu::Kernel;
 use crate::render::device::Device;
-use crate::render::device::Place;
 use crate::render::drawer::Drawer;
 use crate::render::drawer::Look;
 use crate::render::drawer::Start;
@@ -135,7 +134,7 @@ fn cards(net: &Arc<Net>, weights: &Weights) -> Vec<Finding> {
     for found in &all {
         let is_soft = found.kind == Kind::Software;
         // Both are found by name: there may be several of a kind.
-        let place = Place::Name(found.name.clone());
+        let place = crate::render::device::Place::Name(found.name.clone());
         let time = timed(Device { place, half: false }, net, weights);
         let mut more = vec![match &time {
             Ok(time) => trial_text(*time, net),
