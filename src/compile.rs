@@ -1,5 +1,6 @@
 //! The whole pipeline: text, tokens, tree, recipe, graph, plan.  Reads recipes and headers, no weights.
 
+use crate::channels::Catalogue;
 use crate::check;
 use crate::check::Settings;
 use crate::check::World;
@@ -40,6 +41,10 @@ impl World for Disk {
 
     fn picture(&self, path: &Path) -> Result<[usize; 2], Problem> {
         read::size(&shown::path(path), &store::read_bytes(path, read::HEAD)?)
+    }
+
+    fn channels(&self, path: &Path) -> Result<(Catalogue, Option<String>), Problem> {
+        store::catalogue::read(path)
     }
 
     fn may_write(&self, output: &Path, inputs: &[PathBuf]) -> Result<(), Problem> {

@@ -1,6 +1,7 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod arch;
+pub mod channels;
 pub mod check;
 pub mod cli;
 pub mod compare;
@@ -8,6 +9,7 @@ pub mod compile;
 pub mod diag;
 pub mod draw;
 pub mod exec;
+pub mod field;
 pub mod fmt;
 pub mod graph;
 pub mod hir;

@@ -1,5 +1,6 @@
 //! Families and layouts, read once from their TOML.
 
+use super::Act;
 use super::Architecture;
 use super::Instead;
 use super::Nest;
@@ -64,6 +65,7 @@ pub struct Family {
     /// For comparisons; the first that fits a tensor counts.
     pub parts: Vec<PartRule>,
     pub numbers: Vec<NumberRule>,
+    pub groups: Vec<GroupRule>,
     /// Skeleton of a canonical name to rules.
     index: HashMap<String, Vec<usize>>,
 }
@@ -76,11 +78,23 @@ pub struct TensorRule {
     pub coords: Vec<(Coord, Expr)>,
     /// Channel spaces per axis; `None` for kernel axes (written `""`).
     pub axes: Vec<Option<Template>>,
+    /// What they do with their channels, as far as the file says.
+    pub acts: Vec<Act>,
     pub policy: Policy,
     /// Lowest value of its variable.
     pub from: i64,
     /// Coordinates that the name alone gives: the rule holds only where they have a value, so that no block is 5 x 5.
     pub by_name: Vec<Expr>,
+}
+
+/// Channels that belong together.
+#[derive(Debug)]
+pub struct GroupRule {
+    pub name: Template,
+    /// The channel space that they are channels of.
+    pub of: Template,
+    /// How many are one group.
+    pub each: Expr,
 }
 
 /// A part of the network, as people speak of it: the tensors that have all of some words.

@@ -1,6 +1,8 @@
 //! Architecture files: TOML read into [`Family`] and [`Layout`], shipped ones and users' own, with all that is wrong
 //! in them.  The format is described in the documentation of [`crate::arch`].
 
+mod channels;
+
 use super::Architecture;
 use super::Nest;
 use super::Own;
@@ -214,6 +216,7 @@ impl Reader<'_> {
                 }
             }
         }
+        family.groups = text.group.into_iter().filter_map(|group| self.group(group)).collect();
         family.numbers = text.number.into_iter().filter_map(|number| self.number(number)).collect();
         family.facts = text.fact.into_iter().filter_map(|fact| self.fact(fact)).collect();
         family.refuses = text.refuses.into_iter().map(|refuses| (refuses.family, refuses.because)).collect();
@@ -308,6 +311,7 @@ impl Reader<'_> {
             }
             axes.push(space);
         }
+        let acts = self.acts(&text.acts);
         let policy = match &text.policy {
             None => Policy::Mix,
             Some(policy) => match policy.as_ref().as_str() {
@@ -328,7 +332,7 @@ impl Reader<'_> {
         let by_name =
             coords.iter().map(|entry| &entry.1).filter(|expr| expr.variables().iter().all(|v| own.contains(v)));
         let by_name = by_name.cloned().collect();
-        Some(TensorRule { name, words, coords, axes, policy, from: text.from, by_name })
+        Some(TensorRule { name, words, coords, axes, acts, policy, from: text.from, by_name })
     }
 
     fn number(&mut self, text: NumberText) -> Option<NumberRule> {

@@ -19,8 +19,15 @@
 //! words = ["attention", "weight"]         # for patterns: small letters, digits, `_`
 //! coords = { layer = "i", depth = "i / (n - 1)" }
 //! axes = ["hidden", "hidden"]             # channel space per axis, "" for a kernel axis; no list: nothing is said
+//! acts = ["out", "in"]                    # what an axis does with its channels: makes them ("out"), reads them ("in"),
+//!                                         # scales what is read ("style"); axis 0 makes and others read unless it says so
 //! policy = "mix"                          # or "equal" (must agree: filters), "first" (counters)
 //! from = 0                                # lowest value of the variable
+//!
+//! [[family.group]]                        # channels that belong together, so that recipes can say `"L3.head" = [0..7]`
+//! name = "L{i}.head"
+//! of = "L{i}.q"                           # a channel space
+//! each = "head_dim"                       # channels of one group: a number, or of the checkpoint
 //!
 //! [[family.number]]                       # numbers of a checkpoint that no name holds, for fixes, names and coordinates:
 //! name = "head_dim"                       # the first of a name that the checkpoint tells counts
@@ -116,6 +123,7 @@
 //! because = "its layers have no meaning there"
 //! ```
 
+mod act;
 mod data;
 mod detect;
 mod file;
@@ -131,6 +139,8 @@ mod template;
 mod text;
 mod words;
 
+pub use act::Act;
+pub use act::Group;
 pub use detect::claimants;
 pub use detect::detect;
 pub use file::Fault;
@@ -177,10 +187,18 @@ pub struct Traits {
     pub coords: Vec<(Coord, f64)>,
     /// Per canonical axis the channel space that it indexes, such as `b16.conv1`; `None` for kernel axes.
     pub axes: Vec<Option<Arc<str>>>,
+    /// What each of those axes does with its channels; [`Act::usual`] where the list ends.
+    pub acts: Vec<Act>,
+    /// Groups of channels, where the size of one is known.
+    pub groups: Vec<Group>,
     pub policy: Policy,
 }
 
 impl Traits {
+    pub fn act(&self, axis: usize) -> Act {
+        self.acts.get(axis).copied().unwrap_or(Act::usual(axis))
+    }
+
     pub fn coord(&self, coord: Coord) -> Option<f64> {
         self.coords.iter().find(|entry| entry.0 == coord).map(|entry| entry.1)
     }

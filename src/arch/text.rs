@@ -19,6 +19,8 @@ pub struct FamilyText {
     #[serde(default)]
     pub tensor: Vec<TensorText>,
     #[serde(default)]
+    pub group: Vec<GroupText>,
+    #[serde(default)]
     pub number: Vec<NumberText>,
     #[serde(default)]
     pub fact: Vec<FactText>,
@@ -45,11 +47,21 @@ pub struct TensorText {
     pub coords: BTreeMap<Spanned<String>, Spanned<String>>,
     #[serde(default)]
     pub axes: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub acts: Vec<Spanned<String>>,
     pub policy: Option<Spanned<String>>,
     #[serde(default)]
     pub from: i64,
     #[serde(default)]
     pub r#for: For,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupText {
+    pub name: Spanned<String>,
+    pub of: Spanned<String>,
+    pub each: Spanned<String>,
 }
 
 #[derive(Deserialize)]

@@ -78,6 +78,8 @@ mod tests {
             words: words.iter().map(|word| (*word).into()).collect(),
             coords: resolution.map(|value| (Coord::Resolution, value)).into_iter().collect(),
             axes: vec![],
+            acts: vec![],
+            groups: vec![],
             policy: Policy::Mix,
         };
         let mut all =

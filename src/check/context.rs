@@ -51,6 +51,8 @@ pub type Expansion = (ModuleId, usize, Vec<ExprId>, Option<Option<PatternId>>);
 pub enum Def {
     Model(InputId),
     Param(ExprId, Literal),
+    /// The weight of a channel mask.
+    Channels(ExprId),
     Let {
         item: usize,
         state: LetState,
@@ -112,6 +114,8 @@ pub struct Context<'a> {
     pub may_be_idle: HashSet<ExprId>,
     /// Calls of `rename` whose problem has been reported: several outputs may ask for one.
     pub told_renames: HashSet<ExprId>,
+    /// Masks whose missing spaces have been reported.
+    pub told_masks: HashSet<Site>,
     /// The recipe is beyond the limits, which has been reported.
     pub is_exhausted: bool,
     /// Expressions being resolved inside one another.
@@ -160,6 +164,7 @@ impl<'a> Context<'a> {
             expansions: HashMap::new(),
             may_be_idle: HashSet::new(),
             told_renames: HashSet::new(),
+            told_masks: HashSet::new(),
             naming: vec![],
             loading: vec![],
             std: None,
@@ -286,6 +291,7 @@ pub fn children(kind: &ExprKind) -> Vec<ExprId> {
         | ExprKind::Text(_)
         | ExprKind::Coord(_)
         | ExprKind::Input(_)
+        | ExprKind::Channels(_)
         | ExprKind::Picture(_)
         | ExprKind::Error => vec![],
         ExprKind::List(items) => items.iter().flat_map(|(key, value)| key.iter().copied().chain([*value])).collect(),

@@ -57,6 +57,8 @@ impl Complaint {
                     FaultKind::ListTooShort(..) => 4,
                     FaultKind::Total { wanted, .. } => 5 + (*wanted as u32),
                     FaultKind::Refused(_) => 7,
+                    FaultKind::Channels => 8,
+                    FaultKind::MaskSize { .. } => 9,
                 };
                 (0, fault.expr.0, kind)
             }
@@ -138,7 +140,7 @@ pub fn made(
     }
     // Nothing at all is the cause of a wrong total, so it is told first.
     let absent = form.terms.iter().find_map(|term| match term {
-        (Atom::Absent(expr), share) if crate::hir::snap(*share) != 0.0 => Some(*expr),
+        (Atom::Absent(expr), share) if !crate::hir::snapped(share).is(0.0) => Some(*expr),
         _ => None,
     });
     if let Some(expr) = absent {
@@ -147,7 +149,7 @@ pub fn made(
     }
     let right = form.has_total(1.0) || (matches!(wanted, Wanted::ModelOrDifference) && form.has_total(0.0));
     if !right {
-        let kind = FaultKind::Total { found: form.total, wanted: 1.0 };
+        let kind = FaultKind::Total { found: form.wrong_total(1.0), wanted: 1.0 };
         complaints.add(Complaint::Fault(Fault { expr: root, kind }), tensor);
         return None;
     }
@@ -178,7 +180,7 @@ pub fn made(
         return None;
     }
     let dtype = common_dtype(leaves.iter().map(|leaf| leaf.1.dtype));
-    let alone = matches!(form.terms.as_slice(), [(Atom::Tensor { .. }, 1.0)]);
+    let alone = matches!(form.whole(), Some(Atom::Tensor { .. }));
     let floats = leaves.iter().all(|leaf| leaf.1.dtype.is_float());
     let policy = match traits.policy {
         Policy::Mix if floats => Policy::Mix,
@@ -219,7 +221,7 @@ pub fn made(
 
 /// Whether all shares stay finite when they are rounded to f32, those of calls' inputs too.
 fn is_in_range(form: &Form, calls: &[CallInstance], seen: &mut HashSet<u32>) -> bool {
-    form.total.is_finite()
+    form.total.values().iter().all(|total| total.is_finite())
         && form.terms.iter().all(|(atom, share)| {
             let inner = match atom {
                 Atom::Call(call) if seen.insert(*call) => {
@@ -227,7 +229,7 @@ fn is_in_range(form: &Form, calls: &[CallInstance], seen: &mut HashSet<u32>) -> 
                 }
                 Atom::Call(_) | Atom::Tensor { .. } | Atom::Absent(_) => true,
             };
-            (*share as f32).is_finite() && inner
+            share.values().iter().all(|share| (*share as f32).is_finite()) && inner
         })
 }
 

@@ -5,6 +5,8 @@
 
 use super::context::children;
 use super::space::Space;
+use crate::field::Field;
+use crate::field::Weight;
 use crate::hir::Atom;
 use crate::hir::CallInstance;
 use crate::hir::Expr;
@@ -31,6 +33,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     Number(f64),
+    /// A number that differs from channel to channel of the tensor.
+    Field(Arc<Field>),
     Bool(bool),
     Text(Arc<str>),
     List(Rc<Vec<(Option<Value>, Value)>>),
@@ -50,6 +54,10 @@ pub enum FaultKind {
     NoCoord(Coord, ExprId),
     /// A place that needs a constant asks for a coordinate.
     NotConstant(Coord),
+    /// A weight that differs from channel to channel where one number is needed.
+    Channels,
+    /// A mask of another number of channels than the tensor has: space, channels of the mask, of the tensor.
+    MaskSize { space: Arc<str>, mask: u64, found: u64 },
     /// What stands in the way of a number: division by zero and the like.
     Number(&'static str),
     /// A list for octaves or positions has no item for this tensor: its coordinate, and how many items there are.
@@ -167,8 +175,15 @@ impl<'a> Evaluator<'a> {
     fn number(&mut self, id: ExprId, tensor: Option<usize>) -> Result<f64> {
         match self.value(id, tensor)? {
             Value::Number(number) => Ok(number),
+            Value::Field(_) => Err(Fault { expr: id, kind: FaultKind::Channels }),
             _ => Err(Fault { expr: id, kind: FaultKind::Silent }),
         }
+    }
+
+    /// A number, or one per channel.
+    fn weight(&mut self, id: ExprId, tensor: Option<usize>) -> Result<Weight> {
+        let value = self.value(id, tensor)?;
+        weight_of(&value).ok_or(Fault { expr: id, kind: FaultKind::Silent })
     }
 
     fn truth(&mut self, id: ExprId, tensor: Option<usize>) -> Result<bool> {
@@ -211,11 +226,23 @@ impl<'a> Evaluator<'a> {
                 let high = high.map_or(Ok(f64::INFINITY), |high| self.number(high, tensor))?;
                 Ok(Value::Range(low, high))
             }
+            ExprKind::Channels(mask) => {
+                let Some(at) = tensor else { return fault(FaultKind::Channels) };
+                let space = self.space();
+                match mask.on(&space.traits[at], &space.shapes[at]) {
+                    Ok(weight) => Ok(Value::from(weight)),
+                    Err(misfit) => {
+                        fault(FaultKind::MaskSize { space: misfit.space, mask: misfit.mask, found: misfit.found })
+                    }
+                }
+            }
             ExprKind::Coord(coord) => self.coord(id, *coord, tensor).map(Value::Number),
             ExprKind::Neg(inner) => match self.value(*inner, tensor)? {
-                Value::Number(number) => Ok(Value::Number(-number)),
-                Value::Form(form) => Ok(Value::Form(Rc::new((*form).clone().scaled(-1.0)))),
-                _ => fault(FaultKind::Silent),
+                Value::Form(form) => Ok(Value::Form(Rc::new((*form).clone().scaled(&(-1.0).into())))),
+                value => match weight_of(&value) {
+                    Some(weight) => Ok(Value::from(Weight::map(&[&weight], |x| -x[0]))),
+                    None => fault(FaultKind::Silent),
+                },
             },
             ExprKind::Not(inner) => self.truth(*inner, tensor).map(|truth| Value::Bool(!truth)),
             ExprKind::Binary(op, left, right) => self.binary(id, *op, *left, *right, tensor),
@@ -224,15 +251,19 @@ impl<'a> Evaluator<'a> {
                 let mut numbers = Vec::with_capacity(args.len());
                 for &arg in args {
                     match self.value(arg, tensor)? {
-                        Value::Number(number) => numbers.push(number),
                         Value::List(items) => list = Some(items),
-                        _ => return fault(FaultKind::Silent),
+                        value => match weight_of(&value) {
+                            Some(weight) => numbers.push(weight),
+                            None => return fault(FaultKind::Silent),
+                        },
                     }
                 }
                 let coord = super::functions::coordinate_of(*function);
                 let at = coord.map(|coord| self.coord(id, coord, tensor)).transpose()?;
-                let result = super::functions::apply(*function, &numbers, list.as_deref().map(Vec::as_slice), at);
-                result.and_then(finite).map(Value::Number).or_else(fault)
+                let list = list.as_deref().map(Vec::as_slice);
+                let numbers: Vec<&Weight> = numbers.iter().collect();
+                let result = Weight::of(&numbers, |x| super::functions::apply(*function, x, list, at).and_then(finite));
+                result.map(Value::from).or_else(fault)
             }
             ExprKind::If(condition, yes, no) => {
                 let chosen = if self.truth(*condition, tensor)? { *yes } else { *no };
@@ -346,22 +377,28 @@ impl<'a> Evaluator<'a> {
         match (op, a, b) {
             (Operator::Add, Value::Form(a), Value::Form(b)) => Ok(Value::Form(Rc::new((*a).clone().plus(&b)))),
             (Operator::Sub, Value::Form(a), Value::Form(b)) => {
-                Ok(Value::Form(Rc::new((*a).clone().plus(&(*b).clone().scaled(-1.0)))))
+                Ok(Value::Form(Rc::new((*a).clone().plus(&(*b).clone().scaled(&(-1.0).into())))))
             }
-            (Operator::Div, _, Value::Number(0.0)) => {
-                Err(Fault { expr: right, kind: FaultKind::Number("a division by 0") })
-            }
-            (Operator::Div, Value::Form(a), Value::Number(b)) => {
-                // Divided, not multiplied by 1/b: (a + b + c) / 3 has shares that sum to 1.
-                let mut form = (*a).clone();
-                form.terms.iter_mut().for_each(|term| term.1 /= b);
-                form.total /= b;
-                form.scale /= b.abs();
-                Ok(Value::Form(Rc::new(form)))
+            (Operator::Div, a, b) => {
+                let Some(divisor) = weight_of(&b) else { return Err(fault(FaultKind::Silent)) };
+                if divisor.values().contains(&0.0) {
+                    return Err(Fault { expr: right, kind: FaultKind::Number("a division by 0") });
+                }
+                match (a, b) {
+                    (Value::Form(a), _) => Ok(Value::Form(Rc::new((*a).clone().divided(&divisor)))),
+                    (Value::Number(a), Value::Number(b)) => finite(a / b).map(Value::Number).map_err(fault),
+                    (a, _) => pointwise(&a, &divisor.into(), |a, b| a / b).map_err(fault),
+                }
             }
             (Operator::Add, Value::Number(a), Value::Number(b)) => finite(a + b).map(Value::Number).map_err(fault),
             (Operator::Sub, Value::Number(a), Value::Number(b)) => finite(a - b).map(Value::Number).map_err(fault),
-            (Operator::Div, Value::Number(a), Value::Number(b)) => finite(a / b).map(Value::Number).map_err(fault),
+            (Operator::Add, a, b) => pointwise(&a, &b, |a, b| a + b).map_err(fault),
+            (Operator::Sub, a, b) => pointwise(&a, &b, |a, b| a - b).map_err(fault),
+            (Operator::Eq | Operator::Ne | Operator::Lt | Operator::Le | Operator::Gt | Operator::Ge, a, b)
+                if is_field(&a) || is_field(&b) =>
+            {
+                Err(fault(FaultKind::Channels))
+            }
             (Operator::In, value, within) => Ok(Value::Bool(holds(&within, &value))),
             (Operator::Eq, a, b) => Ok(Value::Bool(a == b)),
             (Operator::Ne, a, b) => Ok(Value::Bool(a != b)),
@@ -379,8 +416,8 @@ impl<'a> Evaluator<'a> {
         let (weight, other) = if is_form(left) { (right, left) } else { (left, right) };
         let of_forms = is_form(other);
         let zero = || if of_forms { Value::Form(Rc::new(Form::default())) } else { Value::Number(0.0) };
-        let first = self.number(weight, tensor);
-        if first == Ok(0.0) {
+        let first = self.weight(weight, tensor);
+        if first == Ok(Weight::ZERO) {
             return Ok(zero());
         }
         let second = if of_forms && first.is_err() {
@@ -391,9 +428,8 @@ impl<'a> Evaluator<'a> {
         match (first, second) {
             (_, Ok(Value::Number(0.0))) => Ok(zero()),
             (Err(fault), _) | (_, Err(fault)) => Err(fault),
-            (Ok(a), Ok(Value::Number(b))) => finite(a * b).map(Value::Number).map_err(|kind| Fault { expr: id, kind }),
-            (Ok(a), Ok(Value::Form(form))) => Ok(Value::Form(Rc::new((*form).clone().scaled(a)))),
-            _ => Err(Fault { expr: id, kind: FaultKind::Silent }),
+            (Ok(a), Ok(Value::Form(form))) => Ok(Value::Form(Rc::new((*form).clone().scaled(&a)))),
+            (Ok(a), Ok(b)) => pointwise(&a.into(), &b, |a, b| a * b).map_err(|kind| Fault { expr: id, kind }),
         }
     }
 
@@ -402,11 +438,18 @@ impl<'a> Evaluator<'a> {
         specs: &[crate::methods::OptionSpec],
         ids: &[ExprId],
         tensor: Option<usize>,
+        weights: &mut Vec<(ExprId, Weight)>,
     ) -> Result<Vec<OptionValue>> {
         let mut out = Vec::with_capacity(ids.len());
         for (spec, &id) in specs.iter().zip(ids) {
             out.push(match (&spec.kind, self.value(id, tensor)?) {
-                (OptionKind::Weight { .. }, Value::Number(number)) => OptionValue::Number(number),
+                (OptionKind::Weight { .. }, value) => {
+                    let weight = weight_of(&value).ok_or(Fault { expr: id, kind: FaultKind::Silent })?;
+                    // A weight by channel stands for itself in `weights`.
+                    let number = weight.number().unwrap_or(f64::NAN);
+                    weights.push((id, weight));
+                    OptionValue::Number(number)
+                }
                 (OptionKind::Bool { .. }, Value::Bool(truth)) => OptionValue::Bool(truth),
                 (OptionKind::Word { words }, Value::Text(text)) => match words.iter().find(|word| **word == &*text) {
                     Some(word) => OptionValue::Word(word),
@@ -427,26 +470,33 @@ impl<'a> Evaluator<'a> {
         tensor: Option<usize>,
     ) -> Result<Value> {
         let mut own = Vec::with_capacity(inputs.len());
+        let mut weights = vec![];
         for input in inputs {
-            own.push(self.options(method.input_options, &input.options, tensor)?);
+            own.push(self.options(method.input_options, &input.options, tensor, &mut weights)?);
         }
-        let on = CallOn { inputs: own, options: self.options(method.options, options, tensor)? };
+        let options = self.options(method.options, options, tensor, &mut weights)?;
+        let on = CallOn { inputs: own, options };
         if let Some(input) = (method.alone)(&on) {
             return self.role(inputs[input].value, method.wants, tensor).map(Value::Form);
         }
         match &method.lower {
             Lower::Shares(shares) => {
-                let shares = shares(&on).map_err(|reason| Fault { expr: id, kind: FaultKind::Refused(reason) })?;
+                let refused = |reason| Fault { expr: id, kind: FaultKind::Refused(reason) };
+                let weights: Vec<&Weight> = weights.iter().map(|weight| &weight.1).collect();
                 let mut form = Form::default();
-                for (input, share) in inputs.iter().zip(shares) {
-                    let share = crate::hir::snap(share);
-                    if share != 0.0 {
-                        form = form.plus(&(*self.role(input.value, method.wants, tensor)?).clone().scaled(share));
+                for (at, input) in inputs.iter().enumerate() {
+                    let share = Weight::of(&weights, |x| shares(&on.with_numbers(x)).map(|shares| shares[at]));
+                    let share = crate::hir::snapped(&share.map_err(refused)?);
+                    if !share.is(0.0) {
+                        form = form.plus(&(*self.role(input.value, method.wants, tensor)?).clone().scaled(&share));
                     }
                 }
                 Ok(Value::Form(Rc::new(form)))
             }
             Lower::Tiles(_) => {
+                if let Some((expr, _)) = weights.iter().find(|weight| weight.1.number().is_none()) {
+                    return Err(Fault { expr: *expr, kind: FaultKind::Channels });
+                }
                 let mut forms = Vec::with_capacity(inputs.len());
                 for input in inputs {
                     forms.push(self.role(input.value, method.wants, tensor)?.finished());
@@ -465,7 +515,9 @@ impl<'a> Evaluator<'a> {
         let wanted = if role == Role::Point { 1.0 } else { 0.0 };
         match self.value(id, tensor)? {
             Value::Form(form) if form.has_total(wanted) => Ok(form),
-            Value::Form(form) => Err(Fault { expr: id, kind: FaultKind::Total { found: form.total, wanted } }),
+            Value::Form(form) => {
+                Err(Fault { expr: id, kind: FaultKind::Total { found: form.wrong_total(wanted), wanted } })
+            }
             _ => Err(Fault { expr: id, kind: FaultKind::Silent }),
         }
     }
@@ -496,6 +548,34 @@ fn stations(root: ExprId, exprs: &[Expr]) -> Rc<[ExprId]> {
         }
     }
     out.into()
+}
+
+/// A number, or one per channel; `None` of what is neither.
+fn weight_of(value: &Value) -> Option<Weight> {
+    match value {
+        Value::Number(number) => Some(Weight::Number(*number)),
+        Value::Field(field) => Some(Weight::Field(field.clone())),
+        _ => None,
+    }
+}
+
+impl From<Weight> for Value {
+    fn from(weight: Weight) -> Value {
+        match weight {
+            Weight::Number(number) => Value::Number(number),
+            Weight::Field(field) => Value::Field(field),
+        }
+    }
+}
+
+fn is_field(value: &Value) -> bool {
+    matches!(value, Value::Field(_))
+}
+
+/// A function of two weights, channel by channel.
+fn pointwise(a: &Value, b: &Value, f: impl Fn(f64, f64) -> f64) -> std::result::Result<Value, FaultKind> {
+    let (Some(a), Some(b)) = (weight_of(a), weight_of(b)) else { return Err(FaultKind::Silent) };
+    Weight::of(&[&a, &b], |x| finite(f(x[0], x[1]))).map(Value::from)
 }
 
 fn finite(number: f64) -> std::result::Result<f64, FaultKind> {

@@ -6,6 +6,7 @@ use super::error::Gives;
 use super::outputs::Evaluated;
 use crate::arch;
 use crate::arch::Part;
+use crate::field::Weight;
 use crate::hir::Atom;
 use crate::hir::CallInstance;
 use crate::hir::Form;
@@ -91,13 +92,13 @@ fn lost_average(context: &Context, evaluated: &Evaluated, output: &Output) -> Op
 
 /// What a form is made of, without the names of tensors.
 fn shares(form: &Form, calls: &[CallInstance]) -> Gives {
-    let one = |(atom, share): &(Atom, f64)| match atom {
-        Atom::Tensor { input, .. } => (Some(*input), vec![], *share),
+    let one = |(atom, share): &(Atom, Weight)| match atom {
+        Atom::Tensor { input, .. } => (Some(*input), vec![], share.clone()),
         Atom::Call(call) => {
             let inner = calls[*call as usize].inputs.iter().map(|inner| shares(inner, calls)).collect();
-            (None, inner, *share)
+            (None, inner, share.clone())
         }
-        Atom::Absent(_) => (None, vec![], *share),
+        Atom::Absent(_) => (None, vec![], share.clone()),
     };
     Gives(form.terms.iter().map(one).collect())
 }

@@ -2,6 +2,7 @@
 //! Reads nothing itself: [`World`] answers.  It keeps going after a problem and reports root causes only.
 
 mod calls;
+mod channels;
 mod constant;
 mod context;
 mod demand;
@@ -27,6 +28,7 @@ mod written;
 pub use context::Settings;
 pub use space::Space;
 
+use crate::channels::Catalogue;
 use crate::diag::Problem;
 use crate::diag::Problems;
 use crate::hir;
@@ -45,6 +47,8 @@ pub trait World {
     /// The header of a checkpoint, whatever it is made of; no weights are read.  `key`: the dictionary in it that is
     /// meant, where a file holds several.
     fn checkpoint(&self, path: &Path, key: Option<&str>) -> Result<Header, Problem>;
+    /// What `blend channels find` found, and the text with names beside it.
+    fn channels(&self, path: &Path) -> Result<(Catalogue, Option<String>), Problem>;
     /// Width and height of a picture, from its header.
     fn picture(&self, path: &Path) -> Result<[usize; 2], Problem>;
     /// Whether an output may stand at a path: no input is there, whatever links lead to it.

@@ -162,7 +162,7 @@ pub fn once(context: &mut Context, source: SourceId, block: Option<&ast::Block>)
 }
 
 /// The value of an option that is no block, its name checked.
-fn plain<'o>(
+pub fn plain<'o>(
     context: &mut Context,
     option: &'o ast::Opt,
     site: Site,
@@ -297,7 +297,7 @@ pub fn word(
 }
 
 /// A name or a string as text, where the set of words is open (layouts, paths).
-fn word_or_text(context: &mut Context, scope: &Scope, tree: &ast::Expr, option: &str) -> Option<String> {
+pub fn word_or_text(context: &mut Context, scope: &Scope, tree: &ast::Expr, option: &str) -> Option<String> {
     if let ast::ExprKind::Name(path) = &tree.kind
         && let [name] = path.as_slice()
         && !context.modules[scope.module].values.contains_key(&name.text)

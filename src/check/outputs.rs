@@ -1,5 +1,6 @@
 //! Outputs and claims: every tensor of them is evaluated and demanded.
 
+use super::channels;
 use super::context::Context;
 use super::context::ModuleId;
 use super::context::Settings;
@@ -170,7 +171,7 @@ fn output(
     }
     let roots: Vec<ExprId> = std::iter::once(value).chain(statement.options.dtype).collect();
     let mut space = Space::new(&roots, &context.exprs, &context.inputs, &context.patterns);
-    if !renames_fit(context, &space) {
+    if !renames_fit(context, &space) || channels::lost(context, &space) {
         return None;
     }
     let keys = space.keys(value).clone();
@@ -419,7 +420,7 @@ fn measure(
     within: Option<PatternId>,
 ) -> Option<Measured> {
     let mut space = Space::new(args, &context.exprs, &context.inputs, &context.patterns);
-    if !renames_fit(context, &space) {
+    if !renames_fit(context, &space) || channels::lost(context, &space) {
         return None;
     }
     let mut keys = FixedBitSet::new();

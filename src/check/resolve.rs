@@ -197,7 +197,7 @@ pub fn value_named(context: &mut Context, module: ModuleId, name: &str, site: Si
             imports::module_of(context, module, item, is_active, site);
             value_named(context, module, name, site)
         }
-        Def::Param(id, _) => id,
+        Def::Param(id, _) | Def::Channels(id) => id,
         Def::Let { state: LetState::Done(id), .. } => id,
         Def::Let { state: LetState::Active, .. } => {
             let problem = error::let_cycle(name, context, module, site);

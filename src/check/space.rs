@@ -10,6 +10,7 @@ use crate::hir::InputId;
 use crate::hir::Kind;
 use crate::hir::Pattern;
 use crate::hir::PatternId;
+use crate::tensor::Shape;
 use fixedbitset::FixedBitSet;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use std::sync::Arc;
 pub struct Space {
     pub names: Vec<Arc<str>>,
     pub traits: Vec<Arc<Traits>>,
+    /// Canonical shapes, of the first input in order of appearance.
+    pub shapes: Vec<Shape>,
     index: HashMap<Arc<str>, usize>,
     /// Inputs in order of first appearance.
     pub inputs: Vec<InputId>,
@@ -48,6 +51,7 @@ impl Space {
         let mut space = Space {
             names: vec![],
             traits: vec![],
+            shapes: vec![],
             index: HashMap::new(),
             inputs: order,
             keys: HashMap::new(),
@@ -59,7 +63,7 @@ impl Space {
         };
         for input in space.inputs.clone() {
             for tensor in &inputs[input.0 as usize].canon.tensors {
-                space.add(&tensor.name, &tensor.traits);
+                space.add(&tensor.name, &tensor.traits, &tensor.shape);
             }
         }
         // Renamed tensors first: patterns in key sets must see every name.
@@ -69,10 +73,11 @@ impl Space {
         space
     }
 
-    fn add(&mut self, name: &Arc<str>, traits: &Arc<Traits>) -> usize {
+    fn add(&mut self, name: &Arc<str>, traits: &Arc<Traits>, shape: &Shape) -> usize {
         *self.index.entry(name.clone()).or_insert_with(|| {
             self.names.push(name.clone());
             self.traits.push(traits.clone());
+            self.shapes.push(shape.clone());
             self.names.len() - 1
         })
     }
@@ -129,8 +134,8 @@ impl Space {
                         }
                         None => self.names[old].clone(),
                     };
-                    let traits = self.traits[old].clone();
-                    let index = self.add(&new, &traits);
+                    let (traits, shape) = (self.traits[old].clone(), self.shapes[old].clone());
+                    let index = self.add(&new, &traits, &shape);
                     let before = map.insert(index, old);
                     if before.is_some() || new.is_empty() || &*new == "__metadata__" {
                         let old = before.into_iter().chain([old]).map(|old| self.names[old].clone()).collect();

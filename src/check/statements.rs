@@ -115,7 +115,10 @@ pub fn load(
             ItemKind::Model { name, path, options } => model(context, module, name, path, options.as_ref()),
             ItemKind::Use { .. } => imports::used(context, module, index),
             ItemKind::Lora { name, .. } => unsupported(context, module, name, "lora"),
-            ItemKind::Channels { name, .. } => unsupported(context, module, name, "channels"),
+            ItemKind::Channels { name, path, options } => {
+                let found = super::channels::statement(context, module, name, path.as_ref(), options.as_ref());
+                define(context, module, name, found.map_or(Def::Broken, Def::Channels));
+            }
             _ => {}
         }
     }

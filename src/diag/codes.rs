@@ -68,6 +68,7 @@ static KINDS: &[Row] = rows![
     "E0308" "a measure outside an assert",
     "E0309" "an assert that claims nothing",
     "E0310" "a recipe that expands to too much",
+    "E0311" "a weight by channel where one number is needed",
 ];
 
 /// E04: tensors, shapes, key sets, architectures.
@@ -82,6 +83,9 @@ static TENSORS: &[Row] = rows![
     "E0408" "options that a method cannot work with",
     "E0409" "an output or claim about nothing",
     "E0410" "a result that is no network",
+    "E0411" "a mask of another number of channels",
+    "E0412" "a channel space that no tensor has",
+    "E0413" "a channel mask that cannot be chosen",
     "E0430" "an architecture file that cannot be read",
     "E0431" "an unknown layout",
     "E0432" "a tensor that does not fit its layout",
@@ -158,6 +162,7 @@ static RENDER: &[Row] = rows![
     "E0750" "a wish that cannot be drawn",
     "E0751" "a program that makes films",
     "E0752" "latents that do not fit",
+    "E0760" "a file of channels that cannot be read",
 ];
 
 /// W: warnings.
@@ -171,6 +176,7 @@ static WARNINGS: &[Row] = rows![
     "W0407" "a child that has left its parent behind",
     "W0408" "random images that are averaged",
     "W0409" "an average of another network",
+    "W0411" "a mask that holds no channel",
     "W0621" "a claim that holds by little",
 ];
 

@@ -49,7 +49,7 @@ pub fn by_place(recipe: &Recipe, output: usize) -> Vec<Place> {
         let count = elems(&made.shape);
         sum.elems += count;
         sum.tensors += 1;
-        sum.moved += usize::from(matches!(made.form.terms.as_slice(), [(Atom::Tensor { .. }, 1.0)]));
+        sum.moved += usize::from(matches!(made.form.whole(), Some(Atom::Tensor { .. })));
         calls.add(&made.form, count as f64, &mut sum.shares);
     }
     let place = |(place, sum): (Option<u64>, Sum)| Place {
@@ -93,6 +93,7 @@ struct Calls<'r> {
 impl Calls<'_> {
     fn add(&mut self, form: &Form, weight: f64, shares: &mut [f64]) {
         for (atom, share) in &form.terms {
+            let share = share.mean();
             match atom {
                 Atom::Tensor { input, .. } => shares[input.0 as usize] += weight * share,
                 Atom::Call(call) => {

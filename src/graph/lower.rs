@@ -80,10 +80,10 @@ impl Lowering<'_> {
 
     fn form(&mut self, form: &Form, name: &Arc<str>, shape: &Shape, site: Site) -> OpId {
         let inputs: Vec<OpId> = form.terms.iter().map(|(atom, _)| self.atom(atom, name, shape, site)).collect();
-        if let [(_, 1.0)] = form.terms.as_slice() {
+        if form.whole().is_some() {
             return inputs[0];
         }
-        let shares = form.terms.iter().map(|term| term.1).collect();
+        let shares = form.terms.iter().map(|term| term.1.clone()).collect();
         self.op(OpKind::Linear { shares }, inputs, name, shape, site)
     }
 

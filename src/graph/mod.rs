@@ -11,6 +11,7 @@ pub use print::dot;
 pub use print::json;
 
 use crate::arch::Traits;
+use crate::field::Weight;
 use crate::hir::InputId;
 use crate::hir::Metric;
 use crate::hir::Overflow;
@@ -45,7 +46,7 @@ pub enum OpKind {
     /// A tensor of an input, canonical.
     Load { input: InputId, name: Arc<str> },
     /// Σ shareᵢ·argumentᵢ; one argument with share 1 is a move.
-    Linear { shares: Vec<f64> },
+    Linear { shares: Vec<Weight> },
     /// A method on one tensor.
     Call { method: &'static Method, on: CallOn },
     /// A tensor of an output.

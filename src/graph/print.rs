@@ -4,6 +4,7 @@
 use super::Graph;
 use super::OpId;
 use super::OpKind;
+use crate::field::Weight;
 use crate::hir::Recipe;
 use indexmap::IndexMap;
 use serde_json::json;
@@ -27,7 +28,8 @@ fn label(graph: &Graph, recipe: &Recipe, id: OpId) -> String {
     match &graph.op(id).kind {
         OpKind::Load { input, .. } => recipe.input(*input).name.to_string(),
         OpKind::Linear { shares } => {
-            let shares: Vec<String> = shares.iter().map(|share| short(*share)).collect();
+            let shares: Vec<String> =
+                shares.iter().map(|share| share.number().map_or_else(|| share.to_string(), short)).collect();
             format!("sum of shares {}", shares.join(", "))
         }
         OpKind::Call { method, on } => {
@@ -114,7 +116,10 @@ pub fn json(graph: &Graph, recipe: &Recipe) -> serde_json::Value {
                 }
                 OpKind::Linear { shares } => {
                     fields.insert("op".into(), json!("linear"));
-                    fields.insert("shares".into(), json!(shares));
+                    fields.insert("shares".into(), json!(shares.iter().map(Weight::mean).collect::<Vec<_>>()));
+                    if shares.iter().any(|share| share.number().is_none()) {
+                        fields.insert("by_channel".into(), json!(true));
+                    }
                 }
                 OpKind::Call { method, .. } => {
                     fields.insert("op".into(), json!(method.name));

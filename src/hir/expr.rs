@@ -3,6 +3,7 @@
 use super::Golden;
 use super::InputId;
 use super::Look;
+use super::Mask;
 use crate::methods::Method;
 use crate::tensor::Coord;
 use crate::text::Site;
@@ -151,6 +152,8 @@ pub enum ExprKind {
     List(Vec<(Option<ExprId>, ExprId)>),
     Range(Option<ExprId>, Option<ExprId>),
     Coord(Coord),
+    /// A channel mask.
+    Channels(Arc<Mask>),
     Neg(ExprId),
     Not(ExprId),
     Binary(Operator, ExprId, ExprId),
@@ -210,6 +213,7 @@ impl PartialEq for ExprKind {
             (List(a), List(b)) => a == b,
             (Range(a, b), Range(c, d)) => a == c && b == d,
             (Coord(a), Coord(b)) => a == b,
+            (Channels(a), Channels(b)) => a == b,
             (Neg(a), Neg(b)) | (Not(a), Not(b)) => a == b,
             (Binary(o, a, b), Binary(p, c, d)) => o == p && a == c && b == d,
             (Function(f, a), Function(g, b)) => f == g && a == b,

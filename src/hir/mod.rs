@@ -6,6 +6,7 @@
 mod expr;
 mod form;
 mod image;
+mod mask;
 
 pub use expr::Arm;
 pub use expr::Expr;
@@ -22,11 +23,18 @@ pub use form::Atom;
 pub use form::CallInstance;
 pub use form::Form;
 pub use form::snap;
+pub use form::snapped;
 pub use image::Drawn;
 pub use image::Golden;
 pub use image::ImageMetric;
 pub use image::Look;
 pub use image::resized;
+
+pub use mask::Axes;
+pub use mask::Chosen;
+pub use mask::Mask;
+pub use mask::Misfit;
+pub use mask::Mode;
 
 use crate::arch;
 use crate::arch::Architecture;

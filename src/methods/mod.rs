@@ -74,6 +74,18 @@ pub struct CallOn {
     pub options: Vec<OptionValue>,
 }
 
+impl CallOn {
+    /// The same call with other numbers, in order: those of the inputs' options, then those of the call.
+    pub fn with_numbers(&self, numbers: &[f64]) -> CallOn {
+        let mut on = self.clone();
+        let all = on.inputs.iter_mut().flatten().chain(&mut on.options);
+        let places =
+            all.filter_map(|option| if let OptionValue::Number(number) = option { Some(number) } else { None });
+        places.zip(numbers).for_each(|(place, number)| *place = *number);
+        on
+    }
+}
+
 /// How a call becomes work.
 pub enum Lower {
     /// The result is Σ shareᵢ·inputᵢ; returns the shares in f64 (so the call flattens into the expression around it).

@@ -83,7 +83,7 @@ pub fn json(recipe: &Recipe, plan: &Plan, threads: usize) -> Value {
     })
 }
 
-/// Shares by model; the result of a method stands under the method's name.
+/// Shares by model, those by channel as their mean; the result of a method stands under the method's name.
 fn weights(recipe: &Recipe, form: &crate::hir::Form) -> Value {
     let mut out = serde_json::Map::new();
     for (atom, share) in &form.terms {
@@ -93,7 +93,7 @@ fn weights(recipe: &Recipe, form: &crate::hir::Form) -> Value {
             Atom::Absent(_) => continue,
         };
         let before = out.get(&name).and_then(Value::as_f64).unwrap_or(0.0);
-        out.insert(name, json!(before + share));
+        out.insert(name, json!(before + share.mean()));
     }
     Value::Object(out)
 }

@@ -8,6 +8,7 @@ use super::Work;
 use super::names::compare;
 use super::names::globs;
 use super::peak_bytes;
+use crate::field::Weight;
 use crate::hir::Atom;
 use crate::hir::Form;
 use crate::hir::Format;
@@ -101,7 +102,7 @@ pub fn tally(output: &Output) -> String {
 }
 
 fn work_word(tensor: &Tensor, form: &Form) -> &'static str {
-    let whole = matches!(form.terms.as_slice(), [(Atom::Tensor { .. }, 1.0)]);
+    let whole = matches!(form.whole(), Some(Atom::Tensor { .. }));
     match &tensor.work {
         Work::Copy { .. } => "copied",
         Work::Gather(program) if is_decoded(program) => "decoded",
@@ -197,13 +198,18 @@ fn write_form(recipe: &Recipe, form: &Form, out: &mut String) {
         if out.len() > LONGEST {
             return;
         }
-        let sign = if *share < 0.0 { " - " } else { " + " };
-        let size = if at > 0 { share.abs() } else { *share };
+        let minus = share.largest() < 0.0;
         if at > 0 {
-            out.push_str(sign);
+            out.push_str(if minus { " - " } else { " + " });
         }
-        if size != 1.0 {
-            out.push_str(&format!("{} ", share_text(size)));
+        let turned = Weight::map(&[share], |x| if at > 0 && minus { -x[0] } else { x[0] });
+        match turned.number() {
+            Some(1.0) => {}
+            Some(size) => out.push_str(&format!("{} ", share_text(size))),
+            None => {
+                let [low, high, mean] = [turned.smallest(), turned.largest(), turned.mean()].map(share_text);
+                out.push_str(&format!("({low}..{high} by channel, mean {mean}) "));
+            }
         }
         match atom {
             Atom::Tensor { input, .. } => out.push_str(&recipe.input(*input).name),

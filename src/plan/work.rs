@@ -5,6 +5,7 @@ use super::EqualCheck;
 use super::Work;
 use crate::arch::CanonTensor;
 use crate::arch::ViewOp;
+use crate::field::Weight;
 use crate::graph::Graph;
 use crate::graph::OpId;
 use crate::graph::OpKind;
@@ -20,6 +21,7 @@ use crate::tile::Binary;
 use crate::tile::Builder;
 use crate::tile::Load;
 use crate::tile::NodeId;
+use crate::tile::Placed;
 use crate::tile::Share;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -96,7 +98,9 @@ impl<'r> Maker<'r> {
                 let terms: Vec<(Share, NodeId)> = shares
                     .iter()
                     .zip(&op.inputs)
-                    .map(|(share, &input)| (Share::Const(*share), self.node_once(builder, input, ops, made)))
+                    .map(|(share, &input)| {
+                        (placed(builder, share, &op.shape, ops), self.node_once(builder, input, ops, made))
+                    })
                     .collect();
                 builder.linear(&terms)
             }
@@ -174,6 +178,16 @@ impl<'r> Maker<'r> {
         let raw = bytes_of(load);
         *builder_shape = raw.view.shape.clone();
         Some(raw)
+    }
+}
+
+/// A share where the program's elements stand.
+fn placed(builder: &mut Builder, share: &Weight, shape: &[u64], ops: &[ViewOp]) -> Share {
+    match share {
+        Weight::Number(number) => Share::Const(*number),
+        Weight::Field(field) => builder.field(Placed::new(field, shape, |view| {
+            ops.iter().fold(view, |view, op| op.apply(view).expect("a layout's operations fit the canonical shape"))
+        })),
     }
 }
 

@@ -9,6 +9,7 @@
 //! NumPy: up to 256 MiB more).
 
 mod beside;
+pub mod catalogue;
 mod copy;
 mod error;
 mod foreign;

@@ -4,6 +4,7 @@ use super::Binary;
 use super::Load;
 use super::Node;
 use super::NodeId;
+use super::Placed;
 use super::Program;
 use super::Scalar;
 use super::ScalarId;
@@ -17,6 +18,7 @@ use crate::tensor::Shape;
 pub struct Builder {
     shape: Shape,
     loads: Vec<Load>,
+    fields: Vec<Placed>,
     nodes: Vec<Node>,
     scalars: Vec<Scalar>,
 }
@@ -24,7 +26,7 @@ pub struct Builder {
 impl Builder {
     /// For a tensor of this shape (the order in which the result is written).
     pub fn new(shape: Shape) -> Builder {
-        Builder { shape, loads: vec![], nodes: vec![], scalars: vec![] }
+        Builder { shape, loads: vec![], fields: vec![], nodes: vec![], scalars: vec![] }
     }
 
     fn node(&mut self, node: Node) -> NodeId {
@@ -49,6 +51,15 @@ impl Builder {
             self.loads.len() - 1
         });
         self.node(Node::Load(at as u32))
+    }
+
+    /// A share that differs from channel to channel.
+    pub fn field(&mut self, field: Placed) -> Share {
+        let at = self.fields.iter().position(|known| *known == field).unwrap_or_else(|| {
+            self.fields.push(field);
+            self.fields.len() - 1
+        });
+        Share::Field(at as u32)
     }
 
     pub fn constant(&mut self, value: f64) -> NodeId {
@@ -137,6 +148,7 @@ impl Builder {
         Program {
             shape: self.shape,
             loads: self.loads,
+            fields: self.fields,
             nodes: self.nodes,
             scalars: self.scalars,
             stage_of: known,

@@ -116,6 +116,25 @@ pub fn linear_more<T: Real>(s: T, a: &[T], out: &mut [T]) {
     out.iter_mut().zip(a).for_each(|(o, x)| *o = o.add(s.mul(*x)));
 }
 
+/// `out += s·a` where s is not 0; `touched` becomes 1 there.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2", "x86_64+sse4.2"))]
+pub fn linear_where<T: Real>(s: &[T], a: &[T], out: &mut [T], touched: &mut [T]) {
+    let (zero, one) = (T::default(), T::from_f32(1.0));
+    for (((o, x), s), t) in out.iter_mut().zip(a).zip(s).zip(touched) {
+        let sum = o.add(s.mul(*x));
+        let hit = *s != zero;
+        *o = if hit { sum } else { *o };
+        *t = if hit { one } else { *t };
+    }
+}
+
+/// 0 where nothing was added.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2", "x86_64+sse4.2"))]
+pub fn zero_where_not<T: Real>(touched: &[T], out: &mut [T]) {
+    let zero = T::default();
+    out.iter_mut().zip(touched).for_each(|(o, t)| *o = if *t == zero { zero } else { *o });
+}
+
 /// Stored elements times a share, stored: [`decode`], [`linear1`] and [`encode`] in one loop.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2", "x86_64+sse4.2"))]
 pub fn fused1<S: Stored>(s: f32, a: &[u8], out: &mut [u8]) -> bool {

@@ -9,6 +9,7 @@
 mod blocks;
 mod builder;
 mod cast;
+mod channels;
 mod gather;
 mod kernels;
 mod load;
@@ -20,6 +21,7 @@ mod scalar;
 mod stored;
 
 pub use builder::Builder;
+pub use channels::Placed;
 pub use load::Fetch;
 pub use load::Load;
 pub use program::Binary;

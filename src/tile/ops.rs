@@ -25,6 +25,7 @@ impl Share {
         T::from_f64(match self {
             Share::Const(value) => value,
             Share::Scalar(id) => state.scalar(id),
+            Share::Field(_) => unreachable!("shares of channels have their own loop"),
         })
     }
 }
@@ -42,6 +43,7 @@ impl Program {
         &self,
         needed: &[NodeId],
         stored: &Parts,
+        start: u64,
         count: usize,
         state: &State,
         tiles: &mut Tiles<T>,
@@ -51,11 +53,19 @@ impl Program {
             // Children come first: the tiles below are done.
             let (below, from) = tiles.split_at_mut(at);
             from[0].resize(TILE.max(count), T::default());
-            self.operate(&self.nodes[at], stored, state, below, &mut from[0][..count]);
+            self.operate(&self.nodes[at], stored, start, state, below, &mut from[0][..count]);
         }
     }
 
-    fn operate<T: Real>(&self, node: &Node, stored: &Parts, state: &State, below: &[Vec<T>], out: &mut [T]) {
+    fn operate<T: Real>(
+        &self,
+        node: &Node,
+        stored: &Parts,
+        start: u64,
+        state: &State,
+        below: &[Vec<T>],
+        out: &mut [T],
+    ) {
         let count = out.len();
         let tile = |id: &NodeId| &below[id.0 as usize][..count];
         match node {
@@ -75,6 +85,19 @@ impl Program {
                 (a_plain, b_plain) => kernels::differs([a_plain.is_some(), b_plain.is_some()], tile(a), tile(b), out),
             },
             Node::Binary(op, a, b) => kernels::binary(*op, tile(a), tile(b), out),
+            Node::Linear(terms) if terms.iter().any(|term| matches!(term.0, Share::Field(_))) => {
+                let (mut shares, mut touched) = (vec![T::default(); count], vec![T::default(); count]);
+                // −0 plus anything is that thing to the bit.
+                out.fill(T::default().neg());
+                for (share, a) in terms {
+                    match share {
+                        Share::Field(at) => self.fields[*at as usize].fill(start, &mut shares),
+                        one => shares.fill(one.value(state)),
+                    }
+                    kernels::linear_where(&shares, tile(a), out, &mut touched);
+                }
+                kernels::zero_where_not(&touched, out);
+            }
             Node::Linear(terms) => {
                 let share = |share: &Share| share.value::<T>(state);
                 // The first terms in one loop: values pass through memory as seldom as may be.

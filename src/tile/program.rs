@@ -1,6 +1,7 @@
 //! A program: loads, nodes in order (children first), scalars, and what comes out.
 
 use super::Load;
+use super::Placed;
 use super::Scalar;
 use super::ScalarId;
 use crate::tensor::Dtype;
@@ -38,6 +39,8 @@ pub enum Binary {
 pub enum Share {
     Const(f64),
     Scalar(ScalarId),
+    /// From element to element: index into [`Program::fields`].
+    Field(u32),
 }
 
 /// One operation on tiles.
@@ -49,7 +52,8 @@ pub enum Node {
     Const(f64),
     Unary(Unary, NodeId),
     Binary(Binary, NodeId, NodeId),
-    /// ((s₀·x₀ + s₁·x₁) + s₂·x₂) + …, products rounded, no FMA.
+    /// ((s₀·x₀ + s₁·x₁) + s₂·x₂) + …, products rounded, no FMA.  Where a share differs between elements, terms whose
+    /// share is 0 at an element are left out there: an infinity of one model does not leak into channels of another.
     Linear(Vec<(Share, NodeId)>),
     /// The value as it would be written in this type.
     Round(Dtype, NodeId),
@@ -90,6 +94,8 @@ pub struct Result {
 pub struct Program {
     pub shape: Shape,
     pub loads: Vec<Load>,
+    /// Shares that differ from channel to channel.
+    pub fields: Vec<Placed>,
     pub nodes: Vec<Node>,
     pub scalars: Vec<Scalar>,
     /// Stage of every scalar that is a reduction; others have the stage after which they are known.

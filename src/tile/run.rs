@@ -7,6 +7,7 @@ use super::NodeId;
 use super::Program;
 use super::Scalar;
 use super::ScalarId;
+use super::Share;
 use super::TILE;
 use super::Tally;
 use super::cast;
@@ -124,8 +125,8 @@ impl Program {
         let needed = self.needed(&roots);
         let angle = angle(&reductions);
         let mut lanes = vec![[0f64; LANES]; reductions.len()];
-        self.tiles::<T, F>(range, &needed, false, fetch, scratch, |tiles, stored, _, count| {
-            self.compute(&needed, stored, count, state, tiles);
+        self.tiles::<T, F>(range, &needed, false, fetch, scratch, |tiles, stored, at, count| {
+            self.compute(&needed, stored, at, count, state, tiles);
             let tile = |id: &NodeId| &tiles[id.0 as usize][..count];
             if let Some((a, b, order)) = angle {
                 let mut three = order.map(|at| lanes[at]);
@@ -223,7 +224,7 @@ impl Program {
             if fused.as_ref().is_some_and(|fused| !fused.run(stored, out)) {
                 return;
             }
-            self.compute(&needed, stored, count, state, tiles);
+            self.compute(&needed, stored, at, count, state, tiles);
             let finite = |element: usize| loads.iter().all(|&load| tiles[load][element].is_finite());
             let values = &tiles[result.node.0 as usize][..count];
             tally = tally.merge(cast::encode(result.dtype, values, out, result.saturate, finite));
@@ -236,7 +237,8 @@ impl Program {
         let result = self.result?;
         let Node::Linear(terms) = &self.nodes[result.node.0 as usize] else { return None };
         let stored = matches!(result.dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32);
-        if self.wide || !stored || !(1..=3).contains(&terms.len()) {
+        let by_channel = terms.iter().any(|term| matches!(term.0, Share::Field(_)));
+        if self.wide || !stored || by_channel || !(1..=3).contains(&terms.len()) {
             return None;
         }
         let mut fused = Fused { dtype: result.dtype, terms: SmallVec::new() };

@@ -496,6 +496,10 @@ impl World for Files {
             .ok_or_else(|| Problem::new(Code("E0501"), format!("there is no file `{name}`")))
     }
 
+    fn channels(&self, path: &Path) -> Result<(blend::channels::Catalogue, Option<String>), Problem> {
+        Err(Problem::new(Code("E0501"), format!("there is no file `{}`", path.display())))
+    }
+
     fn picture(&self, path: &Path) -> Result<[usize; 2], Problem> {
         Err(Problem::new(Code("E0501"), format!("there is no file `{}`", path.display())))
     }
@@ -520,7 +524,7 @@ pub fn clean(files: &Files, recipe: &str) -> Recipe {
 
 /// A tensor's form: `0.25 a.name + 0.75 b.name` by input, in order.
 pub fn shares(recipe: &Recipe, made: &Made) -> String {
-    let term = |(atom, share): &(Atom, f64)| match atom {
+    let term = |(atom, share): &(Atom, blend::field::Weight)| match atom {
         Atom::Tensor { input, .. } => format!("{share} {}", recipe.input(*input).name),
         other => format!("{share} {other:?}"),
     };

@@ -2,6 +2,7 @@
 
 mod arch;
 mod arrays;
+mod channels;
 mod cli;
 mod compare;
 mod draw;

@@ -1,6 +1,9 @@
 //! A world without files: headers and recipes written as text or made by rule, for every suite that checks recipes.
 #![allow(dead_code)] // A builder's parts are used by some suites and not by others.
 
+use blend::channels::Catalogue;
+use blend::channels::Facts;
+use blend::channels::Space;
 use blend::check;
 use blend::check::Checked;
 use blend::check::Settings;
@@ -210,6 +213,21 @@ impl World for FakeWorld {
             return Err(blend::store::no_dictionaries(path, key));
         }
         self.checkpoints.get(path).cloned().ok_or_else(|| missing(path))
+    }
+
+    fn channels(&self, path: &Path) -> Result<(Catalogue, Option<String>), Problem> {
+        let space = match path.to_str() {
+            Some("faces.channels") => "b32.conv1",
+            Some("strange.channels") => "b32.conv9",
+            _ => return Err(missing(path)),
+        };
+        // Two clusters: the first has the even channels of 64.
+        let shares = |own: usize| (0..64).map(move |channel| f32::from(u8::from(channel % 2 == own)));
+        let shares = shares(0).chain(shares(1)).collect();
+        let space = Space { name: space.into(), channels: 64, shares, mean: vec![0.0; 64], std: vec![1.0; 64] };
+        let facts = Facts { layers: vec![space.name.clone()], ..Facts::default() };
+        let catalogue = Catalogue { clusters: 2, spaces: vec![space], centres: vec![0.0; 128], facts };
+        Ok((catalogue, Some("[parts]\neyes = [0]\nhair = [1]\n".into())))
     }
 
     fn picture(&self, path: &Path) -> Result<[usize; 2], Problem> {

@@ -5,6 +5,7 @@ use crate::check::context::Context;
 use crate::check::error::listed;
 use crate::diag::Code;
 use crate::diag::Problem;
+use crate::field::Weight;
 use crate::hir::ExprId;
 use crate::hir::Input;
 use crate::hir::InputId;
@@ -49,12 +50,12 @@ fn first_word(input: &Input) -> Option<&str> {
 
 /// What a tensor is made of, whatever the tensor: inputs or calls, with shares.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Gives(pub Vec<(Option<InputId>, Vec<Gives>, f64)>);
+pub struct Gives(pub Vec<(Option<InputId>, Vec<Gives>, Weight)>);
 
 impl Gives {
     /// Every input, those of calls too.
     pub fn inputs(&self) -> Vec<InputId> {
-        let own = |(input, inner, _): &(Option<InputId>, Vec<Gives>, f64)| {
+        let own = |(input, inner, _): &(Option<InputId>, Vec<Gives>, Weight)| {
             let inner = inner.iter().flat_map(Gives::inputs);
             input.iter().copied().chain(inner).collect::<Vec<_>>()
         };
@@ -63,7 +64,7 @@ impl Gives {
 
     /// "`a`", "0.5 of `a` and 0.5 of `b`"
     fn text(&self, context: &Context) -> String {
-        let name = |(input, inner, _): &(Option<InputId>, Vec<Gives>, f64)| match (input, inner.as_slice()) {
+        let name = |(input, inner, _): &(Option<InputId>, Vec<Gives>, Weight)| match (input, inner.as_slice()) {
             (Some(input), _) => format!("`{}`", context.inputs[input.0 as usize].name),
             (None, inner) => {
                 let texts: Vec<String> = inner.iter().map(|inner| inner.text(context)).collect();
@@ -71,7 +72,7 @@ impl Gives {
             }
         };
         match self.0.as_slice() {
-            [one] if one.2 == 1.0 => name(one),
+            [one] if one.2.is(1.0) => name(one),
             terms => {
                 let texts: Vec<String> = terms.iter().map(|term| format!("{} of {}", term.2, name(term))).collect();
                 texts.join(" and ")
@@ -92,7 +93,7 @@ pub fn lost_average(made: &Made, of: &Part, own: &Gives, whole: &Gives, context:
     );
     let problem = Problem::new(Code("W0409"), message).at(context.site_of(value), "gives them different shares");
     match whole.0.as_slice() {
-        [(Some(input), _, 1.0)] => {
+        [(Some(input), _, share)] if share.is(1.0) => {
             let model = &context.inputs[input.0 as usize].name;
             problem.help(format!("take both from one model: `match {{ {pattern} => {model}  else => … }}`"))
         }

@@ -1,6 +1,7 @@
 //! Every message of the checker: names (E02), kinds (E03), tensors (E04), warnings (W02, W04).
 
 mod apart;
+mod channels;
 mod images;
 mod kinds;
 mod lints;
@@ -10,6 +11,7 @@ mod paths;
 mod rewrite;
 mod tensors;
 
+pub use channels::*;
 pub use images::*;
 pub use kinds::*;
 pub use lints::*;

@@ -409,9 +409,6 @@ pub fn bad_size(text: &str, site: Site) -> Problem {
 pub fn not_yet(what: &'static str, site: Site) -> Problem {
     let (message, help) = match what {
         "lora" => ("adapters (`lora`) are not in this version", "merge the adapter into a model first and use `model`"),
-        "channels" => {
-            ("channel masks (`channels`) are not in this version", "write weights by resolution, layer or name")
-        }
         "stack" => ("`stack` is not in this version", "name every layer's source with `match` and `layer`"),
         "align" => ("`align` is not in this version", "merge models that share an ancestor"),
         "files" | "tokenizer" => (

@@ -44,7 +44,7 @@ fn names<'s>(group: &Group, space: &'s Space) -> Vec<&'s str> {
 }
 
 /// "`a`" or "`a` and 11 other tensors"
-pub(super) fn subject(names: &[&str]) -> String {
+pub(in crate::check) fn subject(names: &[&str]) -> String {
     match names {
         [one] => format!("`{one}`"),
         [first, rest @ ..] => format!("`{first}` and {}", counted(rest.len(), "other tensor")),
@@ -66,6 +66,11 @@ fn complaint(group: &Group, space: &Space, root: ExprId, context: &Context) -> O
                     too_short(*coord, *len, fault.expr, group, space, &names, context)
                 }
                 FaultKind::Total { found, wanted } => total(*found, *wanted, fault.expr, group, space, &names, context),
+                FaultKind::Channels => super::by_channel(&context.text_at(site), site),
+                FaultKind::MaskSize { space, mask, found } => {
+                    let ExprKind::Channels(own) = &context.exprs[fault.expr.0 as usize].kind else { return None };
+                    super::mask_size(&own.name, space, *mask, *found, &names, site)
+                }
                 FaultKind::Refused(reason) => Problem::new(Code("E0408"), format!("{reason}, at {}", subject(&names)))
                     .at(site, "cannot be computed")
                     .help("change its options, for example `weight = 1` for every input"),

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod casts;
+mod channels;
 pub mod goldens;
 mod ops;
 pub mod reductions;

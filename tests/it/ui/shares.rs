@@ -20,7 +20,7 @@ const WORDS: &str =
 
 /// `0.25 a + 0.75 b`; a method call shows its inputs.
 fn shown(form: &Form, recipe: &Recipe) -> String {
-    let term = |(atom, share): &(Atom, f64)| {
+    let term = |(atom, share): &(Atom, blend::field::Weight)| {
         let what = match atom {
             Atom::Tensor { input, .. } => recipe.input(*input).name.to_string(),
             Atom::Call(call) => {
@@ -30,7 +30,7 @@ fn shown(form: &Form, recipe: &Recipe) -> String {
             }
             Atom::Absent(_) => "nothing".into(),
         };
-        if *share == 1.0 { what } else { format!("{share} {what}") }
+        if share.is(1.0) { what } else { format!("{share} {what}") }
     };
     form.terms.iter().map(term).collect::<Vec<_>>().join(" + ")
 }
@@ -66,10 +66,10 @@ fn weight(weight: &str, expected: &[(&str, f64)]) {
     for (name, share) in expected {
         let made = recipe.outputs[0].tensors.iter().find(|made| &*made.name == *name).expect("the tensor is there");
         let of_b = made.form.terms.iter().find_map(|(atom, share)| match atom {
-            Atom::Tensor { input, .. } if &*recipe.input(*input).name == "b" => Some(*share),
+            Atom::Tensor { input, .. } if &*recipe.input(*input).name == "b" => Some(share.clone()),
             _ => None,
         });
-        assert_eq!(of_b.unwrap_or(0.0), *share, "{weight} at {name}");
+        assert_eq!(of_b.unwrap_or(blend::field::Weight::ZERO), (*share).into(), "{weight} at {name}");
     }
 }
 
@@ -535,4 +535,77 @@ fn deep_recipes_are_told_not_crashed() {
     let functions: String = (1..2_000).map(|i| format!("fn f{i}(x) = f{}(x) + 0.1\n", i - 1)).collect();
     let text = format!("{TWO}fn f0(x) = x\n{functions}output \"o.safetensors\" = mix(a, b, f1999(0))\n");
     assert_eq!(codes(&text), ["E0310"]);
+}
+
+/// What stands before the output, the weight of b, and the shares of b by mean and channels.
+#[track_caller]
+fn masked(statements: &str, weight: &str, expected: &[(&str, &str)]) {
+    let text = format!("{TWO}{statements}\noutput \"o.safetensors\" = mix(a, b, {weight})\n");
+    let recipe = recipe(&text, &Settings::default());
+    for (name, share) in expected {
+        let made = recipe.outputs[0].tensors.iter().find(|made| &*made.name == *name).expect("the tensor is there");
+        let of_b = made.form.terms.iter().find_map(|(atom, share)| match atom {
+            Atom::Tensor { input, .. } if &*recipe.input(*input).name == "b" => Some(share.to_string()),
+            _ => None,
+        });
+        assert_eq!(of_b.as_deref().unwrap_or("0"), *share, "{name} of\n{text}");
+        let total = made.form.terms.iter().map(|term| term.1.mean()).sum::<f64>();
+        assert!((total - 1.0).abs() < 1e-12, "{name}: {total}");
+    }
+}
+
+#[test]
+fn channel_weights() {
+    let half = "channels some = { \"b32.conv1\" = [0..31] }";
+    let conv1 = "synthesis.b32.conv1.weight";
+    let (bias, style) = ("synthesis.b32.conv1.bias", "synthesis.b64.conv0.affine.weight");
+    let (next, torgb) = ("synthesis.b64.conv0.weight", "synthesis.b32.torgb.weight");
+    let of = "0..1 by channel (mean 0.5)";
+    masked(half, "some", &[(conv1, of), (bias, of), (style, of), (next, of), (torgb, of), ("mapping.w_avg", "0")]);
+    let with = |options: &str| format!("channels some = {{ \"b32.conv1\" = [0..31], {options} }}");
+    masked(&with("mode = out"), "some", &[(conv1, of), (bias, of), (style, "0"), (next, "0")]);
+    masked(&with("mode = \"in\""), "some", &[(conv1, "0"), (style, of), (next, of), (torgb, of)]);
+    masked(&with("mode = style"), "some", &[(conv1, "0"), (style, of), (next, "0")]);
+    // Weights of all kinds, channel by channel.
+    masked(half, "0.5 * some", &[(bias, "0..0.5 by channel (mean 0.25)")]);
+    masked(half, "1 - some", &[(bias, of), ("mapping.w_avg", "1")]);
+    masked(half, "clamp(some + 0.25, 0, 1)", &[(bias, "0.25..1 by channel (mean 0.625)")]);
+    masked(half, "some * some / 2 - -some / 2", &[(bias, of)]);
+    masked(half, "some * smoothstep(octave, 3, 5)", &[(bias, of), ("synthesis.b4.conv1.bias", "0")]);
+    masked(half, "max(some, 1 - some)", &[(bias, "1"), (conv1, "1")]);
+    masked(half, "some where not affine", &[(bias, of), (style, "0")]);
+    // Two spaces meet in one tensor.
+    let two =
+        |axes: &str| format!("channels some = {{ \"b32.conv0\" = [0..15], \"b32.conv1\" = [0..31], axes = {axes} }}");
+    masked(&two("either"), "some", &[(conv1, "0..1 by channel (mean 0.625)")]);
+    masked(&two("both"), "some", &[(conv1, "0..1 by channel (mean 0.125)")]);
+    masked(&two("mean"), "some", &[(conv1, "0..1 by channel (mean 0.375)")]);
+    masked(&two("out"), "some", &[(conv1, of)]);
+    // A catalogue: the even channels of 64.
+    let file = |options: &str| format!("channels some = \"faces.channels\" {{ {options} }}");
+    masked(&file("part = \"eyes\", epsilon = 50"), "some", &[(bias, of)]);
+    masked(&file("clusters = [0, 1], epsilon = 50"), "some", &[(bias, "1")]);
+    masked(&file("part = \"hair\", top = 16"), "some", &[(bias, "0..1 by channel (mean 0.25)")]);
+    masked(&file("part = \"eyes\", soft = true"), "some", &[(bias, of)]);
+}
+
+#[test]
+fn channels_of_language_models() {
+    let check = |set: &str, expected: &[(&str, &str)]| {
+        let text = format!("{WORDS}channels some = {set}\noutput \"o.safetensors\" = mix(a, b, some)\n");
+        let recipe = recipe(&text, &Settings::default());
+        for (name, share) in expected {
+            let made = recipe.outputs[0].tensors.iter().find(|made| &*made.name == *name).expect("the tensor is there");
+            let of_b = made.form.terms.get(1).map_or("0".into(), |term| term.1.to_string());
+            assert_eq!(of_b, *share, "{name} of {set}");
+        }
+    };
+    let of = "0..1 by channel (mean 0.5)";
+    let (gate, down) = ("model.layers.1.mlp.gate_proj.weight", "model.layers.1.mlp.down_proj.weight");
+    check("{ \"L1.mlp\" = [0..79] }", &[(gate, of), (down, of), ("model.layers.2.mlp.up_proj.weight", "0")]);
+    check("{ \"L1.mlp\" = [0..79], mode = out }", &[(gate, of), (down, "0")]);
+    let (q, o) = ("model.layers.0.self_attn.q_proj.weight", "model.layers.0.self_attn.o_proj.weight");
+    check("{ \"L0.q\" = [0..31] }", &[(q, of), (o, of)]);
+    let norm = "model.layers.0.input_layernorm.weight";
+    check("{ hidden = [0..31], mode = style }", &[(norm, of), (q, "0")]);
 }

@@ -1,0 +1,57 @@
+//! Files of channels: safetensors with the names of their parts in a text beside them.
+
+use super::Inputs;
+use super::error;
+use super::text;
+use crate::channels::Catalogue;
+use crate::channels::Part;
+use crate::diag::Code;
+use crate::diag::Problem;
+use crate::diag::shown;
+use crate::tensor::Dtype;
+use crate::tile::Fetch;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// The largest file that is read: 256 clusters of a large network are a tenth of it.
+const LIMIT: u64 = 256 << 20;
+
+/// The largest text of names.
+const NAMES_LIMIT: u64 = 1 << 20;
+
+/// The text with names that belongs to a file of channels.
+pub fn names_path(path: &Path) -> PathBuf {
+    path.with_extension("toml")
+}
+
+/// A catalogue, and the text of names beside it where there is one.  Errors: those of a safetensors file, and E0760.
+pub fn read(path: &Path) -> Result<(Catalogue, Option<String>), Problem> {
+    let header = super::open(path, None)?;
+    let strange = |reason: &str| {
+        Problem::new(Code("E0760"), format!("`{}` holds no channels: {reason}", shown::path(path)))
+            .help("make it with `blend channels find MODEL -o NAME.channels`")
+    };
+    if header.size() > LIMIT {
+        return Err(strange("it is too large"));
+    }
+    if let Some(other) = header.entries.iter().find(|entry| entry.dtype != Dtype::F32 || entry.blocks().is_some()) {
+        return Err(strange(&format!("`{}` is not of f32", shown::name(&other.name))));
+    }
+    let inputs = Inputs::open(&header.files)?;
+    let mut parts = vec![];
+    for entry in &header.entries {
+        let mut bytes = vec![0; entry.len as usize];
+        inputs.fetch(entry.file, entry.offset, &mut bytes)?;
+        let values = bytes.as_chunks::<4>().0.iter().map(|four| f32::from_le_bytes(*four)).collect();
+        let shape = entry.shape.iter().map(|&size| size as usize).collect();
+        parts.push(Part { name: entry.name.clone(), shape, values });
+    }
+    let catalogue = Catalogue::new(&header.metadata, parts).map_err(|reason| strange(&reason))?;
+    let beside = names_path(path);
+    let names = match text::read_text(&beside, NAMES_LIMIT) {
+        Ok(names) => Some(names),
+        Err(problem) if problem.code == error::MISSING => None,
+        Err(problem) => return Err(problem),
+    };
+    Ok((catalogue, names))
+}
