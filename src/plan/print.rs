@@ -207,7 +207,8 @@ fn write_form(recipe: &Recipe, form: &Form, out: &mut String) {
             Some(1.0) => {}
             Some(size) => out.push_str(&format!("{} ", share_text(size))),
             None => {
-                let [low, high, mean] = [turned.smallest(), turned.largest(), turned.mean()].map(share_text);
+                let text = |share: f64| if share == 0.0 { "0".into() } else { share_text(share) };
+                let [low, high, mean] = [turned.smallest(), turned.largest(), turned.mean()].map(text);
                 out.push_str(&format!("({low}..{high} by channel, mean {mean}) "));
             }
         }
