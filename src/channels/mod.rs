@@ -1,4 +1,4 @@
-//! Channels and what they make: the catalogue that `blend channels find` writes and a recipe's `channels` reads.
+//! Channels and what they make: the catalogue that a recipe's `channels` reads.
 //!
 //! A generator's activations, clustered over many pictures, fall into parts of the picture (hair, eyes, background).
 //! Per channel space the matrix M says how much of a channel's energy lies in each cluster; a part is a few clusters,
@@ -10,6 +10,7 @@ pub mod select;
 pub use names::Names;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// The version of the format, under [`FORMAT_KEY`] in the metadata.
 pub const FORMAT: &str = "1";
@@ -78,8 +79,10 @@ impl Catalogue {
 
     /// M of a part, per channel: the sum over its clusters.
     pub fn part(&self, space: &Space, clusters: &[usize]) -> Vec<f64> {
-        let share = |channel| move |&cluster: &usize| f64::from(space.shares[cluster * space.channels + channel]);
-        (0..space.channels).map(|channel| clusters.iter().map(share(channel)).sum()).collect()
+        let share = |channel| move |cluster: usize| f64::from(space.shares[cluster * space.channels + channel]);
+        // A cluster that is named twice counts once.
+        let clusters: BTreeSet<usize> = clusters.iter().copied().collect();
+        (0..space.channels).map(|channel| clusters.iter().copied().map(share(channel)).sum()).collect()
     }
 
     /// The catalogue that a file's metadata and tensors are.
@@ -229,6 +232,6 @@ mod tests {
         let space = catalogue.space("b4.const").expect("it has it");
         let near = |found: Vec<f64>, expected: [f64; 3]| found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6);
         assert!(near(catalogue.part(space, &[1]), [0.3, 0.4, 0.5]));
-        assert!(near(catalogue.part(space, &[0, 1]), [0.3, 0.5, 0.7]));
+        assert!(near(catalogue.part(space, &[1, 0, 1]), [0.3, 0.5, 0.7]));
     }
 }

@@ -16,7 +16,6 @@ use crate::channels::select;
 use crate::channels::select::Rule;
 use crate::hir::Axes;
 use crate::hir::Chosen;
-use crate::hir::ExprId;
 use crate::hir::ExprKind;
 use crate::hir::Kind;
 use crate::hir::Literal;
@@ -44,14 +43,14 @@ struct Settings {
     axes: Axes,
 }
 
-/// The weight of a `channels` statement; `None` after a problem.
+/// The mask of a `channels` statement; `None` after a problem.
 pub fn statement(
     context: &mut Context,
     module: ModuleId,
     name: &ast::Name,
     path: Option<&ast::Text>,
     block: Option<&ast::Block>,
-) -> Option<ExprId> {
+) -> Option<Arc<Mask>> {
     let source = context.modules[module].source;
     let site = name.span.at(source);
     let mut settings = Settings::default();
@@ -116,8 +115,8 @@ pub fn statement(
         }
     };
     let prefix = context.modules[module].prefix.clone();
-    let mask = Mask { name: format!("{prefix}{}", name.text).into(), spaces, mode: settings.mode, axes: settings.axes };
-    Some(context.expr(ExprKind::Channels(Arc::new(mask)), Kind::Weight, site))
+    let name = format!("{prefix}{}", name.text).into();
+    Some(Arc::new(Mask { name, spaces, mode: settings.mode, axes: settings.axes, site }))
 }
 
 fn setting(context: &mut Context, scope: &Scope, option: &ast::Opt, at: Site, settings: &mut Settings) -> Option<()> {
@@ -194,12 +193,12 @@ fn clusters(
     path: Site,
 ) -> Option<Vec<usize>> {
     if let Some((ranges, site)) = &settings.clusters {
-        let all: Vec<usize> = ranges.iter().flat_map(|[low, high]| *low as usize..=*high as usize).collect();
-        if let Some(wrong) = all.iter().find(|cluster| **cluster >= catalogue.clusters) {
+        // Before the ranges are written out: a bound may be anything.
+        if let Some([_, wrong]) = ranges.iter().find(|[_, high]| *high >= catalogue.clusters as u64) {
             context.report(error::unknown_cluster(*wrong, catalogue.clusters, *site));
             return None;
         }
-        return Some(all);
+        return Some(ranges.iter().flat_map(|[low, high]| *low as usize..=*high as usize).collect());
     }
     let names = match names.as_deref().map(|text| Names::read(text, catalogue.clusters)) {
         None => Names::default(),
@@ -265,12 +264,11 @@ pub fn lost(context: &mut Context, space: &Space) -> bool {
         let missing: Vec<Arc<str>> =
             mask.spaces.iter().filter(|(name, _)| !known.contains(name)).map(|(name, _)| name.clone()).collect();
         if !missing.is_empty() {
-            lost.push((mask.name.clone(), missing, context.site_of(*id)));
+            lost.push((mask.name.clone(), missing, mask.site));
         }
     }
     for (name, missing, site) in &lost {
-        if !context.told_masks.contains(site) {
-            context.told_masks.insert(*site);
+        if context.told_masks.insert(*site) {
             context.report(error::lost_spaces(name, missing, &known, *site));
         }
     }

@@ -13,6 +13,7 @@ use crate::hir::Input;
 use crate::hir::InputId;
 use crate::hir::Kind;
 use crate::hir::Literal;
+use crate::hir::Mask;
 use crate::hir::Param;
 use crate::hir::Pattern;
 use crate::hir::PatternId;
@@ -25,6 +26,7 @@ use std::collections::HashMap;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// What a run changes in a recipe.
 #[derive(Clone, Debug, Default)]
@@ -51,8 +53,7 @@ pub type Expansion = (ModuleId, usize, Vec<ExprId>, Option<Option<PatternId>>);
 pub enum Def {
     Model(InputId),
     Param(ExprId, Literal),
-    /// The weight of a channel mask.
-    Channels(ExprId),
+    Channels(Arc<Mask>),
     Let {
         item: usize,
         state: LetState,

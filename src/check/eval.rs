@@ -186,6 +186,14 @@ impl<'a> Evaluator<'a> {
         weight_of(&value).ok_or(Fault { expr: id, kind: FaultKind::Silent })
     }
 
+    /// An item of a list: lists are no functions of channels.
+    fn item(&mut self, id: ExprId, tensor: Option<usize>) -> Result<Value> {
+        match self.value(id, tensor)? {
+            Value::Field(_) => Err(Fault { expr: id, kind: FaultKind::Channels }),
+            value => Ok(value),
+        }
+    }
+
     fn truth(&mut self, id: ExprId, tensor: Option<usize>) -> Result<bool> {
         match self.value(id, tensor)? {
             Value::Bool(truth) => Ok(truth),
@@ -216,8 +224,8 @@ impl<'a> Evaluator<'a> {
             ExprKind::List(items) => {
                 let mut list = Vec::with_capacity(items.len());
                 for (key, value) in items {
-                    let key = key.map(|key| self.value(key, tensor)).transpose()?;
-                    list.push((key, self.value(*value, tensor)?));
+                    let key = key.map(|key| self.item(key, tensor)).transpose()?;
+                    list.push((key, self.item(*value, tensor)?));
                 }
                 Ok(Value::List(Rc::new(list)))
             }
@@ -394,11 +402,11 @@ impl<'a> Evaluator<'a> {
             (Operator::Sub, Value::Number(a), Value::Number(b)) => finite(a - b).map(Value::Number).map_err(fault),
             (Operator::Add, a, b) => pointwise(&a, &b, |a, b| a + b).map_err(fault),
             (Operator::Sub, a, b) => pointwise(&a, &b, |a, b| a - b).map_err(fault),
-            (Operator::Eq | Operator::Ne | Operator::Lt | Operator::Le | Operator::Gt | Operator::Ge, a, b)
-                if is_field(&a) || is_field(&b) =>
-            {
-                Err(fault(FaultKind::Channels))
-            }
+            (
+                Operator::Eq | Operator::Ne | Operator::Lt | Operator::Le | Operator::Gt | Operator::Ge | Operator::In,
+                a,
+                b,
+            ) if is_field(&a) || is_field(&b) => Err(fault(FaultKind::Channels)),
             (Operator::In, value, within) => Ok(Value::Bool(holds(&within, &value))),
             (Operator::Eq, a, b) => Ok(Value::Bool(a == b)),
             (Operator::Ne, a, b) => Ok(Value::Bool(a != b)),

@@ -278,6 +278,9 @@ pub fn draw(context: &mut Context, evaluated: &mut Evaluated, taken: &mut Taken,
     let ExprKind::Render { value, look } = context.exprs[id.0 as usize].kind.clone() else { return };
     let site = context.site_of(id);
     let mut space = Space::new(&[value], &context.exprs, &context.inputs, &context.patterns);
+    if super::channels::lost(context, &space) {
+        return;
+    }
     let keys: FixedBitSet = space.keys(value).clone();
     let mut complaints = Complaints::default();
     let mut evaluator =

@@ -47,7 +47,7 @@ pub trait World {
     /// The header of a checkpoint, whatever it is made of; no weights are read.  `key`: the dictionary in it that is
     /// meant, where a file holds several.
     fn checkpoint(&self, path: &Path, key: Option<&str>) -> Result<Header, Problem>;
-    /// What `blend channels find` found, and the text with names beside it.
+    /// A catalogue of channels, and the text with names beside it.
     fn channels(&self, path: &Path) -> Result<(Catalogue, Option<String>), Problem>;
     /// Width and height of a picture, from its header.
     fn picture(&self, path: &Path) -> Result<[usize; 2], Problem>;

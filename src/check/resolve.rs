@@ -197,7 +197,9 @@ pub fn value_named(context: &mut Context, module: ModuleId, name: &str, site: Si
             imports::module_of(context, module, item, is_active, site);
             value_named(context, module, name, site)
         }
-        Def::Param(id, _) | Def::Channels(id) => id,
+        Def::Param(id, _) => id,
+        // A node of its own for every use: what is wrong with the use is shown there.
+        Def::Channels(mask) => context.expr(ExprKind::Channels(mask), Kind::Weight, site),
         Def::Let { state: LetState::Done(id), .. } => id,
         Def::Let { state: LetState::Active, .. } => {
             let problem = error::let_cycle(name, context, module, site);

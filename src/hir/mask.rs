@@ -3,6 +3,7 @@
 use crate::arch::Act;
 use crate::arch::Traits;
 use crate::field::Weight;
+use crate::text::Site;
 use std::sync::Arc;
 
 /// A `channels` statement.
@@ -14,6 +15,8 @@ pub struct Mask {
     pub spaces: Vec<(Arc<str>, Chosen)>,
     pub mode: Mode,
     pub axes: Axes,
+    /// Its name in its statement.
+    pub site: Site,
 }
 
 /// The channels of one space.
@@ -175,7 +178,7 @@ mod tests {
             ("x".into(), Chosen::Set([[0, 0], [3, 3]].into())),
             ("y".into(), Chosen::Shares([1.0, 0.0, 0.0, 0.0].into())),
         ];
-        let mask = Mask { name: "m".into(), spaces, mode, axes };
+        let mask = Mask { name: "m".into(), spaces, mode, axes, site: Site::default() };
         let shape: Vec<u64> = tensor.iter().map(|_| 4).collect();
         let found = mask.on(&traits, &shape).expect("it fits").mean();
         assert!((found - expected).abs() < 1e-12, "{mode:?} {axes:?} on {tensor:?}: {found}");
@@ -216,6 +219,7 @@ mod tests {
             spaces: vec![(space.into(), chosen)],
             mode: Mode::Unit,
             axes: Axes::Either,
+            site: Site::default(),
         };
         let heads = mask("head", Chosen::Set([[1, 2]].into())).on(&traits, &[12, 5]);
         let rows = mask("q", Chosen::Set([[3, 8]].into())).on(&traits, &[12, 5]);

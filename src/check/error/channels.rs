@@ -20,13 +20,15 @@ pub fn by_channel(text: &str, site: Site) -> Problem {
 /// A mask of another number of channels than a space has.
 pub fn mask_size(name: &str, space: &str, mask: u64, found: u64, names: &[&str], site: Site) -> Problem {
     let message = format!(
-        "`{name}` means {} of `{space}`, but {} has {found}",
+        "`{name}` means {} of `{space}`, but {} {} {found}",
         counted(mask as usize, "channel"),
-        subject(names)
+        subject(names),
+        if names.len() == 1 { "has" } else { "have" }
     );
-    Problem::new(Code("E0411"), message)
-        .at(site, format!("is for {mask} channels"))
-        .help("use channels that were found in this model: `blend channels find MODEL`")
+    Problem::new(Code("E0411"), message).at(site, format!("is for {mask} channels")).help(format!(
+        "name channels from 0 to {}, or use a catalogue of a model of this width",
+        found.saturating_sub(1)
+    ))
 }
 
 /// Spaces that no tensor has.
@@ -75,10 +77,10 @@ pub fn two_ways(first: &(&str, Site), second: &(&str, Site)) -> Problem {
         .help("keep one of `epsilon`, `top` and `soft`")
 }
 
-pub fn unknown_cluster(cluster: usize, clusters: usize, site: Site) -> Problem {
+pub fn unknown_cluster(cluster: u64, clusters: usize, site: Site) -> Problem {
     Problem::new(Code("E0413"), format!("there is no cluster {cluster}: they are 0 to {}", clusters - 1))
         .at(site, "names no cluster")
-        .help("see the clusters with `blend channels show FILE`")
+        .help(format!("write numbers from 0 to {}, such as `clusters = [0]`", clusters - 1))
 }
 
 pub fn no_part(stem: &str, known: &[&str], site: Site) -> Problem {
@@ -87,7 +89,7 @@ pub fn no_part(stem: &str, known: &[&str], site: Site) -> Problem {
     match known.first() {
         Some(first) => problem.help(format!("write `{{ part = \"{first}\" }}` (there are {})", listed(known))),
         None => problem.help(format!(
-            "write `{{ clusters = [0] }}`, or name some: `blend channels name {stem}.channels eyes=3,7`"
+            "write `{{ clusters = [0] }}`, or name some in `{stem}.toml`: `[parts]`, then `eyes = [3, 7]`"
         )),
     }
 }
@@ -99,14 +101,14 @@ pub fn unknown_part(part: &str, stem: &str, known: &[&str], site: Site) -> Probl
         Some(near) => {
             problem.help(format!("write `\"{near}\"` (there are {})", listed(known))).edit(site, format!("\"{near}\""))
         }
-        None => problem.help(format!("name its clusters: `blend channels name {stem}.channels {part}=3,7`")),
+        None => problem.help(format!("name its clusters in `{stem}.toml`: `[parts]`, then `{part} = [3, 7]`")),
     }
 }
 
 pub fn bad_names(stem: &str, reason: &str, site: Site) -> Problem {
     Problem::new(Code("E0413"), format!("the names in `{stem}.toml` cannot be read: {reason}"))
         .at(site, "its names are there")
-        .help(format!("write them again: `blend channels name {stem}.channels eyes=3,7`"))
+        .help("write `[parts]`, then a line such as `eyes = [3, 7]` for each part")
 }
 
 /// A mask that holds no channel.

@@ -209,6 +209,7 @@ pub fn constant_fault(fault: &Fault, context: &Context) -> Option<Problem> {
                     .edit(site, "16"),
             )
         }
+        FaultKind::Channels => Some(super::by_channel(&context.text_at(site), site)),
         kind => number_fault(kind, context.kind_of(fault.expr), site),
     }
 }

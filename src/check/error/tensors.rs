@@ -69,7 +69,7 @@ fn complaint(group: &Group, space: &Space, root: ExprId, context: &Context) -> O
                 FaultKind::Channels => super::by_channel(&context.text_at(site), site),
                 FaultKind::MaskSize { space, mask, found } => {
                     let ExprKind::Channels(own) = &context.exprs[fault.expr.0 as usize].kind else { return None };
-                    super::mask_size(&own.name, space, *mask, *found, &names, site)
+                    super::mask_size(&own.name, space, *mask, *found, &names, own.site)
                 }
                 FaultKind::Refused(reason) => Problem::new(Code("E0408"), format!("{reason}, at {}", subject(&names)))
                     .at(site, "cannot be computed")

@@ -609,3 +609,19 @@ fn channels_of_language_models() {
     let norm = "model.layers.0.input_layernorm.weight";
     check("{ hidden = [0..31], mode = style }", &[(norm, of), (q, "0")]);
 }
+
+/// Heads of 16 rows, where a file beside the checkpoint tells it.
+#[test]
+fn heads_are_channels() {
+    let text = "blend 1\nmodel a = \"told.pth\"\nmodel b = \"told.pth\"\nchannels some = { \"L0.head\" = [0, 3] }\n\
+                output \"o.safetensors\" = mix(a, b, some) { layout = huggingface }\n";
+    let recipe = recipe(text, &Settings::default());
+    let named = |name: &str| {
+        let made = recipe.outputs[0].tensors.iter().find(|made| &*made.name == name).expect("the tensor is there");
+        made.form.terms.get(1).map_or("0".into(), |term| term.1.to_string())
+    };
+    let of = "0..1 by channel (mean 0.5)";
+    assert_eq!(named("model.layers.0.self_attn.q_proj.weight"), of);
+    assert_eq!(named("model.layers.0.self_attn.o_proj.weight"), of);
+    assert_eq!(named("model.layers.1.self_attn.q_proj.weight"), "0");
+}
