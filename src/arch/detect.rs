@@ -203,13 +203,22 @@ impl Found<'_> {
     }
 }
 
-/// Every canonical tensor of a header, and the entries that the layout does not know.
-fn found<'l>(header: &Header, names: &Names, layout: &'l Layout, family: &Family) -> (Vec<Found<'l>>, Vec<usize>) {
-    let (mut found, mut unknown) = (vec![], vec![]);
+/// What the entries of a header are.
+struct Sorted<'l> {
+    found: Vec<Found<'l>>,
+    /// Entries that the layout does not know: they are found under their own names.
+    unknown: Vec<usize>,
+    /// Entries that the layout leaves out.
+    dropped: Vec<usize>,
+}
+
+fn sorted<'l>(header: &Header, names: &Names, layout: &'l Layout, family: &Family) -> Sorted<'l> {
+    let (mut found, mut unknown, mut dropped) = (vec![], vec![], vec![]);
     let top = layout.top.iter().filter_map(|top| names.highest(top)).max();
     for (at, entry) in header.entries.iter().enumerate() {
         let (bones, numbers) = &names.parts[at];
         if layout.drops(bones, numbers) {
+            dropped.push(at);
             continue;
         }
         let mut none = true;
@@ -233,16 +242,15 @@ fn found<'l>(header: &Header, names: &Names, layout: &'l Layout, family: &Family
             found.push(Found { name, entry: at, fixes: &[], rule, stored: Binding::new(), primary: true });
         }
     }
-    (found, unknown)
+    Sorted { found, unknown, dropped }
 }
 
 fn through(header: &Header, names: &Names, layout: &Layout, family: &Family) -> Result<Canon, Problem> {
-    let (found, unknown) = found(header, names, layout, family);
+    let Sorted { found, unknown, dropped } = sorted(header, names, layout, family);
     let found = distinct(found, header)?;
     // Tensors that are not part of the network may still tell of it, under the names that they have.
-    let dropped = names.parts.iter().enumerate().filter(|(_, (bones, numbers))| layout.drops(bones, numbers));
-    let dropped = dropped.map(|(at, _)| (header.entries[at].name.as_str(), at));
-    let known = found.iter().map(|found| (&*found.name, found.entry)).chain(dropped);
+    let told = dropped.iter().map(|&at| (header.entries[at].name.as_str(), at));
+    let known = found.iter().map(|found| (&*found.name, found.entry)).chain(told);
     let numbers = number::numbers(family, header, known);
     let layers = layers(&found, family, &numbers);
     let remark = near::lacking(&found, layout, family, names);
@@ -266,7 +274,7 @@ fn through(header: &Header, names: &Names, layout: &Layout, family: &Family) -> 
         remarks: remark.into_iter().collect(),
         own: None,
     };
-    canon.facts = facts(&canon, family, header);
+    canon.facts = facts(&canon, family, header, &dropped);
     Ok(canon)
 }
 
@@ -367,8 +375,9 @@ fn groups(axes: &[Option<Arc<str>>], family: &Family, numbers: &[(Arc<str>, i64)
     out
 }
 
-/// Facts for people: the highest resolution or the number of layers, what the family's file says, what is unknown.
-fn facts(canon: &Canon, family: &Family, header: &Header) -> Vec<(String, String)> {
+/// Facts for people: the highest resolution or the number of layers, what the family's file says, what is unknown, and what
+/// an output will not have.
+fn facts(canon: &Canon, family: &Family, header: &Header, dropped: &[usize]) -> Vec<(String, String)> {
     let most = |coord: Coord| {
         let values = canon.tensors.iter().filter_map(|tensor| tensor.traits.coord(coord));
         values.fold(None, |most: Option<f64>, value| Some(most.map_or(value, |most| most.max(value))))
@@ -387,13 +396,12 @@ fn facts(canon: &Canon, family: &Family, header: &Header) -> Vec<(String, String
             facts.push((rule.name.clone(), rule.says.get(&value).cloned().unwrap_or(value)));
         }
     }
-    let unknown: Vec<&str> = canon.unknown.iter().map(|&at| header.entries[at].name.as_str()).collect();
-    if !unknown.is_empty() {
-        let more = if unknown.len() > 3 { ", …" } else { "" };
-        facts.push((
-            "not in the layout".into(),
-            format!("{}: {}{more}", unknown.len(), quoted(&unknown[..unknown.len().min(3)])),
-        ));
+    for (name, entries) in [("not in the layout", canon.unknown.as_slice()), ("left out", dropped)] {
+        if !entries.is_empty() {
+            let some: Vec<&str> = entries.iter().take(3).map(|&at| header.entries[at].name.as_str()).collect();
+            let more = if entries.len() > 3 { ", …" } else { "" };
+            facts.push((name.into(), format!("{}: {}{more}", entries.len(), quoted(&some))));
+        }
     }
     facts
 }

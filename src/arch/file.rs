@@ -7,6 +7,7 @@ use super::Architecture;
 use super::Nest;
 use super::Own;
 use super::Policy;
+use super::also::Beginnings;
 use super::data;
 use super::data::FactOf;
 use super::data::FactRule;
@@ -40,7 +41,6 @@ use crate::diag::Code;
 use crate::diag::Problem;
 use crate::diag::suggest::nearest;
 use crate::tensor::Coord;
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use toml::Spanned;
@@ -92,8 +92,10 @@ pub fn load(text: &str, name: &str) -> Result<Architecture, Vec<Fault>> {
         reader.fault(Code("E0435"), message, bare.span(), "is for shipped layouts", "remove `bare`".into());
     }
     let layout = reader.layout(&parsed.layout, &parsed.layout.prefix, family);
-    if let (Some(own), Some(numbers)) = (&own, &layout.keys.iter().map(|key| key.name.variables()).reduce(union)) {
-        reader.coordinates(own, numbers, text);
+    if let Some(own) = &own {
+        let mut stored: Vec<Arc<str>> = layout.keys.iter().flat_map(|key| key.name.variables()).collect();
+        stored.extend(parsed.layout.top.iter().map(|_| TOP.into()));
+        reader.coordinates(own, &stored, text);
     }
     if reader.faults.is_empty() { Ok(Architecture(Arc::new(Own { family: own, layout }))) } else { Err(reader.faults) }
 }
@@ -120,11 +122,6 @@ pub fn shipped_layouts(name: &str, text: &str, families: &[Family]) -> Vec<Layou
         layouts
     });
     reader.shipped(layouts)
-}
-
-fn union(mut left: Vec<Arc<str>>, right: Vec<Arc<str>>) -> Vec<Arc<str>> {
-    left.extend(right);
-    left
 }
 
 /// Entries that all `for` of a file may make together.
@@ -172,13 +169,17 @@ impl Reader<'_> {
     }
 
     fn template(&mut self, text: &Spanned<String>) -> Option<Template> {
-        self.template_with(text, "", &Values::default())
+        self.parse(text.as_ref(), text.span())
     }
 
-    /// A template with a prefix, and with the values of a `for` put in.
-    fn template_with(&mut self, text: &Spanned<String>, prefix: &str, values: &Values) -> Option<Template> {
-        let read = Template::parse(&format!("{prefix}{}", values.template(text.as_ref())));
-        read.map_err(|reason| self.bad_template(reason, text.span())).ok()
+    /// A template with the values of a `for` put in.
+    fn template_with(&mut self, text: &Spanned<String>, values: &Values) -> Option<Template> {
+        self.parse(&values.template(text.as_ref()), text.span())
+    }
+
+    /// A template of which this place of the file is the reason.
+    fn parse(&mut self, text: &str, at: Range<usize>) -> Option<Template> {
+        Template::parse(text).map_err(|reason| self.bad_template(reason, at)).ok()
     }
 
     /// The combinations that a `for` asks for.
@@ -262,8 +263,15 @@ impl Reader<'_> {
         let text: &str = word.as_ref();
         let is_name = text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
             && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-        if is_name {
+        // `head` is a coordinate, and alone it is a word.
+        let is_taken = crate::syntax::is_reserved(text) && text != Coord::Head.text();
+        if is_name && !is_taken {
             return Some(text.into());
+        }
+        if is_taken {
+            let message = format!("`{text}` is a word of the language: patterns cannot say it");
+            self.fault(Code("E0435"), message, word.span(), "is taken", format!("write `\"{text}_\"`"));
+            return None;
         }
         let plain: String = text
             .to_ascii_lowercase()
@@ -277,7 +285,7 @@ impl Reader<'_> {
     }
 
     fn tensor(&mut self, text: &TensorText, values: &Values) -> Option<TensorRule> {
-        let name = self.template_with(&text.name, "", values);
+        let name = self.template_with(&text.name, values);
         let mut words = vec![];
         for word in &text.words {
             // A value may be several words.
@@ -304,7 +312,7 @@ impl Reader<'_> {
         let mut axes = vec![];
         for axis in &text.axes {
             let none = values.template(axis.as_ref()).is_empty();
-            let space = if none { None } else { self.template_with(axis, "", values) };
+            let space = if none { None } else { self.template_with(axis, values) };
             let unbound = |space: &Template| name.as_ref().and_then(|name| lacks(name, space));
             if let Some(variable) = space.as_ref().and_then(unbound) {
                 self.unbound(&variable, text.name.as_ref(), axis.span());
@@ -375,27 +383,54 @@ impl Reader<'_> {
     }
 
     fn layout(&mut self, text: &LayoutText, prefix: &str, family: Option<&Family>) -> Layout {
-        let none = Values::default();
-        let mut stored = |names: &[Spanned<String>], prefix: &str| {
-            names.iter().filter_map(|name| self.template_with(name, prefix, &none)).collect()
-        };
-        let mut layout = Layout::new(text.id.as_ref(), text.family.as_ref(), stored(&text.detect, prefix));
+        let mut layout = Layout::new(text.id.as_ref(), text.family.as_ref(), vec![]);
         layout.canonical_names = text.canonical_names;
         layout.facts = text.facts.clone().into_iter().collect();
-        layout.omit = stored(&text.omit, "");
+        for omit in &text.omit {
+            if let Some(name) = self.template(omit) {
+                self.of_family(omit, &name, family);
+                layout.omit.push(name);
+            }
+        }
         layout.nest = text.pt.as_ref().map(|pt| {
             // The dictionary and a tensor cannot have one name.
             let beside = pt.beside.iter().filter(|name| **name != pt.key).cloned().collect();
             Nest { key: pt.key.clone(), beside }
         });
-        layout.top = self.every_name(text.top.as_slice(), prefix, &text.also);
-        layout.drop = self.every_name(&text.drop, prefix, &text.also);
-        layout.also = text.also.iter().map(|set| named_under(&text.detect, set)).collect();
-        let others: Vec<KeyText> =
-            text.key.iter().flat_map(|key| text.also.iter().filter_map(|set| key.under(set))).collect();
-        // The names of the layout itself first: those are written, and what is wrong with them is told.
-        for (at, key) in text.key.iter().chain(&others).enumerate() {
-            let told = self.faults.len();
+        // The names of the layout itself first: those are written.
+        self.names(text, &mut Beginnings::new(prefix, None), family, &mut layout);
+        for set in &text.also {
+            let mut beginnings = Beginnings::new(prefix, Some(set));
+            self.names(text, &mut beginnings, family, &mut layout);
+            for (idle, at) in beginnings.idle() {
+                let message = format!("no name of the layout begins with `{}`", idle.escape_debug());
+                let help = match text.detect.first() {
+                    Some(name) => format!("write a beginning of a name, such as of `{}`, or remove it", name.as_ref()),
+                    None => "write a beginning of a name, or remove it".into(),
+                };
+                self.fault(Code("E0435"), message, at, "begins no name", help);
+            }
+        }
+        layout.implied = text.implied.iter().filter_map(|rule| self.implied(rule, family)).collect();
+        for lacks in &text.lacks {
+            if let Some(name) = self.template(&lacks.name) {
+                self.of_family(&lacks.name, &name, family);
+                layout.lacks.push((name, lacks.because.clone()));
+            }
+        }
+        layout
+    }
+
+    /// All that a layout says of stored names, where they begin like this.
+    fn names(&mut self, text: &LayoutText, from: &mut Beginnings, family: Option<&Family>, layout: &mut Layout) {
+        let detect = self.stored(&text.detect, from);
+        match from.is_own() {
+            true => layout.detect = detect,
+            false => layout.also.push(detect),
+        }
+        layout.top.extend(self.stored(text.top.as_slice(), from));
+        layout.drop.extend(self.stored(&text.drop, from));
+        for key in &text.key {
             if key.r#as.as_ref().is_empty() {
                 let message = format!("`{}` gives no canonical tensor", key.name.as_ref());
                 let help = "name one in `as`, for example `as = [\"layers.{i}.weight\"]`, or leave the key out";
@@ -412,35 +447,20 @@ impl Reader<'_> {
                 }
             }
             for values in self.spread(&key.r#for, &text.lists) {
-                if let Some((name, canonical)) = self.key(key, prefix, &values, family, !layout.top.is_empty()) {
+                let (name, as_before) = from.name(&values.template(key.name.as_ref()));
+                if as_before {
+                    continue;
+                }
+                if let Some((name, canonical)) = self.key(key, &name, &values, family, text.top.is_some()) {
                     layout.add(KeyRule { name, canonical, fixes: fixes.clone() });
                 }
             }
-            if at >= text.key.len() {
-                self.faults.truncate(told);
-            }
         }
-        layout.implied = text.implied.iter().filter_map(|rule| self.implied(rule, family)).collect();
-        for lacks in &text.lacks {
-            if let Some(name) = self.template(&lacks.name) {
-                self.of_family(&lacks.name, &name, family);
-                layout.lacks.push((name, lacks.because.clone()));
-            }
-        }
-        layout
     }
 
-    /// Names as they are and with all other beginnings.
-    fn every_name(
-        &mut self,
-        names: &[Spanned<String>],
-        prefix: &str,
-        sets: &[BTreeMap<String, String>],
-    ) -> Vec<Template> {
-        let none = Values::default();
-        let mut out: Vec<Template> = names.iter().filter_map(|name| self.template_with(name, prefix, &none)).collect();
-        sets.iter().for_each(|set| out.extend(named_under(names, set)));
-        out
+    /// Stored names, where they begin like this.
+    fn stored(&mut self, names: &[Spanned<String>], from: &mut Beginnings) -> Vec<Template> {
+        names.iter().filter_map(|name| self.parse(&from.name(name.as_ref()).0, name.span())).collect()
     }
 
     fn implied(&mut self, text: &ImpliedText, family: Option<&Family>) -> Option<ImpliedRule> {
@@ -471,15 +491,15 @@ impl Reader<'_> {
     fn key(
         &mut self,
         key: &KeyText,
-        prefix: &str,
+        name: &str,
         values: &Values,
         family: Option<&Family>,
         has_top: bool,
     ) -> Option<(Template, Vec<Template>)> {
-        let name = self.template_with(&key.name, prefix, values);
+        let name = self.parse(name, key.name.span());
         let mut canonical = vec![];
         for text in key.r#as.as_ref() {
-            let Some(template) = self.template_with(text, "", values) else { continue };
+            let Some(template) = self.template_with(text, values) else { continue };
             let unbound = name.as_ref().and_then(|name| lacks(name, &template));
             if let Some(variable) = unbound.filter(|variable| !has_top || **variable != *TOP) {
                 self.unbound(&variable, key.name.as_ref(), text.span());
@@ -540,34 +560,6 @@ impl Reader<'_> {
 
 /// The variable that holds the highest number of a layout's `top`.
 pub const TOP: &str = "top";
-
-/// A name with another beginning, where the set has one for it.
-fn under(name: &str, set: &BTreeMap<String, String>) -> String {
-    let begins = |(own, _): &(&String, &String)| name.starts_with(own.as_str());
-    match set.iter().find(begins) {
-        Some((own, other)) => format!("{other}{}", &name[own.len()..]),
-        None => name.to_string(),
-    }
-}
-
-/// Names with other beginnings, where the set has some.
-fn named_under(names: &[Spanned<String>], set: &BTreeMap<String, String>) -> Vec<Template> {
-    names.iter().filter_map(|name| Template::parse(&under(name.as_ref(), set)).ok()).collect()
-}
-
-impl KeyText {
-    /// The key with another beginning of its name, where the set has one for it.
-    fn under(&self, set: &BTreeMap<String, String>) -> Option<KeyText> {
-        let name = under(self.name.as_ref(), set);
-        let differs = name != *self.name.as_ref();
-        differs.then(|| KeyText {
-            name: Spanned::new(self.name.span(), name),
-            r#as: self.r#as.clone(),
-            fix: self.fix.clone(),
-            r#for: self.r#for.clone(),
-        })
-    }
-}
 
 /// A variable of `other` that `name` does not have.
 fn lacks(name: &Template, other: &Template) -> Option<Arc<str>> {

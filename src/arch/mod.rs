@@ -12,11 +12,11 @@
 //! [family]
 //! id = "tiny"
 //! about = "a made-up transformer"         # for people
-//! words = ["lora"]                        # words that no tensor below has, but patterns may say
+//! words = ["adapter"]                     # words that no tensor below has, but patterns may say
 //!
 //! [[family.tensor]]                       # canonical tensors; the first that fits a name counts
 //! name = "layers.{i}.mix.weight"
-//! words = ["attention", "weight"]         # for patterns: small letters, digits, `_`
+//! words = ["attention", "weight"]         # for patterns: small letters, digits, `_`; no words of the language
 //! coords = { layer = "i", depth = "i / (n - 1)" }
 //! axes = ["hidden", "hidden"]             # channel space per axis, "" for a kernel axis; no list: nothing is said
 //! acts = ["out", "in"]                    # what an axis does with its channels: makes them ("out"), reads them ("in"),
@@ -92,7 +92,8 @@
 //! axes are views, so that bytes are not moved.  `rotary N` sorts axis 0 in blocks of N rows, the rows of a head: pairs of
 //! neighbours, which some code bases turn together, become the two halves that others turn.  N is an expression of
 //! numbers of the checkpoint; where nothing tells them, reading or writing is refused (E0440).  An output of the layout
-//! says them in its metadata, where a `[[family.number]]` has such a `fact` without `over`.
+//! says them in its metadata, where a `[[family.number]]` has such a `fact` without `over`.  Models of one output that tell
+//! such a number differently are not mixed (E0441).
 //!
 //! A shipped layout with a `prefix` may say `bare = "ID"`: its names without the prefix are a layout of that id.
 //!
@@ -102,10 +103,10 @@
 //!
 //! ```toml
 //! [layout]
-//! top = "net/{r}x{r}/w"                   # `{top}` in `as` is the highest number of such names
-//! drop = ["step", "lod_{d}/w"]            # names that are left out: they are not of the network
+//! top = "net/{r}x{r}/w"                   # `{top}` in `as` and in coordinates is the highest number of such names
+//! drop = ["step", "lod_{d}/w"]            # names that are left out: they are not of the network, and no output has them
 //!
-//! [[layout.also]]                         # the same names with other beginnings, read but not written
+//! [[layout.also]]                         # the same names with other beginnings, under the same prefix: read, not written
 //! "net/" = "G_net/"
 //!
 //! [[layout.implied]]                      # a filter that the code computes, where others store it
@@ -124,6 +125,7 @@
 //! ```
 
 mod act;
+mod also;
 mod data;
 mod detect;
 mod file;
@@ -163,6 +165,7 @@ use crate::tensor::Dtype;
 use crate::tensor::Header;
 use crate::tensor::Shape;
 use crate::tensor::View;
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::sync::Arc;
 use template::Binding;
@@ -250,6 +253,22 @@ pub struct Canon {
     pub remarks: Vec<Problem>,
     /// The user's own architecture, when the header is seen through one.
     pub own: Option<Architecture>,
+}
+
+impl Canon {
+    /// What is known of the family: a user's own, or a shipped one; `None` for generic networks.
+    fn family_data(&self) -> Option<&data::Family> {
+        match &self.own {
+            Some(own) => Some(own.family()),
+            None => data::family(&self.family),
+        }
+    }
+
+    /// Whether a word means something here: for a tensor, or elsewhere in the family.
+    pub fn knows_word(&self, word: &str) -> bool {
+        self.family_data().is_some_and(|family| family.words.contains(word))
+            || self.tensors.iter().any(|tensor| tensor.traits.has_word(word))
+    }
 }
 
 /// A user's own architecture: a layout, with a family of its own or one that is shipped.
@@ -373,11 +392,8 @@ pub fn metadata_of(own: Option<&Architecture>, layout: &str, inputs: &[(&Header,
 /// Why models of two families cannot be mixed, where one of their files says so.
 pub fn refuses_because(one: &Canon, other: &Canon) -> Option<String> {
     let of = |one: &Canon, other: &Canon| {
-        let family = match &one.own {
-            Some(own) => own.family(),
-            None => data::family(&one.family)?,
-        };
-        family.refuses.iter().find(|refused| *refused.0 == *other.family).map(|refused| refused.1.clone())
+        let refuses = &one.family_data()?.refuses;
+        refuses.iter().find(|refused| *refused.0 == *other.family).map(|refused| refused.1.clone())
     };
     of(one, other).or_else(|| of(other, one))
 }
@@ -409,6 +425,23 @@ pub fn unknown_number(own: Option<&Architecture>, layout: &str, number: &str) ->
     number::unknown(number, layout, family.unwrap_or(&data::Family::default()))
 }
 
+/// A number on which models of one network must agree, because some layout of their family orders rows by it, and that
+/// two of these models tell differently: its name, and per model its place among these and what it tells.
+pub fn disagreement<'c>(canons: impl Iterator<Item = &'c Canon> + Clone) -> Option<(Arc<str>, [(usize, i64); 2])> {
+    let family = canons.clone().next()?.family.clone();
+    let shipped = data::layouts().iter().filter(|layout| *layout.family == *family);
+    let same = canons.enumerate().filter(|(_, canon)| canon.family == family);
+    let own = same.clone().filter_map(|(_, canon)| Some(canon.own.as_ref()?.layout()));
+    let ordering: BTreeSet<Arc<str>> = shipped.chain(own).flat_map(data::Layout::numbers).collect();
+    ordering.into_iter().find_map(|number| {
+        let value = |canon: &Canon| canon.numbers.iter().find(|known| known.0 == number).map(|known| known.1);
+        let mut told = same.clone().filter_map(|(at, canon)| Some((at, value(canon)?)));
+        let first = told.next()?;
+        let other = told.find(|other| other.1 != first.1)?;
+        Some((number, [first, other]))
+    })
+}
+
 /// The layouts of a family that can be written.
 pub fn layouts_of(family: &str) -> Vec<&'static str> {
     let ids: Vec<&str> =
@@ -418,10 +451,5 @@ pub fn layouts_of(family: &str) -> Vec<&'static str> {
 
 /// Whether any shipped family uses a word.
 pub fn is_word(word: &str) -> bool {
-    data::layouts().iter().any(|layout| family_has_word(&layout.family, word))
-}
-
-/// Whether a family uses a word, in these inputs or elsewhere.
-pub fn family_has_word(family: &str, word: &str) -> bool {
-    data::family(family).is_some_and(|family| family.words.contains(word))
+    data::families().iter().any(|family| family.words.contains(word))
 }

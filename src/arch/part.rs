@@ -2,8 +2,6 @@
 
 use super::Canon;
 use super::CanonTensor;
-use super::data;
-use super::data::Family;
 use super::data::PartRule;
 use super::generic::EXTRA;
 use std::sync::Arc;
@@ -47,7 +45,7 @@ pub struct Part<'c> {
 
 /// The part of a tensor: the first of its family's list whose words it has; without a list, by the number of axes.
 pub fn part<'c>(canon: &'c Canon, tensor: &CanonTensor) -> Part<'c> {
-    let rules = family(canon).map_or(&[][..], |family| &family.parts);
+    let rules = canon.family_data().map_or(&[][..], |family| &family.parts);
     let fits = |rule: &&PartRule| rule.words.iter().all(|word| tensor.traits.has_word(word));
     let plain = |order, name, tells| Part { order: rules.len() + order, name, words: &[], tells, of: None };
     if tensor.traits.has_word(EXTRA) {
@@ -61,12 +59,5 @@ pub fn part<'c>(canon: &'c Canon, tensor: &CanonTensor) -> Part<'c> {
         (true, true) => plain(0, "matrices", Tells::Kinship),
         (true, false) => plain(1, "vectors", Tells::Nothing),
         (false, _) => plain(1, "other", Tells::Nothing),
-    }
-}
-
-fn family(canon: &Canon) -> Option<&Family> {
-    match &canon.own {
-        Some(own) => Some(own.family()),
-        None => data::family(&canon.family),
     }
 }

@@ -1,5 +1,6 @@
 //! What may stand in an architecture file, field by field: whatever else does is an error.
 
+use super::also::Set;
 use super::spread::For;
 use super::spread::Lists;
 use serde::Deserialize;
@@ -114,7 +115,7 @@ pub struct LayoutText {
     pub detect: Vec<Spanned<String>>,
     /// Per set: beginnings of names, and what they are instead.
     #[serde(default)]
-    pub also: Vec<BTreeMap<String, String>>,
+    pub also: Vec<Set>,
     #[serde(default)]
     pub facts: BTreeMap<String, Vec<String>>,
     #[serde(default)]

@@ -23,6 +23,7 @@ use crate::arch;
 use crate::arch::Stored;
 use crate::diag::Problem;
 use crate::hir;
+use crate::hir::Atom;
 use crate::hir::CallInstance;
 use crate::hir::Drawn;
 use crate::hir::ExprId;
@@ -211,7 +212,27 @@ fn output(
     for (name, sizes) in network(&tensors) {
         context.report(error::no_network(&name, &sizes, context.site_of(value)));
     }
+    if let Some(problem) = disagreeing(context, calls, &tensors, value) {
+        context.report(problem);
+        return None;
+    }
     place(context, statement, settings, &space, calls, tensors)
+}
+
+/// Two models of a result whose rows are in orders that no one network has.
+fn disagreeing(context: &Context, calls: &[CallInstance], tensors: &[Made], root: ExprId) -> Option<Problem> {
+    let mut given: Vec<InputId> = vec![];
+    for atom in tensors.iter().flat_map(|made| hir::leaves(&made.form, calls)) {
+        if let Atom::Tensor { input, .. } = atom
+            && !given.contains(input)
+        {
+            given.push(*input);
+        }
+    }
+    let given: Vec<&hir::Input> = given.into_iter().map(|id| &context.inputs[id.0 as usize]).collect();
+    let (number, told) = arch::disagreement(given.iter().map(|input| &*input.canon))?;
+    let told = told.map(|(at, value)| (given[at], value));
+    Some(error::other_number(&number, told, context.site_of(root)))
 }
 
 /// Whether every `rename` gives every tensor a name of its own; each is told once.

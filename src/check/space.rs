@@ -309,8 +309,5 @@ pub fn rename_target(to: &str, groups: usize) -> Result<(), String> {
 
 /// Whether a word means something for the given inputs, or for their families.
 pub fn knows_word(inputs: &[Input], word: &str) -> bool {
-    inputs.iter().any(|input| {
-        crate::arch::family_has_word(&input.canon.family, word)
-            || input.canon.tensors.iter().any(|tensor| tensor.traits.has_word(word))
-    })
+    inputs.iter().any(|input| input.canon.knows_word(word))
 }

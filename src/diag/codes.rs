@@ -97,6 +97,7 @@ static TENSORS: &[Row] = rows![
     "E0438" "two tensors that are one",
     "E0439" "a tensor that the output's layout cannot hold",
     "E0440" "a number that a layout needs and nothing tells",
+    "E0441" "models that disagree on a number of the network",
 ];
 
 /// E05: files.

@@ -418,6 +418,10 @@ fn frequencies() {
     let meta = decoder_header("meta", "rope.freqs BF16 [4]");
     let canon = seen(&meta);
     assert_eq!((canon.tensors.len(), canon.unknown.len(), canon.remarks.len()), (3, 0, 0));
+    // Whoever looks at the file sees what no output will have.
+    let left_out = |canon: &Canon| canon.facts.iter().find(|fact| fact.0 == "left out").map(|fact| fact.1.clone());
+    assert_eq!(left_out(&canon).as_deref(), Some("1: `rope.freqs`"));
+    assert_eq!(left_out(&seen(&decoder_header("hf", ""))), None);
     let hf = seen(&decoder_header("hf", "model.layers.0.self_attn.rotary_emb.inv_freq F32 [4]"));
     assert_eq!(stored(&hf, 3, "meta-llama"), Stored::Dropped(Instead::Nothing));
     assert_eq!(stored(&hf, 3, "gguf-llama"), Stored::Dropped(Instead::Nothing));

@@ -13,7 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("diag", &["text"]),
     ("syntax", &["text", "diag", "tensor"]),
     ("fmt", &["text", "diag", "syntax"]),
-    ("arch", &["tensor", "diag"]),
+    ("arch", &["tensor", "diag", "syntax"]),
     ("tile", &["tensor", "field"]),
     ("methods", &["tensor", "tile"]),
     ("hir", &["text", "tensor", "field", "arch", "methods", "network"]),

@@ -61,6 +61,8 @@ impl FakeWorld {
             .with("original.pth", meta_llama(4, 64, 160, 1000))
             .with("told.pth", meta_llama(4, 64, 160, 1000))
             .facts("told.pth", &[("params.json:dim", "64"), ("params.json:n_heads", "4")])
+            .with("heads.safetensors", llama(4, 64, 160, 1000))
+            .facts("heads.safetensors", &[("config.json:head_dim", "8")])
             .with("alias.safetensors", stylegan3(8192, 128))
             .with("alias2.safetensors", stylegan3(8192, 128))
             .with("deep.safetensors", llama(8, 64, 160, 1000))

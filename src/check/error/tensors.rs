@@ -18,6 +18,7 @@ use crate::diag::Problem;
 use crate::hir::Arm;
 use crate::hir::ExprId;
 use crate::hir::ExprKind;
+use crate::hir::Input;
 use crate::hir::InputId;
 use crate::hir::Kind;
 use crate::hir::Pattern;
@@ -377,6 +378,23 @@ pub fn no_network(space: &str, sizes: &[(String, u64)], site: Site) -> Problem {
         .help(format!(
             "let one model give both sides of the seam: all tensors of `{space}`, such as `\"{}\"`",
             sizes[0].0
+        ))
+}
+
+/// Two models of a result tell a number differently that orders the rows of their tensors.
+pub fn other_number(number: &str, told: [(&Input, i64); 2], site: Site) -> Problem {
+    let [(one, here), (other, there)] = told;
+    let message = format!(
+        "the `{number}` of `{}` is {here} and that of `{}` is {there}: no network has both",
+        one.name, other.name
+    );
+    Problem::new(Code("E0441"), message)
+        .at(site, "joins tensors with other orders of rows")
+        .because(one.site, format!("tells that its `{number}` is {here}"))
+        .because(other.site, format!("tells that its `{number}` is {there}"))
+        .help(format!(
+            "take the result from `{}` or `{}` alone, or mend the `{number}` that is told beside the one where it is wrong",
+            one.name, other.name
         ))
 }
 

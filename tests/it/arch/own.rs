@@ -6,8 +6,10 @@ use super::clean;
 use super::header;
 use super::shares;
 use blend::arch;
+use blend::arch::Instead;
 use blend::arch::Stored;
 use blend::tensor::Affine;
+use blend::tensor::Coord;
 
 pub const OWN: &str = r#"
 # A transformer whose projections are stored transposed, with a gate that is off by one.
@@ -87,6 +89,70 @@ fn own_architecture() {
             affine: Affine { scale: 2.0, add: -2.0 },
         }
     );
+}
+
+/// Words of a family that no tensor of these models has may be said, and no others.
+#[test]
+fn own_words() {
+    let mut files = Files::default();
+    files.headers.insert("a.safetensors".into(), header(OWN_HEADER));
+    let with = OWN.replacen("about = ", "words = [\"adapter\"]\nabout = ", 1);
+    files.texts.insert("my.toml".into(), with);
+    let recipe = |word: &str| {
+        format!(
+            "blend 1\nmodel a = \"a.safetensors\" {{ arch = \"my.toml\" }}\noutput \"o.safetensors\" = a where not {word}\n"
+        )
+    };
+    let said = |word: &str| {
+        let (checked, _) = checked(&files, &recipe(word));
+        checked.problems.iter().map(|problem| problem.code.0).collect::<Vec<_>>()
+    };
+    assert!(!said("adapter").contains(&"E0212"), "{:?}", said("adapter"));
+    assert!(said("adapters").contains(&"E0212"));
+}
+
+/// Other beginnings stand under the prefix, whatever the names are for; the longest counts.
+#[test]
+fn other_beginnings() {
+    let own = OWN.replacen(
+        "\n[[layout.key]]",
+        "prefix = \"m.\"\ndrop = [\"net.step\"]\n[[layout.also]]\n\"net.\" = \"G.\"\n\"net.block_{i+1}/gate\" = \"G.gates/{i}/\"\n\n[[layout.key]]",
+        1,
+    );
+    let own = arch::load(&own, "my.toml").unwrap_or_else(|faults| panic!("{faults:?}"));
+    let file = header("m.G.block_1/w F32 [4, 4]\nm.G.gates/0/7 F32 [4]\nm.G.step F32 []");
+    let canon = arch::detect(&file, Some(&own), None).expect("it fits");
+    let names: Vec<&str> = canon.tensors.iter().map(|tensor| &*tensor.name).collect();
+    assert_eq!(names, ["layers.0.mix.weight", "layers.0.gate"]);
+    assert_eq!((canon.unknown.len(), canon.remarks.len()), (0, 0));
+}
+
+/// What a layout omits or implies is not written under its canonical name either.
+#[test]
+fn canonical_names_are_omitted() {
+    let layout = OWN.find("\n[layout]").expect("it has a layout");
+    let own = format!(
+        "{}\n[layout]\nid = \"plain\"\nfamily = \"tiny\"\nabout = \"own names\"\ndetect = [\"layers.{{i}}.gate\"]\n\
+         canonical_names = true\nomit = [\"layers.{{i}}.mix.weight\"]\n\
+         [[layout.implied]]\nas = \"layers.0.gate\"\nbeside = \"layers.1.gate\"\ntaps = [1, 1]\n",
+        OWN[..layout].replacen("4 * size", "4", 1)
+    );
+    let own = arch::load(&own, "my.toml").unwrap_or_else(|faults| panic!("{faults:?}"));
+    let stored = |name: &str| arch::stored(Some(&own), "plain", name, &[]);
+    assert_eq!(stored("layers.3.mix.weight"), Stored::Dropped(Instead::Nothing));
+    assert_eq!(stored("layers.0.gate"), Stored::Dropped(Instead::Filter { taps: vec![1.0, 1.0], fact: None }));
+    assert!(matches!(stored("layers.1.gate"), Stored::Name { name, .. } if name == "layers.1.gate"));
+}
+
+/// The highest number of names counts in coordinates too.
+#[test]
+fn coordinates_by_top() {
+    let own = OWN.replacen("\n[[layout.key]]", "top = \"net.block_{b}/w\"\n\n[[layout.key]]", 1);
+    let own = own.replacen("4 * size", "pow2(top - i)", 1);
+    let own = arch::load(&own, "my.toml").unwrap_or_else(|faults| panic!("{faults:?}"));
+    let canon = arch::detect(&header(OWN_HEADER), Some(&own), None).expect("it fits");
+    let resolution = |name: &str| canon.tensors[canon.index[name]].traits.coord(Coord::Resolution);
+    assert_eq!([resolution("layers.0.gate"), resolution("layers.1.gate")], [Some(4.0), Some(2.0)]);
 }
 
 /// What is said of a changed architecture file: code, message, help, and the text that the label is at.
@@ -258,6 +324,16 @@ fn wrong_architectures() {
             "15: \"Gate-1\"",
         )],
     );
+    check_wrong(
+        "words = [\"mlp\", \"gate\"]",
+        "words = [\"mlp\", \"lora\", \"head\"]",
+        &[(
+            "E0435",
+            "`lora` is a word of the language: patterns cannot say it (in `my.toml`)",
+            "write `\"lora_\"`",
+            "15: \"lora\"",
+        )],
+    );
     let mix = "as = [\"layers.{i}.mix.weight\"]";
     check_wrong(
         mix,
@@ -292,6 +368,41 @@ fn wrong_architectures() {
             "the number `k` is not of one kind (in `my.toml`)",
             "give it one of `fact`, `size`, `count`, `has` with `value`, and `value`",
             "8: \"k\"",
+        )],
+    );
+    check_wrong(
+        "[[layout.key]]",
+        "[[layout.also]]\n\"net.\" = \"G.\"\n\"nat.\" = \"N.\"\n\n[[layout.key]]",
+        &[(
+            "E0435",
+            "no name of the layout begins with `nat.` (in `my.toml`)",
+            "write a beginning of a name, such as of `net.block_{i+1}/w`, or remove it",
+            "26: \"nat.\"",
+        )],
+    );
+    let unread = "`}block_{i+1}/w` has a `}` without `{` (in `my.toml`)";
+    check_wrong(
+        "[[layout.key]]",
+        "[[layout.also]]\n\"net.\" = \"}\"\n\n[[layout.key]]",
+        &[
+            ("E0433", unread, variable, "22: \"net.block_{i+1}/w\""),
+            ("E0433", unread, variable, "28: \"net.block_{i+1}/w\""),
+            (
+                "E0433",
+                "`}block_{i+1}/gate{size}` has a `}` without `{` (in `my.toml`)",
+                variable,
+                "33: \"net.block_{i+1}/gate{size}\"",
+            ),
+        ],
+    );
+    check_wrong(
+        "detect = [",
+        "omit = [\"layers.{i}.gait\"]\ndetect = [",
+        &[(
+            "E0436",
+            "the family `tiny` has no tensor `layers.{i}.gait` (in `my.toml`)",
+            "write `\"layers.{i}.gate\"`, or leave the key out: the tensor then keeps its own name",
+            "22: \"layers.{i}.gait\"",
         )],
     );
     // Everything that is wrong is told at once, in the order of the file.
