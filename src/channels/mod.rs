@@ -85,6 +85,18 @@ impl Catalogue {
         (0..space.channels).map(|channel| clusters.iter().copied().map(share(channel)).sum()).collect()
     }
 
+    /// The same with the channels of every space in another order, by numbers below a bound that `below` draws: a rule
+    /// chooses as many channels as before, but any of them.
+    pub fn shuffled(mut self, below: &mut dyn FnMut(usize) -> usize) -> Catalogue {
+        for space in &mut self.spaces {
+            let mut order: Vec<usize> = (0..space.channels).collect();
+            (1..order.len()).rev().for_each(|at| order.swap(at, below(at + 1)));
+            let rows = space.shares.chunks_exact(space.channels);
+            space.shares = rows.flat_map(|row| order.iter().map(|channel| row[*channel])).collect();
+        }
+        self
+    }
+
     /// The catalogue that a file's metadata and tensors are.
     ///
     /// # Errors
@@ -224,6 +236,20 @@ mod tests {
         check(|metadata, _| drop(metadata.insert("spaces".into(), "b4.const -3".into())), "spaces");
         check(|_, parts| drop(parts.pop()), "missing");
         check(|_, parts| parts[1].values[0] = f32::NAN, "finite");
+    }
+
+    #[test]
+    fn shuffled_channels_keep_their_clusters() {
+        let sorted = |catalogue: &Catalogue| {
+            let space = catalogue.space("b4.const").expect("it has it");
+            let mut pairs: Vec<_> = (0..3).map(|at| [space.shares[at], space.shares[3 + at]]).collect();
+            pairs.sort_by(|a, b| a[0].total_cmp(&b[0]));
+            (pairs, space.shares.clone())
+        };
+        let (plain, other) = (small(), small().shuffled(&mut |_| 0));
+        assert_eq!(sorted(&plain).0, sorted(&other).0);
+        assert_ne!(sorted(&plain).1, sorted(&other).1);
+        assert_eq!(small().shuffled(&mut |bound| bound - 1), small());
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::hir::Kind;
 use crate::hir::Literal;
 use crate::hir::Mask;
 use crate::hir::Mode;
+use crate::hir::Origin;
 use crate::syntax::ast;
 use crate::text::Site;
 use std::collections::HashSet;
@@ -77,6 +78,7 @@ pub fn statement(
     if !right {
         return None;
     }
+    let mut origin = None;
     let spaces = match path {
         None if sets.is_empty() => {
             context.report(error::empty_mask(&name.text, site));
@@ -111,12 +113,18 @@ pub fn statement(
             if chosen.iter().all(|(_, chosen)| is_empty(chosen)) {
                 context.report(error::idle_mask(&name.text, site));
             }
+            let part = match &settings.part {
+                Some((Literal::Text(part), _)) if settings.clusters.is_none() => Some(part.clone()),
+                _ => None,
+            };
+            origin = Some(Origin { path: full, part, clusters });
             chosen
         }
     };
     let prefix = context.modules[module].prefix.clone();
     let name = format!("{prefix}{}", name.text).into();
-    Some(Arc::new(Mask { name, spaces, mode: settings.mode, axes: settings.axes, site }))
+    let mode = context.mode.unwrap_or(settings.mode);
+    Some(Arc::new(Mask { name, spaces, mode, axes: settings.axes, origin, site }))
 }
 
 fn setting(context: &mut Context, scope: &Scope, option: &ast::Opt, at: Site, settings: &mut Settings) -> Option<()> {

@@ -14,6 +14,7 @@ use crate::hir::InputId;
 use crate::hir::Kind;
 use crate::hir::Literal;
 use crate::hir::Mask;
+use crate::hir::Mode;
 use crate::hir::Param;
 use crate::hir::Pattern;
 use crate::hir::PatternId;
@@ -39,6 +40,8 @@ pub struct Settings {
     pub only: Vec<String>,
     /// The pictures that claims name are about to be written: they may be missing.
     pub renews_pictures: bool,
+    /// The mode of all channel masks, whatever they say themselves.
+    pub mode: Option<Mode>,
 }
 
 /// Index into [`Context::modules`]: one loaded recipe with its parameters bound.
@@ -139,6 +142,8 @@ pub struct Context<'a> {
     pub outputs: Vec<super::outputs::Statement>,
     /// [`Settings::renews_pictures`].
     pub renews_pictures: bool,
+    /// [`Settings::mode`].
+    pub mode: Option<Mode>,
 }
 
 /// Deepest nesting of values.
@@ -177,6 +182,7 @@ impl<'a> Context<'a> {
             claims: vec![],
             outputs: vec![],
             renews_pictures: false,
+            mode: None,
         }
     }
 

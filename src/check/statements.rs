@@ -46,6 +46,7 @@ pub const ROOT: ModuleId = 0;
 /// Loads the root recipe and checks every statement of it.
 pub fn root(context: &mut Context, source: SourceId, base: &Path, settings: &Settings) {
     context.renews_pictures = settings.renews_pictures;
+    context.mode = settings.mode;
     let sets = settings.sets.iter().map(|(name, value)| (name.clone(), (value.clone(), None))).collect();
     let module = load(context, source, base, String::new(), &sets, true);
     for index in 0..context.modules[module].file.items.len() {

@@ -4,6 +4,7 @@ use crate::arch::Act;
 use crate::arch::Traits;
 use crate::field::Weight;
 use crate::text::Site;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A `channels` statement.
@@ -15,8 +16,19 @@ pub struct Mask {
     pub spaces: Vec<(Arc<str>, Chosen)>,
     pub mode: Mode,
     pub axes: Axes,
+    /// `None` for literal sets.
+    pub origin: Option<Origin>,
     /// Its name in its statement.
     pub site: Site,
+}
+
+/// What of which catalogue a mask was chosen for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin {
+    pub path: PathBuf,
+    /// `None` where clusters are named by number.
+    pub part: Option<Arc<str>>,
+    pub clusters: Vec<usize>,
 }
 
 /// The channels of one space.
@@ -178,7 +190,7 @@ mod tests {
             ("x".into(), Chosen::Set([[0, 0], [3, 3]].into())),
             ("y".into(), Chosen::Shares([1.0, 0.0, 0.0, 0.0].into())),
         ];
-        let mask = Mask { name: "m".into(), spaces, mode, axes, site: Site::default() };
+        let mask = Mask { name: "m".into(), spaces, mode, axes, origin: None, site: Site::default() };
         let shape: Vec<u64> = tensor.iter().map(|_| 4).collect();
         let found = mask.on(&traits, &shape).expect("it fits").mean();
         assert!((found - expected).abs() < 1e-12, "{mode:?} {axes:?} on {tensor:?}: {found}");
@@ -219,6 +231,7 @@ mod tests {
             spaces: vec![(space.into(), chosen)],
             mode: Mode::Unit,
             axes: Axes::Either,
+            origin: None,
             site: Site::default(),
         };
         let heads = mask("head", Chosen::Set([[1, 2]].into())).on(&traits, &[12, 5]);

@@ -35,6 +35,7 @@ pub use mask::Chosen;
 pub use mask::Mask;
 pub use mask::Misfit;
 pub use mask::Mode;
+pub use mask::Origin;
 
 use crate::arch;
 use crate::arch::Architecture;

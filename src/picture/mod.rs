@@ -5,6 +5,7 @@ pub mod difference;
 mod error;
 pub mod film;
 mod image;
+pub mod locality;
 pub mod metrics;
 pub mod planes;
 pub mod preview;
