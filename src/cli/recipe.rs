@@ -3,6 +3,7 @@
 use super::Exit;
 use super::ui::Ui;
 use crate::check::Settings;
+use crate::check::World;
 use crate::compile;
 use crate::compile::Compiled;
 use crate::compile::Disk;
@@ -93,19 +94,45 @@ pub fn compile_set(args: &RecipeArgs, more: &[(String, Literal)], ui: &Ui) -> Re
 pub fn compile_changed(args: &RecipeArgs, change: &dyn Fn(&mut Settings), ui: &Ui) -> Result<Outcome, Exit> {
     let mut settings = settings(args).map_err(|problem| ui.problem(problem))?;
     change(&mut settings);
-    let (name, text, base) = text(args).map_err(|problem| ui.problem(problem))?;
-    compile_with(name, text, &base, &settings, ui)
+    let text = text(args).map_err(|problem| ui.problem(problem))?;
+    compile_with(&text, &settings, &Disk, ui)
+}
+
+/// A recipe that is compiled several times, each time a little changed.
+pub struct Again {
+    text: Text,
+    settings: Settings,
+}
+
+impl Again {
+    /// Reads it.
+    pub fn read(args: &RecipeArgs, ui: &Ui) -> Result<Again, Exit> {
+        let told = |problem| ui.problem(problem);
+        Ok(Again { text: text(args).map_err(told)?, settings: settings(args).map_err(told)? })
+    }
+
+    /// A recipe that a verb has written; its paths start where the user is.
+    pub fn written(name: &str, text: String) -> Again {
+        Again { text: Text { name: name.into(), text, base: PathBuf::new() }, settings: Settings::default() }
+    }
+
+    /// Compiles it in a world of one's own.
+    pub fn compile(&self, change: &dyn Fn(&mut Settings), world: &dyn World, ui: &Ui) -> Result<Outcome, Exit> {
+        let mut settings = self.settings.clone();
+        change(&mut settings);
+        compile_with(&self.text, &settings, world, ui)
+    }
 }
 
 /// Compiles a recipe that a verb has written; its paths start where the user is.
 pub fn compile_text(name: &str, text: String, ui: &Ui) -> Result<Outcome, Exit> {
-    compile_with(name.into(), text, Path::new(""), &Settings::default(), ui)
+    Again::written(name, text).compile(&|_| {}, &Disk, ui)
 }
 
-fn compile_with(name: String, text: String, base: &Path, settings: &Settings, ui: &Ui) -> Result<Outcome, Exit> {
+fn compile_with(text: &Text, settings: &Settings, world: &dyn World, ui: &Ui) -> Result<Outcome, Exit> {
     let mut sources = Sources::default();
-    let root = sources.add(name, text).id;
-    let (compiled, problems) = compile::compile(&mut sources, root, base, settings, &Disk);
+    let root = sources.add(text.name.clone(), text.text.clone()).id;
+    let (compiled, problems) = compile::compile(&mut sources, root, &text.base, settings, world);
     if compiled.is_none() {
         return Err(match ui.problems(&problems, &sources) {
             Exit::Good => Exit::Wrong,
@@ -149,19 +176,27 @@ pub fn literal(text: &str) -> Literal {
     Literal::Text(bare.unwrap_or(text).into())
 }
 
-/// Name, text and base directory of the recipe.
-fn text(args: &RecipeArgs) -> Result<(String, String, PathBuf), Problem> {
-    let here = PathBuf::new();
+/// A recipe as it is written.
+struct Text {
+    /// As diagnostics show it.
+    name: String,
+    text: String,
+    /// Where its relative paths start.
+    base: PathBuf,
+}
+
+fn text(args: &RecipeArgs) -> Result<Text, Problem> {
+    let here = |name: &str, text| Text { name: name.into(), text, base: PathBuf::new() };
     if let Some(expression) = &args.expression {
-        return Ok(("<command line>".into(), one_shot(expression, args)?, here));
+        return Ok(here("<command line>", one_shot(expression, args)?));
     }
     let path = args.recipe.as_deref().unwrap_or(Path::new("-"));
     if path == Path::new("-") {
-        return Ok(("<stdin>".into(), stdin()?, here));
+        return Ok(here("<stdin>", stdin()?));
     }
     let text = store::read_text(path, compile::TEXT_LIMIT).map_err(|problem| no_recipe(path, problem))?;
-    let base = path.parent().map_or(here, Path::to_path_buf);
-    Ok((path.display().to_string(), text, base))
+    let base = path.parent().map_or(PathBuf::new(), Path::to_path_buf);
+    Ok(Text { name: path.display().to_string(), text, base })
 }
 
 /// A checkpoint in the place of a recipe deserves a better word than "not UTF-8".

@@ -164,6 +164,8 @@ static RENDER: &[Row] = rows![
     "E0751" "a program that makes films",
     "E0752" "latents that do not fit",
     "E0760" "a file of channels that cannot be read",
+    "E0770" "a wish that cannot be scored",
+    "E0771" "an output without one mask to score",
 ];
 
 /// W: warnings.

@@ -11,6 +11,7 @@ import json
 import math
 import pathlib
 import struct
+import tomllib
 import zlib
 
 import numpy as np
@@ -21,7 +22,11 @@ TYPES = {"F32": np.float32, "F16": np.float16}
 
 
 def load(name):
-    raw = (MODELS / f"avatars-{name}.safetensors").read_bytes()
+    return tensors_of(MODELS / f"avatars-{name}.safetensors")
+
+
+def tensors_of(path):
+    raw = path.read_bytes()
     size = struct.unpack("<Q", raw[:8])[0]
     header = json.loads(raw[8 : 8 + size])
     header.pop("__metadata__", None)
@@ -149,6 +154,51 @@ def three(strength):
     return out
 
 
+def spaces(name):
+    """Per axis the channel space and what the axis does with its channels."""
+    part = name.split(".")
+    if name == "synthesis.b4.const":
+        return [("b4.const", "makes")]
+    if part[0] != "synthesis" or len(part) < 4 or part[2] not in ("conv0", "conv1", "torgb"):
+        return []
+    r, layer = resolution(name), part[2]
+    own = None if layer == "torgb" else f"b{r}.{layer}"
+    read = f"b{r // 2}.conv1" if layer == "conv0" else f"b{r}.conv1" if layer == "torgb" else f"b{r}.conv0" if r > 4 else "b4.const"
+    if part[3] == "affine":
+        return [(read, "scales")]
+    if part[3] == "weight":
+        return [(own, "makes"), (read, "reads")]
+    return [(own, "makes")] if part[3] == "bias" and own else []
+
+
+def masks(part):
+    """Greedily by falling M while the sum of 1 - M stays under a 512th of 50 channels of each; none with M of 0.1 or less."""
+    catalogue = tensors_of(MODELS / "avatars-pixel.channels")
+    clusters = tomllib.loads((MODELS / "avatars-pixel.toml").read_text())["parts"][part]
+    out = {}
+    for name in catalogue:
+        if name.startswith("M."):
+            m = catalogue[name][clusters].astype(np.float64).sum(0)
+            order = np.argsort(-m, kind="stable")
+            chosen = np.zeros(len(m), bool)
+            chosen[order[np.cumsum(1 - m[order]) < 50 / 512 * len(m)]] = True
+            out[name[2:]] = chosen & (m > 0.1)
+    return out
+
+
+def exchanged(a, b, part, acts):
+    mask, out = masks(part), {}
+    for name in a:
+        chosen = np.zeros(a[name].shape, bool)
+        for axis, (space, act) in enumerate(spaces(name)):
+            if act in acts and space in mask:
+                along = [1] * a[name].ndim
+                along[axis] = -1
+                chosen |= mask[space].reshape(along)
+        out[name] = np.where(chosen, b[name], a[name])
+    return out
+
+
 OUTPUTS = {
     "layer-swap.blend": {
         "toon-ink-32.safetensors": swap(TOON, INK, 32),
@@ -159,6 +209,8 @@ OUTPUTS = {
         "pinkney-32.safetensors": mixed(TOON, PIXEL, pinkney(32, 0, hard)),
         "pinkney-32-0.8.safetensors": mixed(TOON, PIXEL, pinkney(32, 0, smooth(0.8))),
     },
+    "hair.blend": {"pixel-ink-hair.safetensors": exchanged(PIXEL, INK, "hair", ["makes"])},
+    "parts.blend": {"pixel-toon-mouth.safetensors": exchanged(PIXEL, TOON, "mouth", ["reads", "scales"])},
     "three-models.blend": {"three.safetensors": three(0.8)},
     "linear.blend": {
         "linear-0.5.safetensors": mixed(TOON, PIXEL, lambda name: 0.5),

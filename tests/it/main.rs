@@ -5,6 +5,7 @@ mod arrays;
 mod channels;
 mod cli;
 mod compare;
+mod contributions;
 mod draw;
 mod faults;
 mod fmt;
