@@ -4,6 +4,7 @@ pub mod arch;
 pub mod channels;
 pub mod check;
 pub mod cli;
+pub mod cluster;
 pub mod compare;
 pub mod compile;
 pub mod diag;

@@ -24,6 +24,11 @@ pub struct Catalogue {
     pub spaces: Vec<Space>,
     /// Centres of the clusters in the standardised channels of the clustered spaces, unit vectors: `[clusters, Σ channels]`.
     pub centres: Vec<f32>,
+    /// The share of all positions that a cluster takes; empty where a file does not say.
+    pub areas: Vec<f32>,
+    /// How far two models are apart in a cluster: the root of the mean squared distance of their pictures' pixels in CIELAB.
+    /// Empty for one model.
+    pub differences: Vec<f32>,
     pub facts: Facts,
 }
 
@@ -37,7 +42,20 @@ pub struct Space {
     pub shares: Vec<f32>,
     /// Over all positions of all samples, per channel.
     pub mean: Vec<f32>,
+    /// 0 for a channel that is constant.
     pub std: Vec<f32>,
+    /// Mean and deviation in the second of two models: each is standardised by its own.
+    pub other: Option<[Vec<f32>; 2]>,
+}
+
+impl Space {
+    /// Mean and deviation in a model of [`Facts::models`], by number.
+    pub fn moments(&self, model: usize) -> (&[f32], &[f32]) {
+        match &self.other {
+            Some([mean, std]) if model > 0 => (mean, std),
+            _ => (&self.mean, &self.std),
+        }
+    }
 }
 
 /// Where a catalogue comes from.
@@ -131,22 +149,31 @@ impl Catalogue {
         if let Some(wild) = parts.values().find(|part| part.values.iter().any(|value| !value.is_finite())) {
             return Err(format!("`{}` holds numbers that are not finite", wild.name));
         }
-        let mut take = |name: String, shape: &[usize]| match parts.remove(&name) {
-            Some(part) if part.shape == shape => Ok(part.values),
+        let mut seek = |name: String, shape: &[usize]| match parts.remove(&name) {
+            Some(part) if part.shape == shape => Ok(Some(part.values)),
             Some(part) => Err(format!("`{name}` has the shape {:?}, and {shape:?} is expected", part.shape)),
-            None => Err(format!("`{name}` is missing")),
+            None => Ok(None),
         };
+        let areas = seek("areas".into(), &[clusters])?.unwrap_or_default();
+        let differences = seek("differences".into(), &[clusters])?.unwrap_or_default();
+        let needed = |found: Option<Vec<f32>>, name: &str| found.ok_or(format!("`{name}` is missing"));
         let mut spaces = vec![];
         for name in list("spaces")? {
             let (name, channels) = name.split_once(' ').ok_or("its list of spaces cannot be read")?;
             let channels = channels.parse::<usize>().ok().filter(|count| (1..1 << 24).contains(count));
             let channels = channels.ok_or("its list of spaces cannot be read")?;
+            let mut take = |what: &str, shape: &[usize]| seek(format!("{what}.{name}"), shape);
+            let other = [take("other.mean", &[channels])?, take("other.std", &[channels])?];
             spaces.push(Space {
                 name: name.into(),
                 channels,
-                shares: take(format!("M.{name}"), &[clusters, channels])?,
-                mean: take(format!("mean.{name}"), &[channels])?,
-                std: take(format!("std.{name}"), &[channels])?,
+                shares: needed(take("M", &[clusters, channels])?, &format!("M.{name}"))?,
+                mean: needed(take("mean", &[channels])?, &format!("mean.{name}"))?,
+                std: needed(take("std", &[channels])?, &format!("std.{name}"))?,
+                other: match other {
+                    [Some(mean), Some(std)] => Some([mean, std]),
+                    _ => None,
+                },
             });
         }
         let clustered = facts.layers.iter().map(|layer| {
@@ -154,12 +181,11 @@ impl Catalogue {
             space.map(|space| space.channels).ok_or(format!("its clustered layer `{layer}` is none of its spaces"))
         });
         let width = clustered.sum::<Result<usize, String>>()?;
-        let centres = take("centres".into(), &[clusters, width])?;
-        Ok(Catalogue { clusters, spaces, centres, facts })
+        let centres = needed(seek("centres".into(), &[clusters, width])?, "centres")?;
+        Ok(Catalogue { clusters, spaces, centres, areas, differences, facts })
     }
 
     /// What its file holds: metadata, and tensors in order.
-    #[cfg(test)]
     pub fn parts(&self) -> (BTreeMap<String, String>, Vec<Part>) {
         let lines = |items: &mut dyn Iterator<Item = String>| items.collect::<Vec<_>>().join("\n");
         let facts = &self.facts;
@@ -182,11 +208,20 @@ impl Catalogue {
             values: values.to_vec(),
         };
         let mut parts = vec![part("centres".into(), &[self.clusters, width], &self.centres)];
+        for (name, values) in [("areas", &self.areas), ("differences", &self.differences)] {
+            if !values.is_empty() {
+                parts.push(part(name.into(), &[self.clusters], values));
+            }
+        }
         for space in &self.spaces {
             let name = &space.name;
             parts.push(part(format!("M.{name}"), &[self.clusters, space.channels], &space.shares));
             parts.push(part(format!("mean.{name}"), &[space.channels], &space.mean));
             parts.push(part(format!("std.{name}"), &[space.channels], &space.std));
+            if let Some([mean, std]) = &space.other {
+                parts.push(part(format!("other.mean.{name}"), &[space.channels], mean));
+                parts.push(part(format!("other.std.{name}"), &[space.channels], std));
+            }
         }
         (metadata.into_iter().map(|(key, value)| (key.to_string(), value)).collect(), parts)
     }
@@ -205,10 +240,12 @@ mod tests {
             shares: (0..2 * channels).map(|at| at as f32 / 10.0).collect(),
             mean: vec![0.5; channels],
             std: vec![1.5; channels],
+            other: (channels == 2).then(|| [vec![2.5; channels], vec![3.5; channels]]),
         };
         let facts = Facts { seeds: "0..9".into(), psi: 0.7, layers: vec!["b8.conv1".into()], ..Facts::default() };
         let spaces = vec![space("b4.const", 3), space("b8.conv1", 2)];
-        Catalogue { clusters: 2, spaces, centres: vec![1.0, 0.0, 0.0, 1.0], facts }
+        let (areas, differences) = (vec![0.25, 0.75], vec![]);
+        Catalogue { clusters: 2, spaces, centres: vec![1.0, 0.0, 0.0, 1.0], areas, differences, facts }
     }
 
     #[test]

@@ -3,7 +3,9 @@
 //! Results go to stdout, everything else to stderr.  Exit codes: 0; 1 a claim does not hold; 2 recipe, input or usage is
 //! wrong; 3 the machine failed; 130 interrupted.
 
+mod bar;
 mod build;
+mod channels;
 mod check;
 mod compare;
 mod completions;
@@ -100,6 +102,7 @@ pub enum MessageFormat {
 #[derive(Subcommand)]
 enum Verb {
     Build(build::Args),
+    Channels(channels::Args),
     Check(check::Args),
     Compare(compare::Args),
     Completions(completions::Args),
@@ -144,6 +147,7 @@ fn work() -> Exit {
     let ui = Ui::new(cli.color, cli.message_format, cli.quiet);
     match cli.verb {
         Verb::Build(args) => build::run(&args, &ui),
+        Verb::Channels(args) => channels::run(&args, &ui),
         Verb::Check(args) => check::run(&args, &ui),
         Verb::Compare(args) => compare::run(&args, &ui),
         Verb::Completions(args) => completions::run(&args, &ui),

@@ -164,6 +164,12 @@ static RENDER: &[Row] = rows![
     "E0751" "a program that makes films",
     "E0752" "latents that do not fit",
     "E0760" "a file of channels that cannot be read",
+    "E0761" "clusters that cannot be found",
+    "E0762" "a layer that a network has not",
+    "E0763" "two models that are not of one network",
+    "E0764" "a region that is none",
+    "E0765" "a recipe in the place of a generator",
+    "E0766" "a file of channels with another ending",
     "E0770" "a wish that cannot be scored",
     "E0771" "an output without one mask to score",
 ];

@@ -1,6 +1,7 @@
 //! Pictures of the models of a recipe, without writing any: what a drawing needs is computed into memory, and the next
 //! model takes over every tensor that it has in common with the one before.
 
+pub mod fingerprint;
 pub mod shares;
 pub mod show;
 pub mod subject;

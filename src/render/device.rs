@@ -6,6 +6,7 @@ use super::weights::Weights;
 use crate::diag::Problem;
 use crate::network::Name;
 use crate::network::Net;
+use crate::network::Op;
 use crate::picture::Image;
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -72,6 +73,10 @@ pub trait Engine: Send {
     /// Draws one picture.  Errors: E0705, E0706 for a frame of another net, and those of the device.
     fn draw(&mut self, frame: &Frame) -> Result<Image, Problem>;
 
+    /// Draws one picture and shows what every operation made: its number, itself, its values.  Errors: as of
+    /// [`Engine::draw`].
+    fn draw_with(&mut self, frame: &Frame, see: &mut dyn FnMut(usize, &Op, &[f32])) -> Result<Image, Problem>;
+
     fn about(&self) -> About;
 }
 
@@ -82,6 +87,10 @@ impl Engine for Cpu {
 
     fn draw(&mut self, frame: &Frame) -> Result<Image, Problem> {
         Cpu::draw(self, frame)
+    }
+
+    fn draw_with(&mut self, frame: &Frame, see: &mut dyn FnMut(usize, &Op, &[f32])) -> Result<Image, Problem> {
+        Cpu::draw_with(self, frame, see)
     }
 
     fn about(&self) -> About {

@@ -4,6 +4,7 @@ use super::device;
 use super::device::About;
 use super::device::Device;
 use super::device::Engine;
+use super::host::Frame;
 use super::host::Host;
 use super::host::Latents;
 use super::host::Noises;
@@ -14,6 +15,7 @@ use crate::diag::Problem;
 use crate::network::Name;
 use crate::network::Net;
 use crate::network::NoiseChoice;
+use crate::network::Op;
 use crate::picture::Image;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -87,8 +89,25 @@ impl Drawer {
 
     /// Draws one picture.  Errors: E0705, E0706 for latents that do not fit, and those of the device.
     pub fn draw(&mut self, start: &Start, look: &Look) -> Result<Image, Problem> {
+        let frame = self.frame(start, look)?;
+        self.engine.draw(&frame)
+    }
+
+    /// Draws one picture and shows what every operation of the network made: its number, itself, its values
+    /// `[channels, height, width]`.  Errors: as of [`Drawer::draw`].
+    pub fn draw_with(
+        &mut self,
+        start: &Start,
+        look: &Look,
+        see: &mut dyn FnMut(usize, &Op, &[f32]),
+    ) -> Result<Image, Problem> {
+        let frame = self.frame(start, look)?;
+        self.engine.draw_with(&frame, see)
+    }
+
+    fn frame(&mut self, start: &Start, look: &Look) -> Result<Frame, Problem> {
         if let Start::Picture(values) = start {
-            return self.engine.draw(&self.host.picture(values.to_vec())?);
+            return self.host.picture(values.to_vec());
         }
         let (latents, state) = self.latents(start, look)?;
         let noises = match look.noise {
@@ -96,7 +115,7 @@ impl Drawer {
             NoiseChoice::None => Noises::None,
             NoiseChoice::Random => Noises::Drawn(Box::new(state)),
         };
-        self.engine.draw(&self.host.frame(&latents, noises)?)
+        self.host.frame(&latents, noises)
     }
 
     /// The w of all layers, truncated, and the generator that goes on with the noise (that of seed 0 where no seed began).

@@ -10,6 +10,7 @@ use crate::diag::Problem;
 use crate::diag::shown;
 use crate::tensor::Dtype;
 use crate::tile::Fetch;
+use serde_json::json;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -54,4 +55,29 @@ pub fn read(path: &Path) -> Result<(Catalogue, Option<String>), Problem> {
         Err(problem) => return Err(problem),
     };
     Ok((catalogue, names))
+}
+
+/// The bytes of a catalogue's file: a header whose length is a multiple of 8, then f32 values.  They depend on the catalogue
+/// alone.
+fn bytes(catalogue: &Catalogue) -> Vec<u8> {
+    let (metadata, parts) = catalogue.parts();
+    let mut map = serde_json::Map::new();
+    map.insert("__metadata__".into(), json!(metadata));
+    let mut at = 0;
+    for part in &parts {
+        let end = at + size_of_val(&part.values[..]);
+        map.insert(part.name.clone(), json!({ "dtype": "F32", "shape": part.shape, "data_offsets": [at, end] }));
+        at = end;
+    }
+    let mut header = serde_json::to_vec(&map).expect("names and numbers are JSON");
+    header.resize(header.len().next_multiple_of(8), b' ');
+    let mut out = (header.len() as u64).to_le_bytes().to_vec();
+    out.extend(header);
+    out.extend(parts.iter().flat_map(|part| &part.values).flat_map(|value| value.to_le_bytes()));
+    out
+}
+
+/// Writes a catalogue, as a whole or not at all, unless an input lies there.  Errors: E0515, E0516, E0602, E0603.
+pub fn write(path: &Path, catalogue: &Catalogue, inputs: &[PathBuf]) -> Result<(), Problem> {
+    text::write_bytes(path, &bytes(catalogue), inputs)
 }

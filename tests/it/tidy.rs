@@ -27,6 +27,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("network", &["diag"]),
     ("picture", &["diag", "network"]),
     ("report", &["picture"]),
+    ("cluster", &["diag", "channels", "arch", "network", "picture", "render", "exec"]),
     ("render", &["diag", "tensor", "arch", "tile", "store", "network", "picture"]),
     (
         "draw",
@@ -41,7 +42,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const FOREIGN: &[(&str, &[&str])] = &[
     ("nom", &["syntax"]),
     ("petgraph", &["graph", "plan"]),
-    ("rayon", &["exec", "render", "picture"]),
+    ("rayon", &["exec", "render", "picture", "cluster"]),
     ("png", &["picture"]),
     ("wgpu", &["render"]),
     ("pollster", &["render"]),

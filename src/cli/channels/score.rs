@@ -102,13 +102,7 @@ draws, inside and outside of the part: where the base's activations are of the p
   modes            mode, in_mse, out_mse, ratio, share (of the swap), times, local,
                    random (mean, deviation, ratios)";
 
-pub fn run(args: &Args, ui: &Ui) -> Exit {
-    match work(args, ui) {
-        Ok(exit) | Err(exit) => exit,
-    }
-}
-
-fn work(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
+pub fn run(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
     let told = |problem: Problem| ui.problem(problem);
     let seeds = wish::seeds(&args.seeds).map_err(told)?;
     let subject = subject::of(args, ui)?;

@@ -10,6 +10,7 @@ use super::device::Wanted;
 use crate::diag::Problem;
 use crate::network::Name;
 use crate::network::Net;
+use crate::network::Op;
 use crate::picture::Image;
 use crate::render::cpu::Cpu;
 use crate::render::device::About;
@@ -27,6 +28,10 @@ impl Engine for Gpu {
 
     fn draw(&mut self, frame: &Frame) -> Result<Image, Problem> {
         Gpu::draw(self, frame)
+    }
+
+    fn draw_with(&mut self, frame: &Frame, see: &mut dyn FnMut(usize, &Op, &[f32])) -> Result<Image, Problem> {
+        Gpu::draw_with(self, frame, see)
     }
 
     fn about(&self) -> About {
@@ -61,6 +66,10 @@ impl Engine for Instead {
 
     fn draw(&mut self, frame: &Frame) -> Result<Image, Problem> {
         Cpu::draw(&mut self.cpu, frame)
+    }
+
+    fn draw_with(&mut self, frame: &Frame, see: &mut dyn FnMut(usize, &Op, &[f32])) -> Result<Image, Problem> {
+        Cpu::draw_with(&mut self.cpu, frame, see)
     }
 
     fn about(&self) -> About {

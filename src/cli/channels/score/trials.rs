@@ -11,7 +11,7 @@ use crate::check::World;
 use crate::cli::Exit;
 use crate::cli::build::interruptible;
 use crate::cli::ui::Ui;
-use crate::cluster::Labeller;
+use crate::cluster::labels::Labeller;
 use crate::cluster::philox::Purpose;
 use crate::cluster::philox::Random;
 use crate::compile::Disk;
