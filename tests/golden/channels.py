@@ -1,4 +1,4 @@
-"""Clusters, contributions M and masks q of a shipped generator, computed independently of the Rust code.
+r"""Clusters, contributions M and masks q of a shipped generator, computed independently of the Rust code.
 
 NumPy alone, in float64, from the published formulas.  The definitions:
 
@@ -9,7 +9,8 @@ NumPy alone, in float64, from the published formulas.  The definitions:
 * M[k, c] = mean over samples and positions of A[c]² · U[k], the channel's activations A standardised likewise.
 * q: greedily by falling M while the sum of 1 − M is under epsilon, without M <= rho; or the first `top`; or a ramp.
 
-    blend channels find recipes/models/avatars-toon.safetensors --seeds 0..3 --clusters 7 -o toon.channels
+    blend channels find recipes/models/avatars-toon.safetensors --seeds 0..3 --clusters 7 --layers b16.conv1,b32.conv1 \
+        -o toon.channels
     python3 tests/golden/channels.py toon.channels recipes/models/avatars-toon.safetensors --write
 
 takes the centres of a catalogue of one model and computes everything else anew, tells the largest difference to what the
@@ -160,7 +161,7 @@ def main():
     print(f"the nearest that a position is to two centres: {margin:.1e}; positions per cluster: {counts.tolist()}")
     if "--write" in sys.argv:
         assert margin > 1e-5, "float32 may see a position otherwise: take other seeds"
-        facts = {"seeds": about["seeds"], "clusters": len(centres), "part": part, "rules": rules}
+        facts = {"seeds": about["seeds"], "layers": ",".join(layers), "clusters": len(centres), "part": part, "rules": rules}
         save_file(tensors, HERE / "channels.safetensors", {"about": json.dumps(facts)})
 
 

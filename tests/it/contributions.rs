@@ -49,7 +49,7 @@ fn contributions_are_those_of_numpy() {
         .args(["channels", "find"])
         .arg(model)
         .args(["--seeds", about["seeds"].as_str().expect("a text"), "--clusters", &about["clusters"].to_string()])
-        .args(["-o", "toon.channels"])
+        .args(["--layers", about["layers"].as_str().expect("a text"), "-o", "toon.channels"])
         .current_dir(folder.path())
         .output()
         .expect("it runs");

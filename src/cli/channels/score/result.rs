@@ -22,7 +22,6 @@ pub struct Scored {
     pub part: Option<String>,
     pub clusters: Vec<usize>,
     pub catalogue: String,
-    pub mask: String,
     /// Chosen, of all.
     pub channels: (f64, usize),
     /// As the command line gives them, and how many.

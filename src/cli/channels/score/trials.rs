@@ -110,7 +110,6 @@ pub fn run(args: &Args, subject: &Subject, seeds: &[u32], psi: f64, ui: &Ui) -> 
         part: subject.origin.part.as_ref().map(|part| part.to_string()),
         clusters: subject.origin.clusters.clone(),
         catalogue: subject.origin.path.display().to_string(),
-        mask: subject.mask.name.to_string(),
         channels: subject.channels(),
         seeds: (args.seeds.clone(), seeds.len()),
         psi,
