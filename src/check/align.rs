@@ -78,16 +78,16 @@ pub fn fits(context: &mut Context, space: &Space) -> bool {
         }
         let site = context.site_of(id);
         if !fits {
-            let families: BTreeSet<String> = space
-                .inputs
-                .iter()
-                .map(|input| context.inputs[input.0 as usize].canon.family.to_string())
-                .collect();
+            let families: BTreeSet<String> =
+                space.inputs.iter().map(|input| context.inputs[input.0 as usize].canon.family.to_string()).collect();
             context.report(error::nothing_free(&families.into_iter().collect::<Vec<_>>(), site));
             continue;
         }
-        let unknown: Vec<Arc<str>> =
-            keys.ones().filter(|&at| space.traits[at].has_word(arch::EXTRA)).map(|at| space.names[at].clone()).collect();
+        let unknown: Vec<Arc<str>> = keys
+            .ones()
+            .filter(|&at| space.traits[at].has_word(arch::EXTRA))
+            .map(|at| space.names[at].clone())
+            .collect();
         if !unknown.is_empty() {
             context.report(error::left_as_they_are(&unknown, site));
         }
@@ -104,15 +104,19 @@ pub fn evaluate(context: &mut Context, evaluated: &mut Evaluated) {
             evaluated.calls[seen..].iter().filter_map(|call| Some(call.turned.as_ref()?.align)).collect();
         seen = evaluated.calls.len();
         for id in wanted {
-            if done.insert(id)
-                && let Some(alignment) = one(context, &mut evaluated.calls, id)
-            {
-                evaluated.alignments.push(alignment);
+            if !done.insert(id) {
+                continue;
+            }
+            let Some(alignment) = one(context, &mut evaluated.calls, id) else { continue };
+            let asks = |own: &Alignment| (own.seed, own.tensors.as_slice()) == (alignment.seed, &alignment.tensors);
+            match evaluated.alignments.iter_mut().find(|own| asks(own)) {
+                Some(own) => own.exprs.extend(alignment.exprs),
+                None => evaluated.alignments.push(alignment),
             }
         }
     }
     // A node comes after what it is made of.
-    evaluated.alignments.sort_by_key(|alignment| alignment.expr);
+    evaluated.alignments.sort_by_key(|alignment| alignment.exprs.iter().min().copied());
 }
 
 fn one(context: &mut Context, calls: &mut Vec<CallInstance>, id: ExprId) -> Option<Alignment> {
@@ -123,13 +127,14 @@ fn one(context: &mut Context, calls: &mut Vec<CallInstance>, id: ExprId) -> Opti
     let mut both = own.clone();
     both.intersect_with(space.keys(to));
     let mut alignment =
-        Alignment { expr: id, text: context.text_at(site), site, seed, spaces: vec![], tensors: vec![] };
+        Alignment { exprs: vec![id], text: context.text_at(site), site, seed, spaces: vec![], tensors: vec![] };
     let mut under: Vec<Option<Arc<str>>> = vec![];
     for tensor in own.ones() {
         for (axis, name) in axes(&space.traits[tensor], &space.shapes[tensor]) {
             let traits = &space.traits[tensor];
-            let (Some(free), None) =
-                (traits.free.iter().find(|free| free.axis == axis), alignment.space(&name)) else { continue };
+            let (Some(free), None) = (traits.free.iter().find(|free| free.axis == axis), alignment.space(&name)) else {
+                continue;
+            };
             let channels = space.shapes[tensor][axis];
             alignment.spaces.push(FreeSpace { name, channels, block: free.block, under: None });
             under.push(free.under.clone());
@@ -146,7 +151,8 @@ fn one(context: &mut Context, calls: &mut Vec<CallInstance>, id: ExprId) -> Opti
         if free.is_empty() {
             continue;
         }
-        let mut made = |root| demand::made(&mut evaluator, root, tensor, Wanted::Model, &context.inputs, &mut complaints);
+        let mut made =
+            |root| demand::made(&mut evaluator, root, tensor, Wanted::Model, &context.inputs, &mut complaints);
         let (Some(model), Some(to)) = (made(value), made(to)) else { continue };
         if model.shape != to.shape {
             sizes.push((model.name.clone(), model.shape.clone(), to.shape.clone()));

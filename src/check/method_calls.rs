@@ -206,7 +206,9 @@ fn option(
             let id = resolve::expr(context, scope, value);
             Some(resolve::wants(context, id, Kind::Weight, &role))
         }
-        (OptionKind::Whole { default }, None) => Some(context.expr(ExprKind::Number(*default as f64), Kind::Weight, site)),
+        (OptionKind::Whole { default }, None) => {
+            Some(context.expr(ExprKind::Number(*default as f64), Kind::Weight, site))
+        }
         (OptionKind::Whole { .. }, Some(value)) => {
             let number = options::whole(context, scope, value, spec.name)?;
             let at = value.span.at(context.modules[scope.module].source);

@@ -191,8 +191,11 @@ fn alignment(aligned: &Aligned) -> Vec<String> {
         let [cosine, _] = aligned.cosine;
         return vec![format!("aligned {}: every channel has its place already, cosine {cosine:.4}", aligned.text)];
     }
-    let mut lines =
-        vec![format!("aligned {}: {moved} of {all} channels moved in {rounds}, {}", aligned.text, cosine(aligned.cosine))];
+    let mut lines = vec![format!(
+        "aligned {}: {moved} of {all} channels moved in {rounds}, {}",
+        aligned.text,
+        cosine(aligned.cosine)
+    )];
     let spaces: Vec<&AlignedSpace> = aligned.spaces.iter().filter(|space| space.moved > 0).collect();
     for space in spaces.iter().take(SPACES) {
         lines.push(format!("  {}: {} of {} moved, {}", space.name, space.moved, space.channels, cosine(space.cosine)));

@@ -211,7 +211,8 @@ impl<F: Fetch<Error = Problem>> Descent<'_, F> {
                 std::iter::once(own).chain(others).collect()
             }
         };
-        let worth = |orders: &[Vec<u32>]| tables.iter().zip(orders).map(|(table, order)| table.worth(order)).sum::<f64>();
+        let worth =
+            |orders: &[Vec<u32>]| tables.iter().zip(orders).map(|(table, order)| table.worth(order)).sum::<f64>();
         let (old, new) = (worth(&now), worth(&found));
         if found == now || !(new - old > GAIN * old.abs().max(new.abs())) {
             return Ok(false);

@@ -101,7 +101,7 @@ impl Lowering<'_> {
     }
 
     fn align(&self, turned: &Turned) -> OpKind {
-        let of = |alignment: &Alignment| alignment.expr == turned.align;
+        let of = |alignment: &Alignment| alignment.exprs.contains(&turned.align);
         let found = self.recipe.alignments.iter().position(of).expect("every call of `align` has an alignment");
         let alignment = &self.recipe.alignments[found];
         let axes = turned.axes.iter().filter_map(|(axis, name)| Some((*axis, alignment.space(name)? as u32))).collect();

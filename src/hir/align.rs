@@ -15,10 +15,10 @@ pub struct Turned {
     pub axes: Vec<(usize, Arc<str>)>,
 }
 
-/// A call of `align`, on all tensors that tell something about its channel spaces.
+/// A call of `align`, on all tensors that tell something about its channel spaces; calls that ask the same are one.
 #[derive(Clone, Debug)]
 pub struct Alignment {
-    pub expr: ExprId,
+    pub exprs: Vec<ExprId>,
     /// As the recipe writes it.
     pub text: String,
     pub site: Site,
@@ -39,7 +39,7 @@ pub struct FreeSpace {
 }
 
 /// A tensor of both models.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Matched {
     /// Canonical name.
     pub name: Arc<str>,

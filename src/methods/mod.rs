@@ -144,14 +144,8 @@ impl PartialEq for Method {
 }
 
 /// Every method, in the order of their names.
-pub static ALL: &[&Method] = &[
-    &align::METHOD,
-    &complete::METHOD,
-    &linear::METHOD,
-    &mix::METHOD,
-    &rename::METHOD,
-    &slerp::METHOD,
-];
+pub static ALL: &[&Method] =
+    &[&align::METHOD, &complete::METHOD, &linear::METHOD, &mix::METHOD, &rename::METHOD, &slerp::METHOD];
 
 /// The method of a name.
 pub fn find(name: &str) -> Option<&'static Method> {

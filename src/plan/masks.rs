@@ -108,7 +108,8 @@ pub fn lines(recipe: &Recipe) -> Vec<(String, Vec<String>)> {
 /// A list of objects: `name`, `mode`, `axes`, `spaces` (with `space`, `share`, `channels`).
 pub fn json(recipe: &Recipe) -> Value {
     let one = |held: Held| {
-        let space = |(space, share, size): &(&str, f64, u64)| json!({ "space": space, "share": share, "channels": size });
+        let space =
+            |(space, share, size): &(&str, f64, u64)| json!({ "space": space, "share": share, "channels": size });
         let spaces: Vec<Value> = held.spaces.iter().map(space).collect();
         json!({ "name": &*held.mask.name, "mode": mode(held.mask), "axes": axes(held.mask), "spaces": spaces })
     };

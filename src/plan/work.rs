@@ -131,9 +131,7 @@ impl<'r> Maker<'r> {
                 (making.turn, making.turned_by) = outer;
                 node
             }
-            OpKind::Agree | OpKind::Write { .. } | OpKind::Draw { .. } => {
-                self.node_once(builder, op.inputs[0], making)
-            }
+            OpKind::Agree | OpKind::Write { .. } | OpKind::Draw { .. } => self.node_once(builder, op.inputs[0], making),
             OpKind::Measure { .. } => unreachable!("nothing is made of a measure"),
         }
     }

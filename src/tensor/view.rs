@@ -122,7 +122,8 @@ impl View {
             self.base = u64::try_from(i64::try_from(self.base).ok()?.checked_add(far)?).ok()?;
             step.stride = -step.stride;
         }
-        self.moved = self.moved.into_iter().map(|moved| moved.try_seen(|view| view.flipped(axis))).collect::<Option<_>>()?;
+        self.moved =
+            self.moved.into_iter().map(|moved| moved.try_seen(|view| view.flipped(axis))).collect::<Option<_>>()?;
         Some(self)
     }
 

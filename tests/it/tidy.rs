@@ -26,9 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("store", &["diag", "tensor", "tile", "channels", "pickle"]),
     (
         "exec",
-        &[
-            "text", "diag", "tensor", "random", "assign", "tile", "hir", "plan", "store", "network", "picture", "render",
-        ],
+        &["text", "diag", "tensor", "random", "assign", "tile", "hir", "plan", "store", "network", "picture", "render"],
     ),
     ("compare", &["diag", "tensor", "arch", "tile", "hir", "plan", "exec"]),
     ("network", &["diag"]),
