@@ -1,6 +1,7 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod arch;
+pub mod assign;
 pub mod channels;
 pub mod check;
 pub mod cli;
@@ -19,6 +20,7 @@ pub mod network;
 pub mod pickle;
 pub mod picture;
 pub mod plan;
+pub mod random;
 pub mod render;
 pub mod report;
 pub mod store;

@@ -29,6 +29,16 @@ impl Act {
     }
 }
 
+/// An axis whose channels may change places, together with all other axes of their space: the network computes the same.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Free {
+    pub axis: usize,
+    /// So many channels keep together, as the rows of a head do; 1 where each is on its own.
+    pub block: u64,
+    /// The space that these blocks go with: query heads stay with the key-value head that they read.
+    pub under: Option<std::sync::Arc<str>>,
+}
+
 /// Channels of a space that belong together, such as the rows of a head.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {

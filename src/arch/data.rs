@@ -66,6 +66,9 @@ pub struct Family {
     pub parts: Vec<PartRule>,
     pub numbers: Vec<NumberRule>,
     pub groups: Vec<GroupRule>,
+    pub free: Vec<FreeRule>,
+    /// Channel spaces that are others, by numbers of the checkpoint.
+    pub same: Vec<(Template, Arc<str>)>,
     /// Skeleton of a canonical name to rules.
     index: HashMap<String, Vec<usize>>,
 }
@@ -81,6 +84,8 @@ pub struct TensorRule {
     /// What they do with their channels, as far as the file says.
     pub acts: Vec<Act>,
     pub policy: Policy,
+    /// What follows divides each row by its length.
+    pub demodulated: bool,
     /// Lowest value of its variable.
     pub from: i64,
     /// Coordinates that the name alone gives: the rule holds only where they have a value, so that no block is 5 x 5.
@@ -95,6 +100,16 @@ pub struct GroupRule {
     pub of: Template,
     /// How many are one group.
     pub each: Expr,
+}
+
+/// Channels that may change places.
+#[derive(Debug)]
+pub struct FreeRule {
+    pub space: Template,
+    /// How many keep together.
+    pub each: Option<Expr>,
+    /// The space whose blocks these go with.
+    pub under: Option<Template>,
 }
 
 /// A part of the network, as people speak of it: the tensors that have all of some words.

@@ -3,7 +3,6 @@
 use super::Architecture;
 use super::Canon;
 use super::CanonTensor;
-use super::Group;
 use super::Policy;
 use super::Traits;
 use super::data;
@@ -16,6 +15,7 @@ use super::fix::Fix;
 use super::generic;
 use super::near;
 use super::number;
+use super::spaces;
 use super::template::Binding;
 use super::template::Template;
 use super::template::skeleton;
@@ -351,28 +351,19 @@ fn traits(found: &Found, entry: &Entry, family: &Family, layers: i64, known: &Bi
     all.extend(known.iter().cloned());
     let coords: Vec<(Coord, f64)> =
         rule.coords.iter().filter_map(|(coord, expr)| Some((*coord, expr.real(&all)?))).collect();
-    let axes: Vec<Option<Arc<str>>> =
-        rule.axes.iter().map(|axis| axis.as_ref()?.fill(binding).map(Arc::from)).collect();
+    let axes = spaces::axes(rule, family, binding, &all);
     let policy = if rule.policy == Policy::Mix && !entry.dtype.is_float() { Policy::Equal } else { rule.policy };
-    let groups = groups(&axes, family, &all);
-    (Traits { words: rule.words.clone(), coords, axes, acts: rule.acts.clone(), groups, policy }, numbers)
-}
-
-/// The groups that the channels of some spaces are in, where the numbers tell their sizes.
-fn groups(axes: &[Option<Arc<str>>], family: &Family, numbers: &[(Arc<str>, i64)]) -> Vec<Group> {
-    let mut out = vec![];
-    for (axis, space) in axes.iter().enumerate() {
-        let Some(space) = space else { continue };
-        let (bones, own) = skeleton(space);
-        for rule in family.groups.iter().filter(|rule| rule.of.skeleton == bones) {
-            let Some(binding) = rule.of.solve(&own) else { continue };
-            let size = rule.each.eval(numbers).and_then(|size| u64::try_from(size).ok()).filter(|size| *size > 0);
-            if let (Some(name), Some(size)) = (rule.name.fill(&binding), size) {
-                out.push(Group { axis, space: name.into(), size });
-            }
-        }
-    }
-    out
+    let traits = Traits {
+        words: rule.words.clone(),
+        coords,
+        groups: spaces::groups(&axes, family, &all),
+        free: spaces::free(&axes, family, &all),
+        axes,
+        acts: rule.acts.clone(),
+        demodulated: rule.demodulated,
+        policy,
+    };
+    (traits, numbers)
 }
 
 /// Facts for people: the highest resolution or the number of layers, what the family's file says, what is unknown, and what

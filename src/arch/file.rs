@@ -218,6 +218,8 @@ impl Reader<'_> {
             }
         }
         family.groups = text.group.into_iter().filter_map(|group| self.group(group)).collect();
+        family.free = text.free.into_iter().filter_map(|free| self.free(free)).collect();
+        family.same = text.same.into_iter().filter_map(|same| self.same(same)).collect();
         family.numbers = text.number.into_iter().filter_map(|number| self.number(number)).collect();
         family.facts = text.fact.into_iter().filter_map(|fact| self.fact(fact)).collect();
         family.refuses = text.refuses.into_iter().map(|refuses| (refuses.family, refuses.because)).collect();
@@ -336,11 +338,12 @@ impl Reader<'_> {
             },
         };
         let name = name?;
+        let demodulated = text.demodulated;
         let own = name.variables();
         let by_name =
             coords.iter().map(|entry| &entry.1).filter(|expr| expr.variables().iter().all(|v| own.contains(v)));
         let by_name = by_name.cloned().collect();
-        Some(TensorRule { name, words, coords, axes, acts, policy, from: text.from, by_name })
+        Some(TensorRule { name, words, coords, axes, acts, policy, demodulated, from: text.from, by_name })
     }
 
     fn number(&mut self, text: NumberText) -> Option<NumberRule> {

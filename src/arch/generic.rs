@@ -88,5 +88,5 @@ pub fn traits(name: &str, dtype: Dtype, layers: Option<u32>) -> Traits {
         () if !dtype.is_float() => Policy::Equal,
         () => Policy::Mix,
     };
-    Traits { words, coords, axes: vec![], acts: vec![], groups: vec![], policy }
+    Traits { words, coords, axes: vec![], acts: vec![], groups: vec![], free: vec![], demodulated: false, policy }
 }

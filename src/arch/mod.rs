@@ -21,6 +21,7 @@
 //! axes = ["hidden", "hidden"]             # channel space per axis, "" for a kernel axis; no list: nothing is said
 //! acts = ["out", "in"]                    # what an axis does with its channels: makes them ("out"), reads them ("in"),
 //!                                         # scales what is read ("style"); axis 0 makes and others read unless it says so
+//! demodulated = false                     # true: what follows divides each row along axis 0 by its length
 //! policy = "mix"                          # or "equal" (must agree: filters), "first" (counters)
 //! from = 0                                # lowest value of the variable
 //!
@@ -28,6 +29,15 @@
 //! name = "L{i}.head"
 //! of = "L{i}.q"                           # a channel space
 //! each = "head_dim"                       # channels of one group: a number, or of the checkpoint
+//!
+//! [[family.free]]                         # channels that may change places, with everything that makes or reads them:
+//! space = "hidden"                        # the network computes the same, and `align` may move them
+//! each = "head_dim"                       # so many keep together; no `each`: every channel is on its own
+//! under = "L{i}.kv"                       # blocks that go with those of this space; no `under`: on their own
+//!
+//! [[family.same]]                         # a channel space that is another one: the last layer makes what others read
+//! space = "fc{layers-1}"                  # may use numbers of the checkpoint
+//! as = "w"
 //!
 //! [[family.number]]                       # numbers of a checkpoint that no name holds, for fixes, names and coordinates:
 //! name = "head_dim"                       # the first of a name that the checkpoint tells counts
@@ -136,18 +146,21 @@ mod near;
 mod network;
 mod number;
 mod part;
+mod spaces;
 mod spread;
 mod template;
 mod text;
 mod words;
 
 pub use act::Act;
+pub use act::Free;
 pub use act::Group;
 pub use detect::claimants;
 pub use detect::detect;
 pub use file::Fault;
 pub use file::load;
 pub use fix::ViewOp;
+pub use generic::EXTRA;
 pub use implied::complete;
 pub use implied::filter_of as filter;
 pub use near::HOLES;
@@ -194,6 +207,10 @@ pub struct Traits {
     pub acts: Vec<Act>,
     /// Groups of channels, where the size of one is known.
     pub groups: Vec<Group>,
+    /// Axes whose channels may change places.
+    pub free: Vec<Free>,
+    /// The length of a row (along axis 0) does not matter: what follows divides by it.
+    pub demodulated: bool,
     pub policy: Policy,
 }
 

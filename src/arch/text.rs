@@ -22,6 +22,10 @@ pub struct FamilyText {
     #[serde(default)]
     pub group: Vec<GroupText>,
     #[serde(default)]
+    pub free: Vec<FreeText>,
+    #[serde(default)]
+    pub same: Vec<SameText>,
+    #[serde(default)]
     pub number: Vec<NumberText>,
     #[serde(default)]
     pub fact: Vec<FactText>,
@@ -52,6 +56,8 @@ pub struct TensorText {
     pub acts: Vec<Spanned<String>>,
     pub policy: Option<Spanned<String>>,
     #[serde(default)]
+    pub demodulated: bool,
+    #[serde(default)]
     pub from: i64,
     #[serde(default)]
     pub r#for: For,
@@ -63,6 +69,21 @@ pub struct GroupText {
     pub name: Spanned<String>,
     pub of: Spanned<String>,
     pub each: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FreeText {
+    pub space: Spanned<String>,
+    pub each: Option<Spanned<String>>,
+    pub under: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SameText {
+    pub space: Spanned<String>,
+    pub r#as: String,
 }
 
 #[derive(Deserialize)]

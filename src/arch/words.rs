@@ -80,6 +80,8 @@ mod tests {
             axes: vec![],
             acts: vec![],
             groups: vec![],
+            free: vec![],
+            demodulated: false,
             policy: Policy::Mix,
         };
         let mut all =

@@ -1,5 +1,6 @@
 //! Calls: functions of recipes, functions on weights, metrics; merge methods go on in `method_calls`.
 
+use super::align;
 use super::context::Context;
 use super::context::ModuleId;
 use super::error;
@@ -50,7 +51,7 @@ const METRICS: &[(&str, Metric, &[&str])] = &[
 ];
 
 /// Callables of the language that later versions bring.
-const LATER: &[&str] = &["stack", "align"];
+const LATER: &[&str] = &["stack"];
 
 /// Every name that can be called from a module, for "did you mean".
 pub fn callable_names(context: &mut Context, module: ModuleId) -> Vec<String> {
@@ -94,6 +95,7 @@ pub fn call(context: &mut Context, scope: &Scope, call: &ast::Call, site: Site) 
     if plain && let Some(method) = methods::find(text) {
         return match method.name {
             "complete" => complete(context, scope, call, site, name_site),
+            "align" => align::call(context, scope, call, site, name_site),
             "rename" => rename(context, scope, call, site, name_site),
             _ => method_calls::call(context, scope, method, call, site, name_site),
         };

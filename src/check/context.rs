@@ -120,6 +120,10 @@ pub struct Context<'a> {
     pub told_renames: HashSet<ExprId>,
     /// Masks whose missing spaces have been reported.
     pub told_masks: HashSet<Site>,
+    /// Calls of `align` whose fit has been looked at.
+    pub told_aligns: HashSet<ExprId>,
+    /// Calls of `mix` whose `norm` has been looked at.
+    pub told_norms: HashSet<Site>,
     /// The recipe is beyond the limits, which has been reported.
     pub is_exhausted: bool,
     /// Expressions being resolved inside one another.
@@ -171,6 +175,8 @@ impl<'a> Context<'a> {
             may_be_idle: HashSet::new(),
             told_renames: HashSet::new(),
             told_masks: HashSet::new(),
+            told_aligns: HashSet::new(),
+            told_norms: HashSet::new(),
             naming: vec![],
             loading: vec![],
             std: None,
@@ -261,6 +267,7 @@ impl<'a> Context<'a> {
             exprs,
             patterns,
             calls: evaluated.calls,
+            alignments: evaluated.alignments,
             outputs: evaluated.outputs,
             claims: claims.into_iter().map(|(expr, site, text)| crate::hir::Claim { expr, site, text }).collect(),
             measured: evaluated.measured,
@@ -305,6 +312,7 @@ pub fn children(kind: &ExprKind) -> Vec<ExprId> {
         ExprKind::Range(low, high) => low.iter().chain(high.iter()).copied().collect(),
         ExprKind::Neg(inner) | ExprKind::Not(inner) | ExprKind::Where(inner, _) => vec![*inner],
         ExprKind::Binary(_, left, right) | ExprKind::Complete(left, right) => vec![*left, *right],
+        ExprKind::Align { value, to, .. } => vec![*value, *to],
         ExprKind::Function(_, args) | ExprKind::Metric { args, .. } | ExprKind::ImageMetric { args, .. } => {
             args.clone()
         }

@@ -59,6 +59,7 @@ impl Complaint {
                     FaultKind::Refused(_) => 7,
                     FaultKind::Channels => 8,
                     FaultKind::MaskSize { .. } => 9,
+                    FaultKind::NotPlain => 20,
                 };
                 (0, fault.expr.0, kind)
             }

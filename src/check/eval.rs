@@ -3,6 +3,8 @@
 //! Invariant: only what counts is asked.  An arm is asked on its tensors, a branch of `if` when it is chosen, and
 //! nothing is asked of a factor whose partner is exactly 0.
 
+mod methods;
+
 use super::context::children;
 use super::space::Space;
 use crate::field::Field;
@@ -14,15 +16,8 @@ use crate::hir::ExprId;
 use crate::hir::ExprKind;
 use crate::hir::Form;
 use crate::hir::Kind;
-use crate::hir::MethodInput;
 use crate::hir::Operator;
 use crate::hir::Pattern;
-use crate::methods::CallOn;
-use crate::methods::Lower;
-use crate::methods::Method;
-use crate::methods::OptionKind;
-use crate::methods::OptionValue;
-use crate::methods::Role;
 use crate::tensor::Coord;
 use crate::text::Site;
 use std::collections::HashMap;
@@ -64,6 +59,8 @@ pub enum FaultKind {
     ListTooShort(Coord, f64, usize),
     /// The total is not what is needed: found, wanted.
     Total { found: f64, wanted: f64 },
+    /// `align` of something that is computed by other means than sums.
+    NotPlain,
     /// The method cannot work with these options.
     Refused(String),
 }
@@ -314,6 +311,10 @@ impl<'a> Evaluator<'a> {
                 self.steps.push(expr.site);
                 self.method(id, method, inputs, options, tensor)
             }
+            ExprKind::Align { value, .. } => {
+                self.steps.push(expr.site);
+                self.align(id, *value, tensor)
+            }
             ExprKind::Complete(value, from) => {
                 let Some(at) = tensor else { return fault(FaultKind::Silent) };
                 let has = self.space().keys(*value).contains(at);
@@ -438,95 +439,6 @@ impl<'a> Evaluator<'a> {
             (Err(fault), _) | (_, Err(fault)) => Err(fault),
             (Ok(a), Ok(Value::Form(form))) => Ok(Value::Form(Rc::new((*form).clone().scaled(&a)))),
             (Ok(a), Ok(b)) => pointwise(&a.into(), &b, |a, b| a * b).map_err(|kind| Fault { expr: id, kind }),
-        }
-    }
-
-    fn options(
-        &mut self,
-        specs: &[crate::methods::OptionSpec],
-        ids: &[ExprId],
-        tensor: Option<usize>,
-        weights: &mut Vec<(ExprId, Weight)>,
-    ) -> Result<Vec<OptionValue>> {
-        let mut out = Vec::with_capacity(ids.len());
-        for (spec, &id) in specs.iter().zip(ids) {
-            out.push(match (&spec.kind, self.value(id, tensor)?) {
-                (OptionKind::Weight { .. }, value) => {
-                    let weight = weight_of(&value).ok_or(Fault { expr: id, kind: FaultKind::Silent })?;
-                    // A weight by channel stands for itself in `weights`.
-                    let number = weight.number().unwrap_or(f64::NAN);
-                    weights.push((id, weight));
-                    OptionValue::Number(number)
-                }
-                (OptionKind::Bool { .. }, Value::Bool(truth)) => OptionValue::Bool(truth),
-                (OptionKind::Word { words }, Value::Text(text)) => match words.iter().find(|word| **word == &*text) {
-                    Some(word) => OptionValue::Word(word),
-                    None => return Err(Fault { expr: id, kind: FaultKind::Silent }),
-                },
-                _ => return Err(Fault { expr: id, kind: FaultKind::Silent }),
-            });
-        }
-        Ok(out)
-    }
-
-    fn method(
-        &mut self,
-        id: ExprId,
-        method: &'static Method,
-        inputs: &'a [MethodInput],
-        options: &'a [ExprId],
-        tensor: Option<usize>,
-    ) -> Result<Value> {
-        let mut own = Vec::with_capacity(inputs.len());
-        let mut weights = vec![];
-        for input in inputs {
-            own.push(self.options(method.input_options, &input.options, tensor, &mut weights)?);
-        }
-        let options = self.options(method.options, options, tensor, &mut weights)?;
-        let on = CallOn { inputs: own, options };
-        if let Some(input) = (method.alone)(&on) {
-            return self.role(inputs[input].value, method.wants, tensor).map(Value::Form);
-        }
-        match &method.lower {
-            Lower::Shares(shares) => {
-                let refused = |reason| Fault { expr: id, kind: FaultKind::Refused(reason) };
-                let weights: Vec<&Weight> = weights.iter().map(|weight| &weight.1).collect();
-                let mut form = Form::default();
-                for (at, input) in inputs.iter().enumerate() {
-                    let share = Weight::of(&weights, |x| shares(&on.with_numbers(x)).map(|shares| shares[at]));
-                    let share = crate::hir::snapped(&share.map_err(refused)?);
-                    if !share.is(0.0) {
-                        form = form.plus(&(*self.role(input.value, method.wants, tensor)?).clone().scaled(&share));
-                    }
-                }
-                Ok(Value::Form(Rc::new(form)))
-            }
-            Lower::Tiles(_) => {
-                if let Some((expr, _)) = weights.iter().find(|weight| weight.1.number().is_none()) {
-                    return Err(Fault { expr: *expr, kind: FaultKind::Channels });
-                }
-                let mut forms = Vec::with_capacity(inputs.len());
-                for input in inputs {
-                    forms.push(self.role(input.value, method.wants, tensor)?.finished());
-                }
-                let site = self.exprs[id.0 as usize].site;
-                self.calls.push(CallInstance { method, inputs: forms, on, site });
-                let total = if method.gives == Role::Point { 1.0 } else { 0.0 };
-                Ok(Value::Form(Rc::new(Form::atom(Atom::Call(self.calls.len() as u32 - 1), total))))
-            }
-            Lower::Keys => Err(Fault { expr: id, kind: FaultKind::Silent }),
-        }
-    }
-
-    /// The form of a method's input, its total checked.
-    fn role(&mut self, id: ExprId, role: Role, tensor: Option<usize>) -> Result<Rc<Form>> {
-        let wanted = if role == Role::Point { 1.0 } else { 0.0 };
-        match self.value(id, tensor)? {
-            Value::Form(form) if form.has_total(wanted) => Ok(form),
-            Value::Form(form) => {
-                Err(Fault { expr: id, kind: FaultKind::Total { found: form.wrong_total(wanted), wanted } })
-            }
-            _ => Err(Fault { expr: id, kind: FaultKind::Silent }),
         }
     }
 }

@@ -4,17 +4,20 @@ use super::context::Context;
 use super::error;
 use super::error::Gives;
 use super::outputs::Evaluated;
+use super::space::Space;
 use crate::arch;
 use crate::arch::Part;
 use crate::field::Weight;
 use crate::hir::Atom;
 use crate::hir::CallInstance;
+use crate::hir::ExprKind;
 use crate::hir::Form;
 use crate::hir::Input;
 use crate::hir::InputId;
 use crate::hir::Made;
 use crate::hir::Output;
 use crate::hir::Pattern;
+use crate::methods::Lower;
 use crate::text::Site;
 use std::ops::Range;
 
@@ -32,6 +35,22 @@ pub fn remarks(context: &mut Context, evaluated: &Evaluated) {
     for output in &evaluated.outputs {
         if let Some(problem) = lost_average(context, evaluated, output) {
             context.report(problem);
+        }
+    }
+}
+
+/// Calls of `mix` below some roots whose `norm` has no rows to bring together.
+pub fn idle_norms(context: &mut Context, space: &Space) {
+    for &id in &space.reachable {
+        let ExprKind::Method { method, options, .. } = &context.exprs[id.0 as usize].kind else { continue };
+        let norm = method.options.iter().position(|option| option.name == "norm");
+        let (Lower::Rows { .. }, Some(at)) = (&method.lower, norm) else { continue };
+        let option = &context.exprs[options[at].0 as usize];
+        let ExprKind::Text(word) = &option.kind else { continue };
+        let is_idle = &**word != "raw" && !space.keys(id).ones().any(|tensor| space.traits[tensor].demodulated);
+        let (word, site) = (word.clone(), option.site);
+        if is_idle && context.told_norms.insert(site) {
+            context.report(error::idle_norm(&word, site));
         }
     }
 }

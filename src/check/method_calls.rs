@@ -206,6 +206,14 @@ fn option(
             let id = resolve::expr(context, scope, value);
             Some(resolve::wants(context, id, Kind::Weight, &role))
         }
+        (OptionKind::Whole { default }, None) => {
+            Some(context.expr(ExprKind::Number(*default as f64), Kind::Weight, site))
+        }
+        (OptionKind::Whole { .. }, Some(value)) => {
+            let number = options::whole(context, scope, value, spec.name)?;
+            let at = value.span.at(context.modules[scope.module].source);
+            Some(context.expr(ExprKind::Number(number as f64), Kind::Weight, at))
+        }
         (OptionKind::Bool { default }, None) => Some(context.expr(ExprKind::Bool(*default), Kind::Bool, site)),
         (OptionKind::Bool { .. }, Some(value)) => {
             let id = resolve::expr(context, scope, value);

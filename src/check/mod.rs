@@ -1,6 +1,7 @@
 //! From tree to checked recipe: names, kinds, patterns, then every tensor of every output, from headers alone.
 //! Reads nothing itself: [`World`] answers.  It keeps going after a problem and reports root causes only.
 
+mod align;
 mod calls;
 mod channels;
 mod constant;

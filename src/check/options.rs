@@ -351,6 +351,23 @@ pub fn text(context: &mut Context, id: ExprId) -> Option<Arc<str>> {
     }
 }
 
+/// The largest whole number that is one of each kind: up to there all are exact.
+const MOST: f64 = (1u64 << 53) as f64;
+
+/// A whole number of 0 or more that is the same for every tensor.
+pub fn whole(context: &mut Context, scope: &Scope, value: &ast::Expr, name: &str) -> Option<u64> {
+    let at = value.span.at(context.modules[scope.module].source);
+    let id = resolve::expr(context, scope, value);
+    match literal(context, id)? {
+        Literal::Number(number) if (0.0..=MOST).contains(&number) && number.fract() == 0.0 => Some(number as u64),
+        _ => {
+            let text = context.text_at(at);
+            context.report(error::not_whole(name, &text, at));
+            None
+        }
+    }
+}
+
 /// The literal that a constant expression comes to; reports anything else.
 pub fn literal(context: &mut Context, id: ExprId) -> Option<Literal> {
     let of = context.kind_of(id);

@@ -1,5 +1,6 @@
 //! Outputs and claims: every tensor of them is evaluated and demanded.
 
+use super::align;
 use super::channels;
 use super::context::Context;
 use super::context::ModuleId;
@@ -23,6 +24,7 @@ use crate::arch;
 use crate::arch::Stored;
 use crate::diag::Problem;
 use crate::hir;
+use crate::hir::Alignment;
 use crate::hir::Atom;
 use crate::hir::CallInstance;
 use crate::hir::Drawn;
@@ -56,6 +58,7 @@ pub struct Statement {
 #[derive(Default)]
 pub struct Evaluated {
     pub calls: Vec<CallInstance>,
+    pub alignments: Vec<Alignment>,
     pub outputs: Vec<Output>,
     pub measured: Vec<Measured>,
     pub drawn: Vec<Drawn>,
@@ -72,6 +75,7 @@ pub fn evaluate(context: &mut Context, settings: &Settings) -> Evaluated {
         }
     }
     claims(context, &mut evaluated, &mut taken);
+    align::evaluate(context, &mut evaluated);
     dead_arms(context, &taken);
     remarks(context);
     if !context.problems.has_errors() {
@@ -172,7 +176,7 @@ fn output(
     }
     let roots: Vec<ExprId> = std::iter::once(value).chain(statement.options.dtype).collect();
     let mut space = Space::new(&roots, &context.exprs, &context.inputs, &context.patterns);
-    if !renames_fit(context, &space) || channels::lost(context, &space) {
+    if !renames_fit(context, &space) || channels::lost(context, &space) || !align::fits(context, &space) {
         return None;
     }
     let keys = space.keys(value).clone();
@@ -180,6 +184,7 @@ fn output(
         context.report(error::empty_output(context.site_of(value)));
         return None;
     }
+    lints::idle_norms(context, &space);
     let mut complaints = Complaints::default();
     let mut evaluator = Evaluator::new(&context.exprs, &context.patterns, Some(&mut space), std::mem::take(calls));
     let mut tensors: Vec<Made> = vec![];
@@ -441,7 +446,7 @@ fn measure(
     within: Option<PatternId>,
 ) -> Option<Measured> {
     let mut space = Space::new(args, &context.exprs, &context.inputs, &context.patterns);
-    if !renames_fit(context, &space) || channels::lost(context, &space) {
+    if !renames_fit(context, &space) || channels::lost(context, &space) || !align::fits(context, &space) {
         return None;
     }
     let mut keys = FixedBitSet::new();

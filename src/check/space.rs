@@ -149,6 +149,8 @@ impl Space {
                 self.renames.insert(id, map);
                 self.masks.clear();
             }
+            // What it is aligned to gives it nothing.
+            ExprKind::Align { value, .. } => set = self.keys[value].clone(),
             kind => {
                 for child in children(kind) {
                     if let Some(own) = self.keys.get(&child) {

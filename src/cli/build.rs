@@ -15,6 +15,8 @@ use crate::exec::ClaimReport;
 use crate::exec::Progress;
 use crate::exec::Report;
 use crate::exec::Stop;
+use crate::exec::align::Aligned;
+use crate::exec::align::AlignedSpace;
 use crate::plan::bytes_text;
 use crate::plan::tally;
 use crate::render::device::Device;
@@ -153,6 +155,9 @@ fn finished(outcome: &Outcome, compiled: &Compiled, report: &Report, took: Durat
     if exit_of(&problems) != Exit::Good {
         return exit;
     }
+    for aligned in &report.aligned {
+        alignment(aligned).iter().for_each(|line| ui.status(line));
+    }
     for (path, output) in report.written.iter().zip(&compiled.plan.outputs) {
         ui.status(&format!(
             "wrote {}: {} tensors ({}), {}",
@@ -171,6 +176,34 @@ fn finished(outcome: &Outcome, compiled: &Compiled, report: &Report, took: Durat
         ui.status(&format!("done in {:.2} s{claims}", took.as_secs_f64()));
     }
     exit
+}
+
+/// Channel spaces that are listed one by one.
+const SPACES: usize = 40;
+
+/// What became of an alignment: a line for all of it, and one for each space in which something moved.
+fn alignment(aligned: &Aligned) -> Vec<String> {
+    let count = |of: fn(&AlignedSpace) -> usize| aligned.spaces.iter().map(of).sum::<usize>();
+    let (moved, all) = (count(|space| space.moved), count(|space| space.channels));
+    let rounds = if aligned.rounds == 1 { "1 round".into() } else { format!("{} rounds", aligned.rounds) };
+    let cosine = |[before, after]: [f64; 2]| format!("cosine {before:.4} before, {after:.4} after");
+    if moved == 0 {
+        let [cosine, _] = aligned.cosine;
+        return vec![format!("aligned {}: every channel has its place already, cosine {cosine:.4}", aligned.text)];
+    }
+    let mut lines = vec![format!(
+        "aligned {}: {moved} of {all} channels moved in {rounds}, {}",
+        aligned.text,
+        cosine(aligned.cosine)
+    )];
+    let spaces: Vec<&AlignedSpace> = aligned.spaces.iter().filter(|space| space.moved > 0).collect();
+    for space in spaces.iter().take(SPACES) {
+        lines.push(format!("  {}: {} of {} moved, {}", space.name, space.moved, space.channels, cosine(space.cosine)));
+    }
+    if spaces.len() > SPACES {
+        lines.push(format!("  and {} spaces more", spaces.len() - SPACES));
+    }
+    lines
 }
 
 fn failed_claim(claim: &ClaimReport) -> Problem {

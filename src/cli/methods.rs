@@ -57,6 +57,7 @@ fn signature(method: &Method) -> String {
 fn default(option: &OptionSpec) -> Option<String> {
     match &option.kind {
         OptionKind::Weight { default } => default.map(|number| number.to_string()),
+        OptionKind::Whole { default } => Some(default.to_string()),
         OptionKind::Bool { default } => Some(default.to_string()),
         OptionKind::Word { words } => words.first().map(|word| word.to_string()),
     }

@@ -69,6 +69,7 @@ static KINDS: &[Row] = rows![
     "E0309" "an assert that claims nothing",
     "E0310" "a recipe that expands to too much",
     "E0311" "a weight by channel where one number is needed",
+    "E0312" "a number that must be a whole one",
 ];
 
 /// E04: tensors, shapes, key sets, architectures.
@@ -98,6 +99,9 @@ static TENSORS: &[Row] = rows![
     "E0439" "a tensor that the output's layout cannot hold",
     "E0440" "a number that a layout needs and nothing tells",
     "E0441" "models that disagree on a number of the network",
+    "E0442" "an alignment that has nothing to move",
+    "E0443" "an alignment of models of two sizes",
+    "E0444" "an alignment of what a method computes",
 ];
 
 /// E05: files.
@@ -186,6 +190,8 @@ static WARNINGS: &[Row] = rows![
     "W0408" "random images that are averaged",
     "W0409" "an average of another network",
     "W0411" "a mask that holds no channel",
+    "W0412" "a `norm` that changes nothing",
+    "W0413" "an alignment that leaves unknown tensors where they are",
     "W0621" "a claim that holds by little",
 ];
 

@@ -36,7 +36,7 @@ struct Sum {
 
 /// The shares of an output: what has no place first, then by resolution, or by layer where there is none.
 ///
-/// A method that computes (slerp) counts as the weights that its parameter `t` gives, and without one as its inputs in
+/// A method that computes counts as the weights that its `t` (slerp) or `w` (mix by rows) gives, and without one as its inputs in
 /// equal parts: what it makes of them is not a sum.
 pub fn by_place(recipe: &Recipe, output: usize) -> Vec<Place> {
     let tensors = recipe.outputs[output].tensors.iter().filter(|made| made.dtype.is_float());
@@ -121,9 +121,10 @@ impl Calls<'_> {
 
 /// How the inputs of a computing method count.
 fn parts(call: &CallInstance) -> Vec<f64> {
-    let at = call.method.options.iter().position(|option| option.name == "t");
-    match (at.map(|at| &call.on.options[at]), call.inputs.len()) {
+    let at = call.method.options.iter().position(|option| matches!(option.name, "t" | "w"));
+    match (at.and_then(|at| call.on.options.get(at)), call.inputs.len()) {
         (Some(OptionValue::Number(t)), 2) => vec![1.0 - t, *t],
+        (Some(OptionValue::ByChannel(t)), 2) => vec![1.0 - t.mean(), t.mean()],
         (_, count) => vec![1.0 / count.max(1) as f64; count],
     }
 }

@@ -2,12 +2,15 @@
 
 use super::Progress;
 use super::Stop;
+use super::align;
 use super::values;
 use crate::diag::Problem;
 use crate::network::Name;
 use crate::network::Net;
 use crate::picture::Image;
+use crate::plan::Alignment;
 use crate::plan::Drawing;
+use crate::plan::Tables;
 use crate::render::device::About;
 use crate::render::device::Device;
 use crate::render::drawer::Drawer;
@@ -30,6 +33,8 @@ struct Standing {
 pub struct Easel {
     device: Device,
     standing: Option<Standing>,
+    /// The alignments that were solved last: models of a sweep share theirs.
+    solved: Option<(Arc<Vec<Alignment>>, Tables)>,
 }
 
 /// What it took to put a model on.
@@ -43,7 +48,7 @@ pub struct Put {
 
 impl Easel {
     pub fn new(device: Device) -> Easel {
-        Easel { device, standing: None }
+        Easel { device, standing: None, solved: None }
     }
 
     /// Computes what differs from the model before and puts it on the device.  Programs of two calls may be compared, so
@@ -55,6 +60,14 @@ impl Easel {
         progress: &Progress,
     ) -> Result<Put, Stop> {
         let tensors = drawing.tensors.len();
+        let settled: Drawing;
+        let drawing = match drawing.alignments.is_empty() {
+            true => drawing,
+            false => {
+                settled = self.settled(drawing, fetch, progress)?;
+                &settled
+            }
+        };
         if let Some(standing) = self.standing.as_mut().filter(|standing| *standing.net == *drawing.net) {
             let differs = |pair: &(&Name, &Program)| standing.programs.get(pair.0) != Some(pair.1);
             let programs: Vec<(&Name, &Program)> = drawing.tensors.iter().filter(differs).collect();
@@ -73,6 +86,24 @@ impl Easel {
         let drawer = Drawer::new(drawing.net.clone(), weights, &self.device)?;
         self.standing = Some(Standing { net: drawing.net.clone(), programs: drawing.tensors.clone(), drawer });
         Ok(Put { computed: tensors, tensors })
+    }
+
+    /// A drawing with the orders of channels that it waits for.
+    fn settled<F: Fetch<Error = Problem>>(
+        &mut self,
+        drawing: &Drawing,
+        fetch: &F,
+        progress: &Progress,
+    ) -> Result<Drawing, Stop> {
+        let known = self.solved.take().filter(|(alignments, _)| *alignments == drawing.alignments);
+        let (alignments, tables) = match known {
+            Some(known) => known,
+            None => (drawing.alignments.clone(), align::solve(&drawing.alignments, fetch, progress)?.0),
+        };
+        let mut settled = drawing.clone();
+        settled.settle(&tables);
+        self.solved = Some((alignments, tables));
+        Ok(settled)
     }
 
     /// The model that was put on last.

@@ -3,6 +3,7 @@
 //!
 //! Invariant: until [`run`] returns a report without problems, what stood at the outputs' places is still there.
 
+pub mod align;
 mod claims;
 pub mod easel;
 mod error;
@@ -26,6 +27,7 @@ use crate::store::Kind;
 use crate::store::Part;
 use crate::store::Staged;
 use reader::Files;
+use reader::Reader;
 use std::path::PathBuf;
 
 /// What a run may be told.
@@ -64,6 +66,8 @@ pub struct Report {
     pub claims: Vec<ClaimReport>,
     /// The pictures that were written anew, and by how much each moved.
     pub renewed: Vec<String>,
+    /// What was found about the order of channels.
+    pub aligned: Vec<align::Aligned>,
 }
 
 /// How a run ended early.
@@ -120,14 +124,24 @@ pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress)
     }
     let pool = pool(options.threads)?;
     let files = Files { inputs: &inputs, parts: &parts };
-    let (claims, renewed) = pool.install(|| -> Result<_, Stop> {
+    let ((claims, renewed), aligned) = pool.install(|| -> Result<_, Stop> {
+        let settled: Plan;
+        let (plan, aligned) = match plan.alignments.as_slice() {
+            [] => (plan, vec![]),
+            alignments => {
+                let reader = Reader { files: &files, inputs: files.input_count(plan) };
+                let (tables, aligned) = align::solve(alignments, &reader, progress)?;
+                settled = plan.settled(&tables);
+                (&settled, aligned)
+            }
+        };
         jobs::write_all(plan, &files, options.piece, progress)?;
         jobs::seal(plan, &files, progress)?;
         claims::equal(recipe, plan, &files, progress)?;
-        claims::judge(recipe, plan, &files, options, progress)
+        Ok((claims::judge(recipe, plan, &files, options, progress)?, aligned))
     })?;
     inputs.verify()?;
-    let mut report = Report { claims, renewed, ..Report::default() };
+    let mut report = Report { claims, renewed, aligned, ..Report::default() };
     if options.dry {
         return Ok(report);
     }

@@ -40,6 +40,15 @@ pub struct Along {
     pub count: usize,
 }
 
+impl Along {
+    /// How many indices each class has.
+    fn sizes(&self) -> Vec<usize> {
+        let mut of = vec![0usize; self.count];
+        self.classes.iter().for_each(|&class| of[class as usize] += 1);
+        of
+    }
+}
+
 impl From<f64> for Weight {
     fn from(number: f64) -> Weight {
         Weight::Number(number)
@@ -177,10 +186,8 @@ impl Weight {
         let mut sizes: SmallVec<[Vec<usize>; 2]> = SmallVec::new();
         let mut all = 1.0;
         for along in &field.axes {
-            let mut of = vec![0usize; along.count];
-            along.classes.iter().for_each(|&class| of[class as usize] += 1);
             all *= along.classes.len() as f64;
-            sizes.push(of);
+            sizes.push(along.sizes());
         }
         let weight = |mut at: usize| {
             let mut elements = 1.0;
@@ -191,6 +198,33 @@ impl Weight {
             elements
         };
         field.values.iter().enumerate().map(|(at, value)| value * weight(at)).sum::<f64>() / all
+    }
+
+    /// Per index of an axis the mean over all others.
+    pub fn means_along(&self, axis: usize, size: usize) -> Vec<f64> {
+        let Weight::Field(field) = self else { return vec![self.smallest(); size] };
+        let own = field.axes.iter().find(|along| along.axis == axis);
+        let mut sums = vec![(0.0, 0.0); own.map_or(1, |along| along.count)];
+        let sizes: SmallVec<[Vec<usize>; 2]> = field.axes.iter().map(Along::sizes).collect();
+        for (at, value) in field.values.iter().enumerate() {
+            let (mut rest, mut elements, mut class) = (at, 1.0, 0);
+            for (along, of) in field.axes.iter().zip(&sizes).rev() {
+                let here = rest % along.count;
+                rest /= along.count;
+                if along.axis == axis {
+                    class = here;
+                } else {
+                    elements *= of[here] as f64;
+                }
+            }
+            sums[class].0 += value * elements;
+            sums[class].1 += elements;
+        }
+        let mean = |class: usize| sums[class].0 / sums[class].1;
+        match own {
+            Some(along) => along.classes.iter().map(|class| mean(*class as usize)).collect(),
+            None => vec![mean(0); size],
+        }
     }
 
     /// The axes that it differs along, ascending.

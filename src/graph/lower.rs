@@ -4,12 +4,14 @@ use super::Graph;
 use super::Op;
 use super::OpId;
 use super::OpKind;
+use crate::hir::Alignment;
 use crate::hir::Atom;
 use crate::hir::Form;
 use crate::hir::InputId;
 use crate::hir::Made;
 use crate::hir::Overflow;
 use crate::hir::Recipe;
+use crate::hir::Turned;
 use crate::tensor::Shape;
 use crate::text::Site;
 use std::collections::HashMap;
@@ -52,6 +54,17 @@ pub fn lower(recipe: &Recipe) -> Graph {
             lowering.graph.draws.push(id);
         }
     }
+    for (index, alignment) in recipe.alignments.iter().enumerate() {
+        let mut pairs = vec![];
+        for tensor in &alignment.tensors {
+            let [model, to] = [&tensor.model, &tensor.to]
+                .map(|form| lowering.form(form, &tensor.name, &tensor.shape, alignment.site));
+            let axes = tensor.axes.iter().map(|(axis, space)| (*axis, *space as u32)).collect();
+            let kind = OpKind::Align { alignment: index as u32, axes };
+            pairs.push([lowering.op(kind, vec![model], &tensor.name, &tensor.shape, alignment.site), to]);
+        }
+        lowering.graph.matches.push(pairs);
+    }
     debug_assert_eq!(lowering.graph.verify(), Ok(()));
     lowering.graph
 }
@@ -87,6 +100,14 @@ impl Lowering<'_> {
         self.op(OpKind::Linear { shares }, inputs, name, shape, site)
     }
 
+    fn align(&self, turned: &Turned) -> OpKind {
+        let of = |alignment: &Alignment| alignment.exprs.contains(&turned.align);
+        let found = self.recipe.alignments.iter().position(of).expect("every call of `align` has an alignment");
+        let alignment = &self.recipe.alignments[found];
+        let axes = turned.axes.iter().filter_map(|(axis, name)| Some((*axis, alignment.space(name)? as u32))).collect();
+        OpKind::Align { alignment: found as u32, axes }
+    }
+
     fn atom(&mut self, atom: &Atom, name: &Arc<str>, shape: &Shape, site: Site) -> OpId {
         match atom {
             Atom::Tensor { input, name } => {
@@ -105,7 +126,10 @@ impl Lowering<'_> {
                 }
                 let instance = &self.recipe.calls[*call as usize];
                 let inputs = instance.inputs.iter().map(|form| self.form(form, name, shape, site)).collect();
-                let kind = OpKind::Call { method: instance.method, on: instance.on.clone() };
+                let kind = match &instance.turned {
+                    Some(turned) => self.align(turned),
+                    None => OpKind::Call { method: instance.method, on: instance.on.clone() },
+                };
                 let id = self.op(kind, inputs, name, shape, instance.site);
                 self.calls.insert(*call, id);
                 id

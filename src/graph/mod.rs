@@ -51,6 +51,8 @@ pub enum OpKind {
     Call { method: &'static Method, on: CallOn },
     /// A tensor of an output.
     Write { output: usize, dtype: Dtype, overflow: Overflow, traits: Arc<Traits> },
+    /// The argument with axes in the order of tables: canonical axis and channel space of an alignment.
+    Align { alignment: u32, axes: Vec<(usize, u32)> },
     /// The bits of the first argument; the others must hold the same values.
     Agree,
     /// What a claim measures on one tensor; arguments are rounded to `dtypes` first.
@@ -69,6 +71,8 @@ pub struct Graph {
     pub measures: Vec<OpId>,
     /// Tensors that are drawn, in the order of `Recipe::drawn` and names.
     pub draws: Vec<OpId>,
+    /// Per alignment its tensors: what is aligned, and what it is aligned to.
+    pub matches: Vec<Vec<[OpId; 2]>>,
 }
 
 impl Graph {

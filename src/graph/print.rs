@@ -39,6 +39,7 @@ fn label(graph: &Graph, recipe: &Recipe, id: OpId) -> String {
             format!("{}({})", method.name, options.join(", "))
         }
         OpKind::Write { output, dtype, .. } => format!("write {dtype} to {}", recipe.outputs[*output].written),
+        OpKind::Align { .. } => "align".into(),
         OpKind::Agree => "must be equal".into(),
         OpKind::Measure { metric, .. } => metric.name().into(),
         OpKind::Draw { .. } => "render".into(),
@@ -129,6 +130,13 @@ pub fn json(graph: &Graph, recipe: &Recipe) -> serde_json::Value {
                     fields.insert("op".into(), json!("write"));
                     fields.insert("output".into(), json!(recipe.outputs[*output].written));
                     fields.insert("dtype".into(), json!(dtype.name()));
+                }
+                OpKind::Align { alignment, axes } => {
+                    let spaces = &recipe.alignments[*alignment as usize].spaces;
+                    let names: Vec<&str> = axes.iter().map(|(_, space)| &*spaces[*space as usize].name).collect();
+                    fields.insert("op".into(), json!("align"));
+                    fields.insert("alignment".into(), json!(alignment));
+                    fields.insert("spaces".into(), json!(names));
                 }
                 OpKind::Agree => {
                     fields.insert("op".into(), json!("agree"));

@@ -169,6 +169,12 @@ pub enum ExprKind {
     },
     /// `complete(a, from = b)`
     Complete(ExprId, ExprId),
+    /// `align(model, to = base, seed = 0)`
+    Align {
+        value: ExprId,
+        to: ExprId,
+        seed: u64,
+    },
     /// `rename(a, "old.$1", "new.$1")`
     Rename {
         value: ExprId,
@@ -225,6 +231,7 @@ impl PartialEq for ExprKind {
                 m.name == n.name && i == j && o == p
             }
             (Complete(a, b), Complete(c, d)) => a == c && b == d,
+            (Align { value: v, to: t, seed: s }, Align { value: w, to: u, seed: r }) => v == w && t == u && s == r,
             (Rename { value: v, from: f, to: t }, Rename { value: w, from: g, to: u }) => v == w && f == g && t == u,
             (Metric { metric: m, args: a, within: w }, Metric { metric: n, args: b, within: x }) => {
                 m == n && a == b && w == x

@@ -2,6 +2,7 @@
 
 use super::ExprId;
 use super::InputId;
+use super::Turned;
 use crate::field::Weight;
 use crate::methods::CallOn;
 use crate::methods::Method;
@@ -132,5 +133,7 @@ pub struct CallInstance {
     /// Finished forms of the inputs at this tensor.
     pub inputs: Vec<Form>,
     pub on: CallOn,
+    /// Of `align`: which axes change places.
+    pub turned: Option<Turned>,
     pub site: Site,
 }

@@ -184,6 +184,8 @@ mod tests {
             axes: tensor.iter().map(|axis| (!axis.0.is_empty()).then(|| axis.0.into())).collect(),
             acts: tensor.iter().map(|axis| axis.1).collect(),
             groups: vec![],
+            free: vec![],
+            demodulated: false,
             policy: Policy::Mix,
         };
         let spaces = vec![
@@ -224,6 +226,8 @@ mod tests {
             axes: vec![Some("q".into()), Some("hidden".into())],
             acts: vec![],
             groups: vec![group],
+            free: vec![],
+            demodulated: false,
             policy: Policy::Mix,
         };
         let mask = |space: &str, chosen| Mask {

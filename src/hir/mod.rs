@@ -3,11 +3,16 @@
 //!
 //! Invariant: a [`Recipe`] comes out of `check` only when no error was found; later stages re-check nothing.
 
+mod align;
 mod expr;
 mod form;
 mod image;
 mod mask;
 
+pub use align::Alignment;
+pub use align::FreeSpace;
+pub use align::Matched;
+pub use align::Turned;
 pub use expr::Arm;
 pub use expr::Expr;
 pub use expr::ExprId;
@@ -224,6 +229,8 @@ pub struct Recipe {
     pub patterns: Vec<Pattern>,
     /// Method calls, one per tensor that asks for one.
     pub calls: Vec<CallInstance>,
+    /// Calls of `align`; what one needs of another comes first.
+    pub alignments: Vec<Alignment>,
     pub outputs: Vec<Output>,
     pub claims: Vec<Claim>,
     pub measured: Vec<Measured>,

@@ -1,12 +1,15 @@
 //! Merge methods: one file each, data plus one function that lowers a call on one tensor.
 
+pub mod align;
 pub mod complete;
 pub mod linear;
 pub mod mix;
 pub mod rename;
 pub mod slerp;
 
+use crate::field::Weight;
 use crate::tile::Builder;
+use crate::tile::Ground;
 use crate::tile::NodeId;
 
 /// What a method wants or gives: a point is a combination of total 1 (a model), a direction one of total 0.
@@ -21,6 +24,8 @@ pub enum Role {
 pub enum OptionKind {
     /// A number that may differ per tensor; `None`: required.
     Weight { default: Option<f64> },
+    /// A whole number of 0 or more, the same for every tensor.
+    Whole { default: u64 },
     /// The same for every tensor.
     Bool { default: bool },
     /// One word of a closed set; the first is the default.
@@ -50,6 +55,8 @@ pub enum Inputs {
 #[derive(Clone, Debug, PartialEq)]
 pub enum OptionValue {
     Number(f64),
+    /// A weight that differs from channel to channel; only of methods that are computed by row.
+    ByChannel(Weight),
     Bool(bool),
     Word(&'static str),
 }
@@ -59,6 +66,7 @@ impl OptionValue {
     pub fn text(&self) -> String {
         match self {
             OptionValue::Number(number) => ((number * 1e6).round() / 1e6).to_string(),
+            OptionValue::ByChannel(weight) => weight.to_string(),
             OptionValue::Bool(truth) => truth.to_string(),
             OptionValue::Word(word) => word.to_string(),
         }
@@ -93,7 +101,13 @@ pub enum Lower {
     Shares(fn(&CallOn) -> Result<Vec<f64>, String>),
     /// The result is computed: builds the tile program from the inputs' nodes.
     Tiles(fn(&mut Builder, &[NodeId], &CallOn) -> NodeId),
-    /// Works on key sets, not values (`complete`, `rename`): `check` knows it by name.
+    /// As `Shares`; where `asks` holds and what follows a tensor divides its rows by their length, computed row by row.
+    Rows {
+        shares: fn(&CallOn) -> Result<Vec<f64>, String>,
+        asks: fn(&CallOn) -> bool,
+        tiles: fn(&mut Builder, &[NodeId], &CallOn, &Ground) -> NodeId,
+    },
+    /// Works on key sets and orders, not values (`complete`, `rename`, `align`): `check` knows it by name.
     Keys,
 }
 
@@ -130,7 +144,8 @@ impl PartialEq for Method {
 }
 
 /// Every method, in the order of their names.
-pub static ALL: &[&Method] = &[&complete::METHOD, &linear::METHOD, &mix::METHOD, &rename::METHOD, &slerp::METHOD];
+pub static ALL: &[&Method] =
+    &[&align::METHOD, &complete::METHOD, &linear::METHOD, &mix::METHOD, &rename::METHOD, &slerp::METHOD];
 
 /// The method of a name.
 pub fn find(name: &str) -> Option<&'static Method> {

@@ -1,6 +1,9 @@
 //! What a picture of a model is drawn from: a described network, and one program per tensor of it.
 
+use super::Alignment;
 use super::Output;
+use super::Tables;
+use super::align;
 use super::measures::Written;
 use super::work::Maker;
 use crate::diag::Problem;
@@ -37,6 +40,16 @@ pub struct Drawing {
     pub net: Arc<Net>,
     /// By canonical name; each gives f32 values in canonical order.
     pub tensors: BTreeMap<Name, Program>,
+    /// Orders of channels that the programs wait for.
+    pub alignments: Arc<Vec<Alignment>>,
+}
+
+impl Drawing {
+    /// Puts orders of channels in.
+    pub fn settle(&mut self, tables: &Tables) {
+        self.tensors.values_mut().for_each(|program| program.settle_views(&|moved| tables.of(moved)));
+        self.alignments = Arc::default();
+    }
 }
 
 /// The files that the programs of [`drawing`] load from: those of all inputs.
@@ -75,7 +88,7 @@ fn of_input(maker: &Maker, id: InputId, picture: Option<[usize; 2]>) -> Result<D
         let node = builder.load(load);
         (name.clone(), builder.finish(node, Dtype::F32, false))
     });
-    Ok(Drawing { tensors: tensors.collect(), net: Arc::new(net) })
+    Ok(Drawing { tensors: tensors.collect(), net: Arc::new(net), alignments: Arc::default() })
 }
 
 fn of_output(maker: &Maker, index: usize, picture: Option<[usize; 2]>) -> Result<Drawing, Problem> {
@@ -90,7 +103,10 @@ fn of_output(maker: &Maker, index: usize, picture: Option<[usize; 2]>) -> Result
         let program = program(maker, id, made.dtype, |builder| maker.node(builder, id, &[]));
         (made.name.clone(), program)
     });
-    Ok(Drawing { tensors: tensors.collect(), net: Arc::new(net) })
+    let tensors: BTreeMap<Name, Program> = tensors.collect();
+    let waits = tensors.values().any(Program::is_unsettled);
+    let alignments = if waits { align::all(maker) } else { vec![] };
+    Ok(Drawing { tensors, net: Arc::new(net), alignments: Arc::new(alignments) })
 }
 
 /// f32 values, rounded to a type first: pictures show what a file would hold.  What is moved in its own type has the program
@@ -110,8 +126,8 @@ fn program(maker: &Maker, id: OpId, dtype: Dtype, node: impl FnOnce(&mut Builder
 /// What the claims of a recipe draw, in the order of `Recipe::drawn`.  A value that an output writes is read from there
 /// (law 7).
 pub fn of_claims(maker: &Maker, outputs: &[Output]) -> Vec<Drawing> {
-    let mut drawings: Vec<Drawing> =
-        maker.recipe.drawn.iter().map(|drawn| Drawing { net: drawn.net.clone(), tensors: BTreeMap::new() }).collect();
+    let empty = |net: &Arc<Net>| Drawing { net: net.clone(), tensors: BTreeMap::new(), alignments: Arc::default() };
+    let mut drawings: Vec<Drawing> = maker.recipe.drawn.iter().map(|drawn| empty(&drawn.net)).collect();
     let written = Written::of(maker.recipe, outputs);
     for &id in &maker.graph.draws {
         let op = maker.graph.op(id);

@@ -12,7 +12,7 @@ use serde_json::Value;
 use serde_json::json;
 use std::collections::HashMap;
 
-/// One object: `outputs` (with `parts` and `tensors`), `inputs`, `checks`, `claims`, `peak_bytes`.
+/// One object: `outputs` (with `parts` and `tensors`), `inputs`, `masks`, `alignments`, `checks`, `claims`, `peak_bytes`.
 pub fn json(recipe: &Recipe, plan: &Plan, threads: usize) -> Value {
     let outputs: Vec<Value> = plan
         .outputs
@@ -76,6 +76,8 @@ pub fn json(recipe: &Recipe, plan: &Plan, threads: usize) -> Value {
     json!({
         "outputs": outputs,
         "inputs": inputs,
+        "masks": super::masks::json(recipe),
+        "alignments": plan.alignments.iter().map(super::align::json).collect::<Vec<_>>(),
         "checks": plan.checks.iter().map(|check| &*check.canonical).collect::<Vec<_>>(),
         "claims": recipe.claims.iter().map(|claim| &claim.text).collect::<Vec<_>>(),
         "threads": threads,

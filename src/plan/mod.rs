@@ -4,9 +4,11 @@
 //! Invariant: every byte of every part is covered once: by known bytes, by a tensor, or by an index text; only sums of
 //! tensors are written over known zeros.
 
+mod align;
 mod drawing;
 mod dropped;
 mod json;
+mod masks;
 mod measures;
 mod memory;
 mod metadata;
@@ -18,6 +20,11 @@ mod safetensors;
 mod verdict;
 mod work;
 
+pub use align::Alignment;
+pub use align::LINES_BYTES;
+pub use align::Match;
+pub use align::Side;
+pub use align::Tables;
 pub use drawing::Drawing;
 pub use drawing::Subject;
 pub use drawing::drawing;
@@ -63,6 +70,9 @@ pub struct Plan {
     pub outputs: Vec<Output>,
     pub checks: Vec<EqualCheck>,
     pub measures: Vec<Measure>,
+    /// Orders of channels that are found before anything else; until then programs wait for them
+    /// ([`Plan::settled`]).
+    pub alignments: Vec<Alignment>,
     /// What claims draw, in the order of `Recipe::drawn`.
     pub drawings: Vec<Drawing>,
 }
@@ -212,7 +222,8 @@ pub fn schedule(recipe: &Recipe, graph: &Graph, facts: &Facts) -> Plan {
     }
     let measures = measures::all(&maker, &outputs);
     let drawings = drawing::of_claims(&maker, &outputs);
-    Plan { files, outputs, checks, measures, drawings }
+    let alignments = align::all(&maker);
+    Plan { files, outputs, checks, measures, alignments, drawings }
 }
 
 impl Plan {

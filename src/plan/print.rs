@@ -5,6 +5,7 @@ use super::Output;
 use super::Plan;
 use super::Tensor;
 use super::Work;
+use super::masks;
 use super::names::compare;
 use super::names::globs;
 use super::peak_bytes;
@@ -46,6 +47,18 @@ pub fn print(recipe: &Recipe, plan: &Plan, sources: &Sources, threads: usize) ->
         let all: Vec<&str> = recipe.outputs.iter().flat_map(|output| &output.tensors).map(|made| &*made.name).collect();
         out.push_str(&format!("equal  {} must be the same in their models:\n", tensors(names.len())));
         wrapped(&globs(&all, &names), WIDTH - 6).iter().for_each(|line| out.push_str(&format!("      {line}\n")));
+    }
+    for (head, spaces) in masks::lines(recipe) {
+        let all = spaces.join(", ");
+        if all.chars().count() + head.chars().count() + 9 <= WIDTH {
+            out.push_str(&format!("mask   {head}: {all}\n"));
+        } else {
+            out.push_str(&format!("mask   {head}:\n"));
+            wrapped(&spaces, WIDTH - 6).iter().for_each(|line| out.push_str(&format!("      {line}\n")));
+        }
+    }
+    for alignment in &plan.alignments {
+        out.push_str(&format!("align  {}\n", alignment.line()));
     }
     for claim in &recipe.claims {
         let (line, _) = sources.get(claim.site.source).line_column(claim.site.span.start);

@@ -16,9 +16,11 @@ use crate::hir::Recipe;
 use crate::methods::Lower;
 use crate::tensor::Affine;
 use crate::tensor::Dtype;
+use crate::tensor::TableId;
 use crate::tensor::View;
 use crate::tile::Binary;
 use crate::tile::Builder;
+use crate::tile::Ground;
 use crate::tile::Load;
 use crate::tile::NodeId;
 use crate::tile::Placed;
@@ -60,11 +62,15 @@ impl<'r> Maker<'r> {
 
     /// A load of a canonical tensor, in the order that the operations give.
     pub fn load(&self, id: InputId, name: &Arc<str>, ops: &[ViewOp]) -> Load {
+        self.load_turned(id, name, ops, &[])
+    }
+
+    /// The same with axes in the order of tables.
+    fn load_turned(&self, id: InputId, name: &Arc<str>, ops: &[ViewOp], turn: &[(usize, TableId)]) -> Load {
         let (input, tensor) = self.tensor(id, name);
         let entry = &input.header.entries[tensor.entry];
-        let view = ops.iter().fold(tensor.view.clone(), |view, op| {
-            op.apply(view).expect("a layout's operations fit the canonical shape")
-        });
+        let view = turn.iter().fold(tensor.view.clone(), |view, (axis, table)| view.with_table(*axis, *table));
+        let view = placed(ops, view);
         Load {
             file: self.first_file[id.0 as usize] + entry.file,
             offset: entry.offset,
@@ -77,49 +83,60 @@ impl<'r> Maker<'r> {
 
     /// The value of an operation as a node of a program.
     pub fn node(&self, builder: &mut Builder, id: OpId, ops: &[ViewOp]) -> NodeId {
-        self.node_once(builder, id, ops, &mut HashMap::new())
+        let mut making = Making { ops, turn: vec![], turned_by: None, made: HashMap::new() };
+        self.node_once(builder, id, &mut making)
     }
 
     /// The same, with the operations that the program has already: nested calls share theirs.
-    fn node_once(&self, builder: &mut Builder, id: OpId, ops: &[ViewOp], made: &mut HashMap<OpId, NodeId>) -> NodeId {
-        if let Some(&node) = made.get(&id) {
+    fn node_once(&self, builder: &mut Builder, id: OpId, making: &mut Making) -> NodeId {
+        let key = (id, making.turned_by);
+        if let Some(&node) = making.made.get(&key) {
             return node;
         }
-        let node = self.made(builder, id, ops, made);
-        made.insert(id, node);
+        let node = self.made(builder, id, making);
+        making.made.insert(key, node);
         node
     }
 
-    fn made(&self, builder: &mut Builder, id: OpId, ops: &[ViewOp], made: &mut HashMap<OpId, NodeId>) -> NodeId {
+    fn made(&self, builder: &mut Builder, id: OpId, making: &mut Making) -> NodeId {
         let op = self.graph.op(id);
+        let ops = making.ops;
+        let ground = Ground { shape: &op.shape, place: &|view| placed(ops, view) };
         match &op.kind {
-            OpKind::Load { input, name } => builder.load(self.load(*input, name, ops)),
+            OpKind::Load { input, name } => builder.load(self.load_turned(*input, name, ops, &making.turn)),
             OpKind::Linear { shares } => {
-                let terms: Vec<(Share, NodeId)> = shares
-                    .iter()
-                    .zip(&op.inputs)
-                    .map(|(share, &input)| {
-                        (placed(builder, share, &op.shape, ops), self.node_once(builder, input, ops, made))
-                    })
-                    .collect();
+                let mut terms: Vec<(Share, NodeId)> = vec![];
+                for (share, &input) in shares.iter().zip(&op.inputs) {
+                    let share = match share {
+                        Weight::Number(number) => Share::Const(*number),
+                        Weight::Field(field) => builder.field(Placed::new(field, &ground)),
+                    };
+                    terms.push((share, self.node_once(builder, input, making)));
+                }
                 builder.linear(&terms)
             }
             OpKind::Call { method, on } => {
                 let inputs: Vec<NodeId> =
-                    op.inputs.iter().map(|&input| self.node_once(builder, input, ops, made)).collect();
+                    op.inputs.iter().map(|&input| self.node_once(builder, input, making)).collect();
                 match method.lower {
                     Lower::Tiles(lower) => lower(builder, &inputs, on),
+                    Lower::Rows { tiles, .. } => tiles(builder, &inputs, on, &ground),
                     Lower::Shares(_) | Lower::Keys => unreachable!("these calls were flattened by the check"),
                 }
             }
-            OpKind::Agree | OpKind::Write { .. } | OpKind::Draw { .. } => {
-                self.node_once(builder, op.inputs[0], ops, made)
+            // What is below is a sum of loads: the check saw to that.
+            OpKind::Align { alignment, axes } => {
+                let outer = (std::mem::replace(&mut making.turn, turn(*alignment, axes)), making.turned_by.replace(id));
+                let node = self.node_once(builder, op.inputs[0], making);
+                (making.turn, making.turned_by) = outer;
+                node
             }
+            OpKind::Agree | OpKind::Write { .. } | OpKind::Draw { .. } => self.node_once(builder, op.inputs[0], making),
             OpKind::Measure { .. } => unreachable!("nothing is made of a measure"),
         }
     }
 
-    /// The load that a write moves, if it moves bits.
+    /// The load that a write moves, if it moves bits in their order.
     pub fn moved(&self, id: OpId) -> Option<(InputId, &Arc<str>)> {
         let op = self.graph.op(id);
         match &op.kind {
@@ -133,8 +150,12 @@ impl<'r> Maker<'r> {
     pub fn write(&self, id: OpId, target: &Target) -> Work {
         let op = self.graph.op(id);
         let OpKind::Write { dtype, overflow, .. } = &op.kind else { unreachable!("only writes are asked") };
-        if let Some((input, name)) = self.moved(op.inputs[0]) {
-            let load = self.load(input, name, &target.ops);
+        let (value, tables) = match &self.graph.op(op.inputs[0]).kind {
+            OpKind::Align { alignment, axes } => (self.graph.op(op.inputs[0]).inputs[0], turn(*alignment, axes)),
+            _ => (op.inputs[0], vec![]),
+        };
+        if let Some((input, name)) = self.moved(value) {
+            let load = self.load_turned(input, name, &target.ops, &tables);
             let same_values = undone(load.affine, target.affine);
             if load.dtype == *dtype && same_values {
                 if let Some(offset) = load.contiguous_offset() {
@@ -153,9 +174,7 @@ impl<'r> Maker<'r> {
     }
 
     fn program(&self, value: OpId, target: &Target, dtype: Dtype, overflow: Overflow) -> crate::tile::Program {
-        let shape = target.ops.iter().fold(View::contiguous(&self.graph.op(value).shape), |view, op| {
-            op.apply(view).expect("a layout's operations fit the canonical shape")
-        });
+        let shape = placed(&target.ops, View::contiguous(&self.graph.op(value).shape));
         let mut builder = Builder::new(shape.shape);
         let mut node = self.node(&mut builder, value, &target.ops);
         if target.affine.scale != 1.0 {
@@ -181,14 +200,23 @@ impl<'r> Maker<'r> {
     }
 }
 
-/// A share where the program's elements stand.
-fn placed(builder: &mut Builder, share: &Weight, shape: &[u64], ops: &[ViewOp]) -> Share {
-    match share {
-        Weight::Number(number) => Share::Const(*number),
-        Weight::Field(field) => builder.field(Placed::new(field, shape, |view| {
-            ops.iter().fold(view, |view, op| op.apply(view).expect("a layout's operations fit the canonical shape"))
-        })),
-    }
+/// What a program is being made with.
+struct Making<'m> {
+    ops: &'m [ViewOp],
+    /// Axes of loads that are read in the order of tables.
+    turn: Vec<(usize, TableId)>,
+    /// The operation that says so.
+    turned_by: Option<OpId>,
+    made: HashMap<(OpId, Option<OpId>), NodeId>,
+}
+
+fn turn(alignment: u32, axes: &[(usize, u32)]) -> Vec<(usize, TableId)> {
+    axes.iter().map(|&(axis, space)| (axis, TableId { alignment, space })).collect()
+}
+
+/// A view in the order that operations give.
+fn placed(ops: &[ViewOp], view: View) -> View {
+    ops.iter().fold(view, |view, op| op.apply(view).expect("a layout's operations fit the canonical shape"))
 }
 
 /// A load of the bytes of a tensor: one more axis, of the bytes of an element.

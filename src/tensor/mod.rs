@@ -2,10 +2,13 @@
 
 mod coord;
 mod dtype;
+mod moved;
 mod view;
 
 pub use coord::Coord;
 pub use dtype::Dtype;
+pub use moved::Moved;
+pub use moved::TableId;
 pub use view::Affine;
 pub use view::Step;
 pub use view::View;

@@ -1,5 +1,6 @@
 //! How a canonical tensor lies in the bytes of a stored one.
 
+use super::Moved;
 use super::Shape;
 use super::elems;
 use smallvec::SmallVec;
@@ -17,6 +18,8 @@ pub struct View {
     pub base: u64,
     /// In canonical order: every axis has its steps side by side, and at least one; their sizes multiply to its size.
     pub steps: SmallVec<[Step; 4]>,
+    /// Axes whose indices have changed places, which no stride can say.
+    pub moved: Vec<Moved>,
 }
 
 /// A part of the walk along one axis.
@@ -49,11 +52,14 @@ impl View {
     pub fn strided(shape: &[u64], base: u64, strides: &[i64]) -> View {
         let steps = shape.iter().zip(strides).enumerate();
         let steps = steps.map(|(axis, (&size, &stride))| Step { axis, size, stride }).collect();
-        View { shape: shape.into(), base, steps }
+        View { shape: shape.into(), base, steps, moved: vec![] }
     }
 
     /// The stored element of canonical element 0 when the others follow it in order, so that bytes may be moved.
     pub fn run(&self) -> Option<u64> {
+        if !self.moved.is_empty() {
+            return None;
+        }
         let mut next = 1i64;
         for step in self.steps.iter().rev().filter(|step| step.size > 1) {
             if step.stride != next {
@@ -75,7 +81,7 @@ impl View {
         self.steps.iter_mut().for_each(|step| step.stride *= size as i64);
         self.steps.push(Step { axis: self.shape.len(), size, stride: 1 });
         self.shape.push(size);
-        self
+        self.with_moved(|moved| moved.of_bytes(size))
     }
 
     /// Without axis `axis`, which has size 1.
@@ -83,7 +89,7 @@ impl View {
         self.shape.remove(axis);
         self.steps.retain(|step| step.axis != axis);
         self.steps.iter_mut().filter(|step| step.axis > axis).for_each(|step| step.axis -= 1);
-        self
+        self.with_moved(|moved| moved.seen(|view| view.without(axis)))
     }
 
     /// With an axis of size 1 before axis `axis`.
@@ -92,7 +98,7 @@ impl View {
         self.steps.iter_mut().filter(|step| step.axis >= axis).for_each(|step| step.axis += 1);
         self.steps.insert(at, Step { axis, size: 1, stride: 1 });
         self.shape.insert(axis, 1);
-        self
+        self.with_moved(|moved| moved.seen(|view| view.with(axis)))
     }
 
     /// New axis k is old axis `order[k]`, which names every axis once.
@@ -102,7 +108,10 @@ impl View {
             let steps = self.steps.iter().filter(move |step| step.axis == old);
             steps.map(move |step| Step { axis: new, ..*step }).collect::<SmallVec<[Step; 4]>>()
         };
-        View { shape, base: self.base, steps: order.iter().enumerate().flat_map(of).collect() }
+        let steps = order.iter().enumerate().flat_map(of).collect();
+        let moved = self.moved;
+        let view = View { shape, base: self.base, steps, moved };
+        view.with_moved(|moved| moved.seen(|view| view.permuted(order)))
     }
 
     /// With the order along an axis reversed; `None`: the first element would lie outside what can be counted.
@@ -113,7 +122,14 @@ impl View {
             self.base = u64::try_from(i64::try_from(self.base).ok()?.checked_add(far)?).ok()?;
             step.stride = -step.stride;
         }
+        self.moved =
+            self.moved.into_iter().map(|moved| moved.try_seen(|view| view.flipped(axis))).collect::<Option<_>>()?;
         Some(self)
+    }
+
+    fn with_moved(mut self, change: impl Fn(Moved) -> Moved) -> View {
+        self.moved = self.moved.into_iter().map(change).collect();
+        self
     }
 
     /// With an axis dealt: in each block of `block` elements along it, element `k·by + j` comes to
@@ -130,7 +146,9 @@ impl View {
         let at = self.steps.iter().position(|step| step.axis == axis)?;
         let mut steps: SmallVec<[Step; 4]> = self.steps.iter().filter(|step| step.axis != axis).copied().collect();
         steps.insert_many(at, own);
-        Some(View { steps, ..self })
+        let dealt = |moved: Moved| moved.try_seen(|view| view.dealt(axis, block, by));
+        let moved = self.moved.into_iter().map(dealt).collect::<Option<_>>()?;
+        Some(View { shape: self.shape, base: self.base, steps, moved })
     }
 }
 

@@ -1,16 +1,21 @@
 //! Makes programs; equal nodes are one node, so that an input is loaded once.
 
 use super::Binary;
+use super::ByRow;
+use super::Ground;
 use super::Load;
+use super::Meet;
 use super::Node;
 use super::NodeId;
 use super::Placed;
 use super::Program;
+use super::Rows;
 use super::Scalar;
 use super::ScalarId;
 use super::Share;
 use super::Unary;
 use super::program;
+use crate::field::Weight;
 use crate::tensor::Dtype;
 use crate::tensor::Shape;
 
@@ -19,6 +24,8 @@ pub struct Builder {
     shape: Shape,
     loads: Vec<Load>,
     fields: Vec<Placed>,
+    rows: Vec<Rows>,
+    by_rows: Vec<ByRow>,
     nodes: Vec<Node>,
     scalars: Vec<Scalar>,
 }
@@ -26,7 +33,7 @@ pub struct Builder {
 impl Builder {
     /// For a tensor of this shape (the order in which the result is written).
     pub fn new(shape: Shape) -> Builder {
-        Builder { shape, loads: vec![], fields: vec![], nodes: vec![], scalars: vec![] }
+        Builder { shape, loads: vec![], fields: vec![], rows: vec![], by_rows: vec![], nodes: vec![], scalars: vec![] }
     }
 
     fn node(&mut self, node: Node) -> NodeId {
@@ -46,20 +53,23 @@ impl Builder {
     }
 
     pub fn load(&mut self, load: Load) -> NodeId {
-        let at = self.loads.iter().position(|known| *known == load).unwrap_or_else(|| {
-            self.loads.push(load);
-            self.loads.len() - 1
-        });
-        self.node(Node::Load(at as u32))
+        let at = place(&mut self.loads, load);
+        self.node(Node::Load(at))
     }
 
     /// A share that differs from channel to channel.
     pub fn field(&mut self, field: Placed) -> Share {
-        let at = self.fields.iter().position(|known| *known == field).unwrap_or_else(|| {
-            self.fields.push(field);
-            self.fields.len() - 1
-        });
-        Share::Field(at as u32)
+        Share::Field(place(&mut self.fields, field))
+    }
+
+    /// (1 − w) a + w b with rows of axis 0 brought together: see `rows.rs` for the formula.
+    pub fn meet(&mut self, [a, b]: [NodeId; 2], weight: &Weight, meet: Meet, ground: &Ground) -> NodeId {
+        let count = ground.shape.first().copied().unwrap_or(1);
+        let rows = Rows { a, b, len: crate::tensor::elems(ground.shape.get(1..).unwrap_or(&[])), count };
+        let at = place(&mut self.rows, rows);
+        let share = |second| ByRow::new(at, meet, second, weight, ground);
+        let shares = [false, true].map(|second| Share::Row(place(&mut self.by_rows, share(second))));
+        self.linear(&[(shares[0], a), (shares[1], b)])
     }
 
     pub fn constant(&mut self, value: f64) -> NodeId {
@@ -124,13 +134,21 @@ impl Builder {
         let mut known = vec![0usize; self.scalars.len()];
         // A node is ready after the last stage that one of its shares needs.
         let mut ready = vec![0usize; self.nodes.len()];
+        let mut measured_rows = vec![0usize; self.rows.len()];
         // Nodes and scalars refer to each other, but never forwards in the order of their making: a few sweeps settle.
         loop {
-            let before = (known.clone(), ready.clone());
+            let before = (known.clone(), ready.clone(), measured_rows.clone());
             for (at, node) in self.nodes.iter().enumerate() {
                 let inner = node.inputs().iter().map(|id| ready[id.0 as usize]).max().unwrap_or(0);
                 let shares = node.shares().iter().map(|id| known[id.0 as usize]).max().unwrap_or(0);
-                ready[at] = inner.max(shares);
+                let by_row = |share: Share| if let Share::Row(at) = share { Some(at) } else { None };
+                let terms: &[(Share, NodeId)] = if let Node::Linear(terms) = node { terms } else { &[] };
+                let rows = terms.iter().filter_map(|term| by_row(term.0));
+                let rows = rows.map(|at| measured_rows[self.by_rows[at as usize].rows as usize]);
+                ready[at] = inner.max(shares).max(rows.max().unwrap_or(0));
+            }
+            for (stage, rows) in measured_rows.iter_mut().zip(&self.rows) {
+                *stage = ready[rows.a.0 as usize].max(ready[rows.b.0 as usize]) + 1;
             }
             for (at, scalar) in self.scalars.iter().enumerate() {
                 known[at] = match scalar {
@@ -139,16 +157,19 @@ impl Builder {
                     other => other.inputs().iter().map(|id| known[id.0 as usize]).max().unwrap_or(0),
                 };
             }
-            if before == (known.clone(), ready.clone()) {
+            if before == (known.clone(), ready.clone(), measured_rows.clone()) {
                 break;
             }
         }
-        let stages = known.iter().copied().max().unwrap_or(0);
+        let stages = known.iter().chain(&measured_rows).copied().max().unwrap_or(0);
         let wide = self.loads.iter().any(|load| load.dtype == Dtype::F64);
         Program {
             shape: self.shape,
             loads: self.loads,
             fields: self.fields,
+            rows: self.rows,
+            stage_of_rows: measured_rows,
+            by_rows: self.by_rows,
             nodes: self.nodes,
             scalars: self.scalars,
             stage_of: known,
@@ -158,6 +179,15 @@ impl Builder {
             wide,
         }
     }
+}
+
+/// The index of an item that is added where it is not there yet.
+fn place<T: PartialEq>(items: &mut Vec<T>, item: T) -> u32 {
+    let at = items.iter().position(|known| *known == item).unwrap_or_else(|| {
+        items.push(item);
+        items.len() - 1
+    });
+    at as u32
 }
 
 /// Equal to the bit: 0 and −0 are two numbers, and a NaN is itself.

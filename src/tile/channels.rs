@@ -2,77 +2,119 @@
 
 use super::real::Real;
 use crate::field::Field;
+use crate::tensor::Shape;
 use crate::tensor::View;
 use std::sync::Arc;
 
-/// A field on the elements of a program, which may stand in another order than the canonical ones.
+/// Where the canonical tensor of a program lies in it: the program may have its elements in another order.
+pub struct Ground<'g> {
+    /// Canonical shape.
+    pub shape: &'g [u64],
+    /// Turns the canonical order into that of the program, as it does for loads.
+    pub place: &'g dyn Fn(View) -> View,
+}
+
+/// From elements of a program to canonical ones.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spots {
+    /// Canonical shape.
+    shape: Shape,
+    view: View,
+}
+
+/// A field on the elements of a program.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Placed {
     /// One value per combination of classes.
     values: Arc<[f64]>,
     axes: Vec<Axis>,
+    spots: Spots,
 }
 
 /// One axis of a field.
 #[derive(Clone, Debug, PartialEq)]
 struct Axis {
+    /// Canonical axis.
+    axis: usize,
     /// Per index its part of the place of the value.
     offsets: Arc<[u32]>,
-    /// From elements of the program to indices of the axis.
-    view: View,
+}
+
+impl Spots {
+    pub fn new(ground: &Ground) -> Spots {
+        Spots { shape: ground.shape.into(), view: (ground.place)(View::contiguous(ground.shape)) }
+    }
+
+    /// Canonical elements from one index of an axis to the next.
+    pub fn inner(&self, axis: usize) -> u64 {
+        self.shape[axis + 1..].iter().product::<u64>().max(1)
+    }
+
+    /// The index along an axis of a canonical element.
+    pub fn index(&self, axis: usize, element: u64) -> usize {
+        (element / self.inner(axis) % self.shape[axis].max(1)) as usize
+    }
+
+    /// Hands on the elements from `start` on in runs of at most `still`, which follow each other in the canonical order
+    /// and are in one run of `still` there: first canonical element, first element, and how many.
+    pub fn runs(&self, still: u64, start: u64, count: usize, mut see: impl FnMut(u64, usize, usize)) {
+        // Rows of the program whose elements follow each other.
+        let steps = &self.view.steps;
+        let mut row = 1;
+        for step in steps.iter().rev().filter(|step| step.size > 1) {
+            if step.stride != row {
+                break;
+            }
+            row *= step.size as i64;
+        }
+        let row = (row as u64).max(1);
+        let mut done = 0;
+        let mut first = [0i64];
+        while done < count {
+            let at = start + done as u64;
+            self.view.places(at / row * row, &mut first);
+            let end = ((row - at % row) as usize).min(count - done);
+            let mut element = first[0] as u64 + at % row;
+            let mut inside = 0;
+            while inside < end {
+                let len = ((still - element % still) as usize).min(end - inside);
+                see(element, done + inside, len);
+                element += len as u64;
+                inside += len;
+            }
+            done += end;
+        }
+    }
 }
 
 impl Placed {
-    /// `place` turns the canonical order into that of the program, as it does for loads.
-    pub fn new(field: &Field, shape: &[u64], place: impl Fn(View) -> View) -> Placed {
+    pub fn new(field: &Field, ground: &Ground) -> Placed {
         let mut radix = 1;
         let mut axes = vec![];
         for along in field.axes().iter().rev() {
-            let strides: Vec<i64> = (0..shape.len()).map(|axis| i64::from(axis == along.axis)).collect();
             let offsets = along.classes.iter().map(|class| class * radix).collect();
-            axes.push(Axis { offsets, view: place(View::strided(shape, 0, &strides)) });
+            axes.push(Axis { axis: along.axis, offsets });
             radix *= along.count as u32;
         }
-        Placed { values: field.values().clone(), axes }
+        Placed { values: field.values().clone(), axes, spots: Spots::new(ground) }
+    }
+
+    /// Canonical elements that follow each other and have one share, at least.
+    pub(super) fn still(&self) -> u64 {
+        self.axes.iter().map(|axis| self.spots.inner(axis.axis)).min().unwrap_or(1)
+    }
+
+    /// The share of a canonical element.
+    pub(super) fn at(&self, element: u64) -> f64 {
+        let place: usize =
+            self.axes.iter().map(|axis| axis.offsets[self.spots.index(axis.axis, element)] as usize).sum();
+        self.values[place]
     }
 
     /// The shares of the elements from `start` on, in the working type.
     pub(super) fn fill<T: Real>(&self, start: u64, out: &mut [T]) {
-        let steps: Vec<u64> = self.axes[0].view.steps.iter().map(|step| step.size).collect();
-        let stride = |axis: &Axis, step: usize| axis.view.steps[step].stride;
-        // Elements of a kernel have one share: the steps along which nothing moves are one run.
-        let still = |step: &usize| self.axes.iter().all(|axis| stride(axis, *step) == 0 || steps[*step] == 1);
-        let moving = steps.len() - (0..steps.len()).rev().take_while(still).count();
-        let run: u64 = steps[moving..].iter().product::<u64>().max(1);
-        let mut digits = vec![0u64; moving];
-        let mut rest = start / run;
-        for (digit, size) in digits.iter_mut().zip(&steps[..moving]).rev() {
-            *digit = rest % (*size).max(1);
-            rest /= (*size).max(1);
-        }
-        let base = |axis: &Axis| -> i64 {
-            let walked = digits.iter().enumerate().map(|(step, digit)| *digit as i64 * stride(axis, step));
-            axis.view.base as i64 + walked.sum::<i64>()
-        };
-        let mut at: Vec<i64> = self.axes.iter().map(base).collect();
-        let mut left = (run - start % run) as usize;
-        let mut out = out;
-        while !out.is_empty() {
-            let place: usize = self.axes.iter().zip(&at).map(|(axis, at)| axis.offsets[*at as usize] as usize).sum();
-            let (now, later) = out.split_at_mut(left.min(out.len()));
-            now.fill(T::from_f64(self.values[place]));
-            out = later;
-            left = run as usize;
-            for step in (0..moving).rev() {
-                digits[step] += 1;
-                self.axes.iter().zip(&mut at).for_each(|(axis, at)| *at += stride(axis, step));
-                if digits[step] < steps[step] {
-                    break;
-                }
-                let back = digits[step] as i64;
-                self.axes.iter().zip(&mut at).for_each(|(axis, at)| *at -= back * stride(axis, step));
-                digits[step] = 0;
-            }
-        }
+        self.spots.runs(self.still(), start, out.len(), |element, at, len| {
+            out[at..at + len].fill(T::from_f64(self.at(element)));
+        });
     }
 }

@@ -2,6 +2,7 @@
 
 use super::blocks::Decoded;
 use super::gather::Strip;
+use super::moved::Lookup;
 use crate::tensor::Affine;
 use crate::tensor::Blocks;
 use crate::tensor::Dtype;
@@ -59,6 +60,7 @@ pub trait Fetch: Sync {
 pub struct Window {
     bytes: Vec<u8>,
     strip: Strip,
+    lookup: Lookup,
     /// Blocks on their way to values.
     blocks: Vec<u8>,
 }
@@ -84,8 +86,15 @@ impl Window {
             fetch.fetch(load.file, offset, &mut self.bytes)?;
             return Ok(&self.bytes);
         }
-        let Window { bytes, strip, blocks } = self;
+        let Window { bytes, strip, lookup, blocks } = self;
         match load.blocks {
+            _ if !load.view.moved.is_empty() => {
+                bytes.resize(count * size, 0);
+                match load.blocks {
+                    None => lookup.fill(load, start, fetch, bytes)?,
+                    Some(kind) => lookup.fill(load, start, &Decoded::new(fetch, load, kind, blocks), bytes)?,
+                }
+            }
             None => gathered(strip, load, start, count, fetch, bytes)?,
             Some(kind) => {
                 let decoded = Decoded::new(fetch, load, kind, blocks);

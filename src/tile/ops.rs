@@ -25,7 +25,7 @@ impl Share {
         T::from_f64(match self {
             Share::Const(value) => value,
             Share::Scalar(id) => state.scalar(id),
-            Share::Field(_) => unreachable!("shares of channels have their own loop"),
+            Share::Field(_) | Share::Row(_) => unreachable!("shares of channels have their own loop"),
         })
     }
 }
@@ -85,13 +85,17 @@ impl Program {
                 (a_plain, b_plain) => kernels::differs([a_plain.is_some(), b_plain.is_some()], tile(a), tile(b), out),
             },
             Node::Binary(op, a, b) => kernels::binary(*op, tile(a), tile(b), out),
-            Node::Linear(terms) if terms.iter().any(|term| matches!(term.0, Share::Field(_))) => {
+            Node::Linear(terms) if node.is_uneven() => {
                 let (mut shares, mut touched) = (vec![T::default(); count], vec![T::default(); count]);
                 // −0 plus anything is that thing to the bit.
                 out.fill(T::default().neg());
                 for (share, a) in terms {
                     match share {
                         Share::Field(at) => self.fields[*at as usize].fill(start, &mut shares),
+                        Share::Row(at) => {
+                            let by = &self.by_rows[*at as usize];
+                            by.fill(self.rows[by.rows as usize].len, state.rows(by.rows), start, &mut shares);
+                        }
                         one => shares.fill(one.value(state)),
                     }
                     kernels::linear_where(&shares, tile(a), out, &mut touched);

@@ -1,11 +1,15 @@
 //! A program: loads, nodes in order (children first), scalars, and what comes out.
 
+use super::ByRow;
 use super::Load;
 use super::Placed;
+use super::Rows;
 use super::Scalar;
 use super::ScalarId;
 use crate::tensor::Dtype;
+use crate::tensor::Moved;
 use crate::tensor::Shape;
+use std::sync::Arc;
 
 /// Index of a node in a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,6 +45,8 @@ pub enum Share {
     Scalar(ScalarId),
     /// From element to element: index into [`Program::fields`].
     Field(u32),
+    /// From row to row, by the lengths of rows: index into [`Program::by_rows`].
+    Row(u32),
 }
 
 /// One operation on tiles.
@@ -78,6 +84,12 @@ impl Node {
             _ => vec![],
         }
     }
+
+    /// Whether shares differ between elements.
+    pub(super) fn is_uneven(&self) -> bool {
+        let uneven = |term: &(Share, NodeId)| matches!(term.0, Share::Field(_) | Share::Row(_));
+        matches!(self, Node::Linear(terms) if terms.iter().any(uneven))
+    }
 }
 
 /// The result of a program that has one.
@@ -96,6 +108,12 @@ pub struct Program {
     pub loads: Vec<Load>,
     /// Shares that differ from channel to channel.
     pub fields: Vec<Placed>,
+    /// Tensors whose rows are measured.
+    pub rows: Vec<Rows>,
+    /// Stage of every one of them.
+    pub stage_of_rows: Vec<usize>,
+    /// Shares that depend on rows.
+    pub by_rows: Vec<ByRow>,
     pub nodes: Vec<Node>,
     pub scalars: Vec<Scalar>,
     /// Stage of every scalar that is a reduction; others have the stage after which they are known.
@@ -131,6 +149,9 @@ impl Program {
             let needed = self.needed(&roots);
             let shares = needed.iter().flat_map(|id| self.nodes[id.0 as usize].shares());
             shares.for_each(|id| wanted[id.0 as usize] = true);
+            for row in needed.iter().flat_map(|id| self.rows_of(*id)) {
+                roots.extend([row.a, row.b].into_iter().filter(|id| !needed.contains(id)));
+            }
             for at in (0..self.scalars.len()).rev().filter(|&at| before.1[at]) {
                 self.scalars[at].inputs().iter().for_each(|id| wanted[id.0 as usize] = true);
                 let operands = match self.scalars[at] {
@@ -149,6 +170,23 @@ impl Program {
         let counts = |id: &NodeId| if let Node::Load(at) = self.nodes[id.0 as usize] { Some(at) } else { None };
         let loads = self.needed(&roots);
         loads.iter().filter_map(counts).map(|at| self.loads[at as usize].stored_bytes(self.elems())).sum()
+    }
+
+    /// The measured rows that the shares of a node depend on.
+    fn rows_of(&self, id: NodeId) -> Vec<&Rows> {
+        let Node::Linear(terms) = &self.nodes[id.0 as usize] else { return vec![] };
+        let row = |share: Share| if let Share::Row(at) = share { Some(self.by_rows[at as usize].rows) } else { None };
+        terms.iter().filter_map(|term| row(term.0)).map(|rows| &self.rows[rows as usize]).collect()
+    }
+
+    /// Puts the tables of moved axes in.
+    pub fn settle_views(&mut self, table: &dyn Fn(&Moved) -> Option<Arc<[u32]>>) {
+        self.loads.iter_mut().for_each(|load| load.view.settle(table));
+    }
+
+    /// Whether some load waits for a table.
+    pub fn is_unsettled(&self) -> bool {
+        self.loads.iter().any(|load| load.view.is_unsettled())
     }
 
     /// The nodes that some nodes need, in order.

@@ -7,7 +7,6 @@ use super::NodeId;
 use super::Program;
 use super::Scalar;
 use super::ScalarId;
-use super::Share;
 use super::TILE;
 use super::Tally;
 use super::cast;
@@ -17,6 +16,8 @@ use super::load::Window;
 use super::ops::Parts;
 use super::ops::Tiles;
 use super::real::Real;
+use super::rows::Adder;
+use super::rows::Sums;
 use super::stored;
 use crate::tensor::Dtype;
 use smallvec::SmallVec;
@@ -29,9 +30,15 @@ const SPAN: u64 = 32_768;
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
     scalars: Vec<f64>,
+    /// Per measured pair its rows.
+    rows: Vec<Vec<Sums>>,
 }
 
 impl State {
+    pub(super) fn rows(&self, at: u32) -> &[Sums] {
+        &self.rows[at as usize]
+    }
+
     pub(super) fn scalar(&self, id: ScalarId) -> f64 {
         self.scalars[id.0 as usize]
     }
@@ -66,7 +73,7 @@ impl Buffers for f64 {
 impl Program {
     /// The state before the first stage.
     pub fn start(&self) -> State {
-        let mut state = State { scalars: vec![0.0; self.scalars.len()] };
+        let mut state = State { scalars: vec![0.0; self.scalars.len()], rows: vec![vec![]; self.rows.len()] };
         self.settle(0, &[], &mut state);
         state
     }
@@ -88,7 +95,12 @@ impl Program {
         (0..self.scalars.len()).filter(of_stage).map(|at| &self.scalars[at]).collect()
     }
 
-    /// The sums of one block for every reduction of a stage.
+    /// The pairs of tensors whose rows are measured in a stage.
+    fn measured_rows(&self, stage: usize) -> Vec<usize> {
+        (0..self.rows.len()).filter(|&at| self.stage_of_rows[at] == stage + 1).collect()
+    }
+
+    /// The sums of one block for every reduction of a stage, then those of rows: as many as the block has parts of.
     pub fn reduce<F: Fetch>(
         &self,
         stage: usize,
@@ -121,13 +133,19 @@ impl Program {
                 Scalar::Dot(a, b) => vec![*a, *b],
                 _ => vec![],
             })
+            .chain(self.measured_rows(stage).into_iter().flat_map(|at| [self.rows[at].a, self.rows[at].b]))
             .collect();
+        let mut adders: Vec<(usize, Adder)> =
+            self.measured_rows(stage).into_iter().map(|at| (at, Adder::new(&self.rows[at], range.start))).collect();
         let needed = self.needed(&roots);
         let angle = angle(&reductions);
         let mut lanes = vec![[0f64; LANES]; reductions.len()];
         self.tiles::<T, F>(range, &needed, false, fetch, scratch, |tiles, stored, at, count| {
             self.compute(&needed, stored, at, count, state, tiles);
             let tile = |id: &NodeId| &tiles[id.0 as usize][..count];
+            for (which, adder) in &mut adders {
+                adder.take(at, tile(&self.rows[*which].a), tile(&self.rows[*which].b));
+            }
             if let Some((a, b, order)) = angle {
                 let mut three = order.map(|at| lanes[at]);
                 kernels::dots(tile(&a), tile(&b), &mut three);
@@ -146,7 +164,8 @@ impl Program {
             }
         })?;
         // The lanes of a maximum but the first are 0.
-        Ok(lanes.iter().map(kernels::tree).collect())
+        let sums = lanes.iter().map(kernels::tree);
+        Ok(sums.chain(adders.into_iter().flat_map(|(_, adder)| adder.finish())).collect())
     }
 
     /// Ends a stage: `partials` are the sums of all blocks, in order.
@@ -156,6 +175,17 @@ impl Program {
         for partial in partials {
             for ((scalar, sum), part) in reductions.iter().zip(&mut sums).zip(partial) {
                 *sum = if matches!(scalar, Scalar::Max(_)) { sum.max(*part) } else { *sum + part };
+            }
+        }
+        for which in self.measured_rows(stage) {
+            state.rows[which] = vec![[0.0; 3]; self.rows[which].count as usize];
+        }
+        for (block, partial) in partials.iter().enumerate() {
+            let mut parts = partial[reductions.len()..].iter();
+            for which in self.measured_rows(stage) {
+                for row in self.rows[which].of_block(block as u64) {
+                    state.rows[which][row as usize].iter_mut().zip(&mut parts).for_each(|(sum, part)| *sum += part);
+                }
             }
         }
         self.settle(stage + 1, &sums, state);
@@ -237,8 +267,7 @@ impl Program {
         let result = self.result?;
         let Node::Linear(terms) = &self.nodes[result.node.0 as usize] else { return None };
         let stored = matches!(result.dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32);
-        let by_channel = terms.iter().any(|term| matches!(term.0, Share::Field(_)));
-        if self.wide || !stored || by_channel || !(1..=3).contains(&terms.len()) {
+        if self.wide || !stored || self.nodes[result.node.0 as usize].is_uneven() || !(1..=3).contains(&terms.len()) {
             return None;
         }
         let mut fused = Fused { dtype: result.dtype, terms: SmallVec::new() };

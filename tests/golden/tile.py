@@ -1,4 +1,4 @@
-"""Writes tile.json: casts, linear combinations and slerp as NumPy computes them (pip install numpy ml_dtypes).
+"""Writes tile.json: casts, linear combinations, slerp and rows that meet as NumPy computes them (pip install numpy ml_dtypes).
 
 Numbers are hexadecimal bytes, little endian.
 """
@@ -70,7 +70,43 @@ def slerps():
             yield {"type": name, "t": t, "values": [text(x), text(y)], "expected": text(out)}
 
 
-golden = {"casts": list(casts()), "linears": list(linears()), "slerps": list(slerps())}
+def meets():
+    """Rows of axis 0 brought together: n ((1 - w) a / |a| + w b / |b|), n = |a|^(1 - m) |b|^m, m the mean of w over the row."""
+    for name in TYPES:
+        for how in ["equal", "slerp"]:
+            for along in ["none", "rows", "columns", "both"]:
+                x, y = (random.standard_normal((5, 4, 3)).astype(TYPES[name]) for _ in range(2))
+                # Rows of other lengths; one that is dead, and one that is nearly the other's.
+                y *= np.array([1, 4, 0.25, 3, 1]).astype(TYPES[name])[:, None, None]
+                x[3] = 0
+                y[4] = x[4]
+                rows, columns = np.array([0, 1, 0.25, 0.5, 0.75]), np.array([0, 1, 0, 0.5])
+                zero = np.zeros((5, 4))
+                w = {"none": zero + 0.3, "rows": zero + rows[:, None], "columns": zero + columns,
+                     "both": np.maximum(rows[:, None], columns)}[along]
+                whole = np.repeat(w[:, :, None], 3, 2)
+                a, b = x.astype(np.float64).reshape(5, -1), y.astype(np.float64).reshape(5, -1)
+                la, lb, m = np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1), whole.reshape(5, -1).mean(1)
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    n = la ** (1 - m) * lb ** m
+                    cosine = np.clip((a * b).sum(1) / la / lb, -1, 1)
+                    angle = np.arccos(cosine)
+                    first, second = 1 - whole, whole
+                    if how == "slerp":
+                        straight = (np.abs(cosine) > 0.9995)[:, None, None]
+                        turned = lambda t: np.where(straight, t, np.sin(t * angle[:, None, None]) / np.sin(angle)[:, None, None])
+                        first, second = turned(first), turned(second)
+                    dead = ((la <= 1e-8) | (lb <= 1e-8))[:, None, None]
+                    first = np.where(dead, 1 - whole, first * (n / la)[:, None, None])
+                    second = np.where(dead, whole, second * (n / lb)[:, None, None])
+                work = np.float64 if name == "f64" else np.float32
+                first, second = first.astype(work), second.astype(work)
+                out = (first * x.astype(work) + second * y.astype(work)).astype(TYPES[name])
+                yield {"type": name, "how": how, "along": along, "rows": list(rows), "columns": list(columns),
+                       "values": [text(x), text(y)], "expected": text(out)}
+
+
+golden = {"casts": list(casts()), "linears": list(linears()), "slerps": list(slerps()), "meets": list(meets())}
 lines = {key: ",\n  ".join(json.dumps(case) for case in cases) for key, cases in golden.items()}
 body = ",\n".join(f' "{key}": [\n  {cases}\n ]' for key, cases in lines.items())
 pathlib.Path(__file__).with_name("tile.json").write_text("{\n" + body + "\n}\n")

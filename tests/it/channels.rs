@@ -152,3 +152,36 @@ fn files_that_hold_no_channels() {
     std::fs::write(dir.path().join("toon.channels"), &whole[..whole.len() - 3]).expect("it is written");
     check("E0504");
 }
+
+/// Masks of heads: of the rows that make them, and of the columns that read them.
+#[test]
+fn heads_come_from_one_model() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/names/hf");
+    let built = |mask: &str| {
+        let text = format!(
+            "blend 1\nmodel a = {:?}\nmodel b = {:?}\nchannels some = {mask}\noutput \"out.safetensors\" = mix(a, b, some)\n",
+            data.join("a.safetensors"),
+            data.join("b.safetensors"),
+        );
+        std::fs::write(dir.path().join("r.blend"), text).expect("it is written");
+        let run = Command::new(env!("CARGO_BIN_EXE_blend")).args(["build", "r.blend"]).current_dir(dir.path()).output();
+        let run = run.expect("it runs");
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        [data.join("a.safetensors"), data.join("b.safetensors"), dir.path().join("out.safetensors")]
+            .map(|path| std::fs::read(path).expect("it is there"))
+    };
+    // Two heads of eight rows each.
+    let second = |row: usize| (8..16).contains(&row);
+    let files = built("{ \"L1.head\" = [1] }");
+    let layer = "model.layers.1.self_attn";
+    check(&files, &format!("{layer}.q_proj.weight"), |o, _| second(o));
+    check(&files, &format!("{layer}.q_proj.bias"), |o, _| second(o));
+    check(&files, &format!("{layer}.o_proj.weight"), |_, i| second(i));
+    check(&files, &format!("{layer}.k_proj.weight"), |_, _| false);
+    check(&files, "model.layers.0.self_attn.q_proj.weight", |_, _| false);
+    let files = built("{ \"L0.kv_head\" = [0], \"L0.mlp\" = [3..5], mode = out }");
+    check(&files, "model.layers.0.self_attn.v_proj.weight", |_, _| true);
+    check(&files, "model.layers.0.mlp.up_proj.weight", |o, _| (3..=5).contains(&o));
+    check(&files, "model.layers.0.mlp.down_proj.weight", |_, _| false);
+}

@@ -1,5 +1,6 @@
 //! The one integration binary: every suite is data driven through one `check` function.
 
+mod align;
 mod arch;
 mod arrays;
 mod channels;

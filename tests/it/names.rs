@@ -212,13 +212,20 @@ fn decoders_keep_their_architecture() {
 /// What is merged does not depend on the names and orders of the inputs, nor its order on anything but the output's.
 #[test]
 fn decoders_merged() {
-    for value in ["mix(a, b, 0.25)", "slerp(a, b, 0.3)", "match { mlp => a  attention => mix(a, b, depth)  else => b }"]
-    {
+    for value in [
+        "mix(a, b, 0.25)",
+        "slerp(a, b, 0.3)",
+        "match { mlp => a  attention => mix(a, b, depth)  else => b }",
+        "align(b, to = a)",
+        "mix(a, align(b, to = a), 0.5)",
+        "mix(a, b, some)",
+    ] {
         for (_, layout) in DECODERS {
             let value = format!("{value} {{ layout = \"{layout}\" }}");
             let merged = |one: &str, two: &str| {
                 let path = |code: &str, name: &str| format!("\"data/names/{code}/{name}.safetensors\"");
-                built(&[("a", &path(one, "a")), ("b", &path(two, "b"))], &value, &[])
+                let some = "channels some = { \"L0.head\" = [1], \"L1.q\" = [0, 3..9], hidden = [2, 5..11] }";
+                built(&[("a", &path(one, "a")), ("b", &format!("{}\n{some}", path(two, "b")))], &value, &[])
             };
             let plain = merged("hf", "hf");
             for (one, two) in [("meta", "hf"), ("hf", "gguf"), ("gguf", "meta"), ("meta", "meta")] {

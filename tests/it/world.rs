@@ -101,6 +101,7 @@ impl FakeWorld {
             .architecture("wrong-tensor.toml", &own_layout("enc.{i}.weight", "layers.{i}.v", "add 1"))
             .architecture("right.toml", &own_layout("enc.{i}.weight", "layers.{i}.w", "add 1"))
             .with("twice.pt", plus(rosinality(64, 2048, 128, 96, 4), "conv1.bias f32 [1,128,1,1]"))
+            .with("extra.safetensors", plus(stylegan2(64, 2048, 128, 96, 4), "adapter.weight f32 [8,8]"))
             .with("labels.safetensors", plus(stylegan2(64, 2048, 128, 96, 4), "mapping.embed.weight f32 [96,10]"))
             .with("holes.safetensors", without(stylegan2(64, 2048, 128, 96, 4), "b16.conv0.weight"))
             .with("headless.safetensors", without(stylegan2(64, 2048, 128, 96, 4), "b4.const"))

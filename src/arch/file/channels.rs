@@ -3,11 +3,16 @@
 use super::Reader;
 use super::lacks;
 use crate::arch::Act;
+use crate::arch::data::FreeRule;
 use crate::arch::data::GroupRule;
 use crate::arch::template::Expr;
+use crate::arch::template::Template;
+use crate::arch::text::FreeText;
 use crate::arch::text::GroupText;
+use crate::arch::text::SameText;
 use crate::diag::Code;
 use crate::diag::suggest::nearest;
+use std::sync::Arc;
 use toml::Spanned;
 
 impl Reader<'_> {
@@ -37,5 +42,32 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    pub(super) fn free(&mut self, text: FreeText) -> Option<FreeRule> {
+        let space = self.template(&text.space)?;
+        let under = match &text.under {
+            None => None,
+            Some(under) => {
+                let template = self.template(under)?;
+                if let Some(variable) = lacks(&space, &template) {
+                    self.unbound(&variable, text.space.as_ref(), under.span());
+                }
+                Some(template)
+            }
+        };
+        let each = match text.each.as_ref().map(|each| (Expr::parse(each.as_ref()), each.span())) {
+            None => None,
+            Some((Ok(each), _)) => Some(each),
+            Some((Err(reason), at)) => {
+                self.bad_template(reason, at);
+                return None;
+            }
+        };
+        Some(FreeRule { space, each, under })
+    }
+
+    pub(super) fn same(&mut self, text: SameText) -> Option<(Template, Arc<str>)> {
+        Some((self.template(&text.space)?, text.r#as.into()))
     }
 }

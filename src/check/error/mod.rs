@@ -1,5 +1,6 @@
 //! Every message of the checker: names (E02), kinds (E03), tensors (E04), warnings (W02, W04).
 
+mod align;
 mod apart;
 mod channels;
 mod images;
@@ -11,6 +12,7 @@ mod paths;
 mod rewrite;
 mod tensors;
 
+pub use align::*;
 pub use channels::*;
 pub use images::*;
 pub use kinds::*;

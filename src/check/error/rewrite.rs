@@ -72,6 +72,7 @@ fn total(id: ExprId, context: &Context) -> Option<f64> {
         ExprKind::Where(inner, _) | ExprKind::Complete(inner, _) | ExprKind::Rename { value: inner, .. } => {
             total(*inner, context)
         }
+        ExprKind::Align { .. } => Some(1.0),
         ExprKind::Method { method, .. } => Some(if method.gives == Role::Point { 1.0 } else { 0.0 }),
         _ => None,
     }

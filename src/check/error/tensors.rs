@@ -72,6 +72,7 @@ fn complaint(group: &Group, space: &Space, root: ExprId, context: &Context) -> O
                     let ExprKind::Channels(own) = &context.exprs[fault.expr.0 as usize].kind else { return None };
                     super::mask_size(&own.name, space, *mask, *found, &names, own.site)
                 }
+                FaultKind::NotPlain => super::not_plain(&context.text_at(site), &names, site),
                 FaultKind::Refused(reason) => Problem::new(Code("E0408"), format!("{reason}, at {}", subject(&names)))
                     .at(site, "cannot be computed")
                     .help("change its options, for example `weight = 1` for every input"),

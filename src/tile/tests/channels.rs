@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::field::Weight;
+use crate::tile::Ground;
 use crate::tile::Placed;
 
 /// Two inputs with shares `1 − w` and `w`, `w` from a vector along `out` and one along axis 1, stored in the order that
@@ -20,7 +21,7 @@ fn check(shape: &[u64], place: impl Fn(View) -> View, range: u64) {
     let mut builder = Builder::new(view.shape.clone());
     let share = |weight: &Weight| {
         let Weight::Field(field) = weight else { panic!("it differs") };
-        Placed::new(field, shape, &place)
+        Placed::new(field, &Ground { shape, place: &place })
     };
     let (rest, w) = (builder.field(share(&rest)), builder.field(share(&w)));
     let terms: Vec<_> = [rest, w].into_iter().enumerate().collect();
@@ -60,6 +61,8 @@ fn shares_by_channel() {
         check(&[6, 9], |view| view.permuted(&[1, 0]), range);
         check(&[64, 96, 3, 3], |view| view, range);
         check(&[8, 4], |view| view.with(0), range);
+        check(&[16, 5], |view| view.dealt(0, 8, 2).expect("it deals"), range);
+        check(&[16, 6, 2], |view| view.dealt(0, 4, 2).and_then(|view| view.dealt(1, 6, 3)).expect("it deals"), range);
     }
 }
 
@@ -68,7 +71,7 @@ fn nothing_is_added_where_all_shares_are_0() {
     let memory = Memory::new(vec![numbers(Dtype::F32, 4, 3, false)]);
     let Weight::Field(field) = Weight::along(0, &[0.0, 1.0]) else { panic!("it differs") };
     let mut builder = Builder::new([2, 2].into_iter().collect());
-    let share = builder.field(Placed::new(&field, &[2, 2], |view| view));
+    let share = builder.field(Placed::new(&field, &Ground { shape: &[2, 2], place: &|view| view }));
     let load = builder.load(Load { view: View::contiguous(&[2, 2]), ..plain(0, Dtype::F32, 4) });
     let root = builder.linear(&[(share, load)]);
     let (found, _) = run(&builder.finish(root, Dtype::F32, true), &memory, 4);

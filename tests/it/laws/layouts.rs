@@ -17,8 +17,10 @@ fn architecture(layout: &str, keys: &[(&str, &str, &str)]) -> String {
     let mut text = String::from("[family]\nid = \"tiny\"\nabout = \"made up\"\n");
     for name in ["layers.{i}.w", "layers.{i}.v", "layers.{i}.k"] {
         let word = name.rsplit('.').next().expect("a last part");
-        text +=
-            &format!("\n[[family.tensor]]\nname = \"{name}\"\nwords = [\"{word}\"]\ncoords = {{ layer = \"i\" }}\n");
+        text += &format!(
+            "\n[[family.tensor]]\nname = \"{name}\"\nwords = [\"{word}\"]\ncoords = {{ layer = \"i\" }}\ndemodulated = {}\n",
+            word != "v"
+        );
     }
     let detect = keys[0].0;
     text +=
@@ -131,13 +133,20 @@ fn turned_inputs_merge_like_plain_ones() {
 /// Reductions go in canonical order whatever the layouts are.
 #[test]
 fn slerp_of_turned_inputs_has_the_same_bytes() {
+    for value in ["slerp(a, b, 0.3)", "mix(a, b, 0.3, norm = slerp)", "mix(slerp(a, b, 0.25), b, 0.6, norm = equal)"] {
+        reductions_of_turned_inputs(value);
+    }
+}
+
+#[track_caller]
+fn reductions_of_turned_inputs(value: &str) {
     let dir = place();
     let head = "model a = \"a{}\" { arch = \"plain.toml\" }\nmodel b = \"b{}\" { arch = \"plain.toml\" }\n";
-    let plain = built_in_every_way(dir.path(), head, "slerp(a, b, 0.3)", "");
-    check(dir.path(), ["plain", "turned"], "slerp(a, b, 0.3)", &plain);
+    let plain = built_in_every_way(dir.path(), head, value, "");
+    check(dir.path(), ["plain", "turned"], value, &plain);
     let turned = by_name(turned(&plain.into_values().collect::<Vec<_>>()));
-    check(dir.path(), ["turned", "turned"], "slerp(a, b, 0.3)", &turned);
-    check(dir.path(), ["turned", "plain"], "slerp(a, b, 0.3)", &turned);
+    check(dir.path(), ["turned", "turned"], value, &turned);
+    check(dir.path(), ["turned", "plain"], value, &turned);
 }
 
 /// The generators of `tests/data`: `nvidia` and `rosinality` are one network under two code bases' names, made by
@@ -167,6 +176,9 @@ fn two_code_bases_mix_like_siblings() {
         "mix(b, X, 0.3)",
         "mix(b, X, match {\n  mapping => 0\n  resolution ..8 => 1\n  else => 0.5\n})",
         "slerp(b, X, 0.25)",
+        "mix(b, X, 0.25, norm = slerp)",
+        "mix(b, align(X, to = b), 0.5)",
+        "align(X, to = b)",
         "layer_swap(b, X, at = 8)",
     ] {
         let value = value.replace("layer_swap", "std.layer_swap");
