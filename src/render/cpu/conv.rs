@@ -88,16 +88,26 @@ impl Packed {
         &self.weights[start..start + panels.len() * rows * range.len()]
     }
 
-    /// Runs all panels of a block over one panel of positions, into rows of sums that lie `stride` apart.
-    pub fn run(&self, block: usize, panels: Range<usize>, columns: &[f32], sums: &mut [f32], stride: usize) {
+    /// Runs some panels of a block over one panel of positions, of which the first `wanted` are looked at, into rows of
+    /// sums that lie `stride` apart.
+    pub fn run(
+        &self,
+        block: usize,
+        panels: Range<usize>,
+        columns: &[f32],
+        wanted: usize,
+        sums: &mut [f32],
+        stride: usize,
+    ) {
         let rows = self.kernel.rows();
         let depth = self.blocks[block].len();
         if depth == 0 {
             return;
         }
+        let half = 2 * wanted <= self.kernel.columns();
         let weights = self.of(block, panels).chunks_exact(rows * depth);
         for (weights, sums) in weights.zip(sums.chunks_mut(rows * stride)) {
-            self.kernel.run(weights, columns, sums, stride, block == 0);
+            self.kernel.run(weights, columns, sums, stride, block == 0, half);
         }
     }
 
@@ -224,7 +234,8 @@ impl Same {
                     (run / cut.per_row - top) * seen.wide + run % cut.per_row * RUN - left
                 }));
                 rows::gather(patch, &offsets[depth.clone()], bases, columns, panel);
-                self.packed.run(block, panels.clone(), panel, &mut sums[number * columns..], stride);
+                let wanted = (runs.end - start) * RUN;
+                self.packed.run(block, panels.clone(), panel, wanted, &mut sums[number * columns..], stride);
             }
         }
         let first = panels.start * rows;

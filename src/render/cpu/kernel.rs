@@ -80,9 +80,10 @@ impl Kernel {
 
     /// `c[i·stride + j] = Σ a[k·rows + i]·b[k·columns + j]`, added to what stood there unless it is the `first` sum.
     ///
-    /// Each sum starts from 0 and runs in the order of k.
+    /// Each sum starts from 0 and runs in the order of k.  Where only the first positions are wanted (`half`: at most
+    /// half of the columns), the others may be left as they were.
     #[inline]
-    pub fn run(self, a: &[f32], b: &[f32], c: &mut [f32], stride: usize, first: bool) {
+    pub fn run(self, a: &[f32], b: &[f32], c: &mut [f32], stride: usize, first: bool, half: bool) {
         let (rows, columns) = (self.rows(), self.columns());
         let depth = a.len() / rows;
         assert!(a.len() == depth * rows && b.len() >= depth * columns, "panels have the same depth");
@@ -91,11 +92,19 @@ impl Kernel {
             // SAFETY: the processor has the instructions (see `set`), and the lengths were just checked.
             #[cfg(target_arch = "x86_64")]
             #[allow(unsafe_code)]
-            Set::Avx512 => unsafe { x86::avx512(depth, a, b, c, stride, first) },
-            // SAFETY: the processor has the instructions (see `set`), and the lengths were just checked.
+            Set::Avx512 if half => unsafe { x86::avx512::<1>(depth, a, b, c, stride, first) },
+            // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             #[allow(unsafe_code)]
-            Set::Avx2 => unsafe { x86::avx2(depth, a, b, c, stride, first) },
+            Set::Avx512 => unsafe { x86::avx512::<2>(depth, a, b, c, stride, first) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            #[allow(unsafe_code)]
+            Set::Avx2 if half => unsafe { x86::avx2::<1>(depth, a, b, c, stride, first) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            #[allow(unsafe_code)]
+            Set::Avx2 => unsafe { x86::avx2::<2>(depth, a, b, c, stride, first) },
             Set::Plain => plain::<8, 8>(a, b, c, stride, first),
         }
     }
@@ -126,68 +135,84 @@ mod x86 {
     /// Weights are asked for this many values early: those of small layers come from memory, once per picture.
     const AHEAD: usize = 1024;
 
-    /// 8 rows of 2 vectors of 16.
+    /// 8 rows of one or two vectors of 16; panels have room for two.
     ///
     /// # Safety
     ///
     /// The processor has AVX-512F; `a` holds `8·depth` values, `b` at least `32·depth`, `c` at least `7·stride + 32`.
     #[target_feature(enable = "avx512f")]
-    pub unsafe fn avx512(depth: usize, a: &[f32], b: &[f32], c: &mut [f32], stride: usize, first: bool) {
-        let mut sums = [[_mm512_setzero_ps(); 2]; 8];
+    pub unsafe fn avx512<const VECTORS: usize>(
+        depth: usize,
+        a: &[f32],
+        b: &[f32],
+        c: &mut [f32],
+        stride: usize,
+        first: bool,
+    ) {
+        let mut sums = [[_mm512_setzero_ps(); VECTORS]; 8];
         let (mut a, mut b) = (a.as_ptr(), b.as_ptr());
         for _ in 0..depth {
             // SAFETY: `a` and `b` move by one of `depth` rows at a time, and loads take any alignment; a prefetch may
             // name any address.
             unsafe {
                 _mm_prefetch::<_MM_HINT_T0>(a.wrapping_add(AHEAD).cast());
-                let (left, right) = (_mm512_loadu_ps(b), _mm512_loadu_ps(b.add(16)));
+                let columns: [_; VECTORS] = std::array::from_fn(|at| _mm512_loadu_ps(b.add(16 * at)));
                 for (row, sums) in sums.iter_mut().enumerate() {
                     let weight = _mm512_set1_ps(*a.add(row));
-                    sums[0] = _mm512_fmadd_ps(weight, left, sums[0]);
-                    sums[1] = _mm512_fmadd_ps(weight, right, sums[1]);
+                    for (sum, columns) in sums.iter_mut().zip(columns) {
+                        *sum = _mm512_fmadd_ps(weight, columns, *sum);
+                    }
                 }
                 (a, b) = (a.add(8), b.add(32));
             }
         }
         for (row, sums) in sums.iter().enumerate() {
-            for (half, sum) in sums.iter().enumerate() {
+            for (vector, sum) in sums.iter().enumerate() {
                 // SAFETY: row 7 ends at `7·stride + 32`.
                 unsafe {
-                    let at = c.as_mut_ptr().add(row * stride + 16 * half);
+                    let at = c.as_mut_ptr().add(row * stride + 16 * vector);
                     _mm512_storeu_ps(at, if first { *sum } else { _mm512_add_ps(_mm512_loadu_ps(at), *sum) });
                 }
             }
         }
     }
 
-    /// 6 rows of 2 vectors of 8: with the weights, all of the 16 registers.
+    /// 6 rows of one or two vectors of 8 (two are, with the weights, all of the 16 registers); panels have room for two.
     ///
     /// # Safety
     ///
     /// The processor has AVX2 and FMA; `a` holds `6·depth` values, `b` at least `16·depth`, `c` at least `5·stride + 16`.
     #[target_feature(enable = "avx2,fma")]
-    pub unsafe fn avx2(depth: usize, a: &[f32], b: &[f32], c: &mut [f32], stride: usize, first: bool) {
-        let mut sums = [[_mm256_setzero_ps(); 2]; 6];
+    pub unsafe fn avx2<const VECTORS: usize>(
+        depth: usize,
+        a: &[f32],
+        b: &[f32],
+        c: &mut [f32],
+        stride: usize,
+        first: bool,
+    ) {
+        let mut sums = [[_mm256_setzero_ps(); VECTORS]; 6];
         let (mut a, mut b) = (a.as_ptr(), b.as_ptr());
         for _ in 0..depth {
             // SAFETY: `a` and `b` move by one of `depth` rows at a time, and loads take any alignment; a prefetch may
             // name any address.
             unsafe {
                 _mm_prefetch::<_MM_HINT_T0>(a.wrapping_add(AHEAD).cast());
-                let (left, right) = (_mm256_loadu_ps(b), _mm256_loadu_ps(b.add(8)));
+                let columns: [_; VECTORS] = std::array::from_fn(|at| _mm256_loadu_ps(b.add(8 * at)));
                 for (row, sums) in sums.iter_mut().enumerate() {
                     let weight = _mm256_set1_ps(*a.add(row));
-                    sums[0] = _mm256_fmadd_ps(weight, left, sums[0]);
-                    sums[1] = _mm256_fmadd_ps(weight, right, sums[1]);
+                    for (sum, columns) in sums.iter_mut().zip(columns) {
+                        *sum = _mm256_fmadd_ps(weight, columns, *sum);
+                    }
                 }
                 (a, b) = (a.add(6), b.add(16));
             }
         }
         for (row, sums) in sums.iter().enumerate() {
-            for (half, sum) in sums.iter().enumerate() {
+            for (vector, sum) in sums.iter().enumerate() {
                 // SAFETY: row 5 ends at `5·stride + 16`.
                 unsafe {
-                    let at = c.as_mut_ptr().add(row * stride + 8 * half);
+                    let at = c.as_mut_ptr().add(row * stride + 8 * vector);
                     _mm256_storeu_ps(at, if first { *sum } else { _mm256_add_ps(_mm256_loadu_ps(at), *sum) });
                 }
             }
@@ -210,17 +235,20 @@ mod tests {
 
     /// One kernel against sums in f64, and bit for bit against one column at a time.
     #[track_caller]
-    fn check(kernel: Kernel, depth: usize, stride: usize, first: bool) {
+    fn check(kernel: Kernel, depth: usize, stride: usize, first: bool, half: bool) {
         let (rows, columns) = (kernel.rows(), kernel.columns());
         let (a, b) = (numbers(depth * rows, 1), numbers(depth * columns, 2));
         let before = numbers(rows * stride, 3);
         let mut c = before.clone();
-        kernel.run(&a, &b, &mut c, stride, first);
+        kernel.run(&a, &b, &mut c, stride, first, half);
         for i in 0..rows {
             for j in 0..stride {
                 let at = i * stride + j;
                 if j >= columns {
                     assert_eq!(c[at], before[at], "{kernel:?} leaves what is beside its columns");
+                    continue;
+                }
+                if half && j >= columns / 2 {
                     continue;
                 }
                 let start = if first { 0.0 } else { before[at] };
@@ -236,8 +264,10 @@ mod tests {
     fn all_kernels_give_the_same_bits() {
         for kernel in Kernel::all() {
             for depth in [0, 1, 7, 288] {
-                check(kernel, depth, kernel.columns(), true);
-                check(kernel, depth, kernel.columns() + 5, false);
+                for half in [false, true] {
+                    check(kernel, depth, kernel.columns(), true, half);
+                    check(kernel, depth, kernel.columns() + 5, false, half);
+                }
             }
         }
     }
@@ -246,6 +276,6 @@ mod tests {
     #[should_panic(expected = "room")]
     fn a_result_without_room_is_refused() {
         let kernel = Kernel::best();
-        kernel.run(&[], &[], &mut [0.0; 8], kernel.columns(), true);
+        kernel.run(&[], &[], &mut [0.0; 8], kernel.columns(), true, false);
     }
 }

@@ -11,6 +11,8 @@ mod finish;
 mod kernel;
 mod pieces;
 mod rows;
+mod smooth;
+mod thin;
 mod upconv;
 
 pub use kernel::Kernel;
@@ -51,6 +53,7 @@ enum Ready {
     Nothing,
     Constant(Arc<[f32]>),
     Same(conv::Same, End),
+    Thin(thin::Thin, End),
     Up(Box<upconv::Up>, End),
     Upsample(Filter),
     Activate { bias: Arc<[f32]>, up: Filter, down: Filter },
@@ -93,6 +96,7 @@ impl Cpu {
     pub fn bytes(&self) -> usize {
         let weights = self.ops.iter().map(|op| match op {
             Ready::Same(conv, _) => conv.bytes(),
+            Ready::Thin(conv, _) => conv.bytes(),
             Ready::Up(conv, _) => conv.bytes(),
             Ready::Constant(values) => size_of_val(&values[..]),
             _ => 0,
@@ -193,6 +197,10 @@ fn run(op: &Op, ready: &Ready, frame: &Frame, net: &Net, view: &View, out: &mut 
             let (style, finish) = ends(conv, end, frame, view, to);
             own.run(Input { style, ..view.input(conv.x) }, out, to, &finish, pool);
         }
+        (Kind::Conv(conv), Ready::Thin(own, end)) => {
+            let (style, finish) = ends(conv, end, frame, view, to);
+            own.run(Input { style, ..view.input(conv.x) }, out, to, &finish, pool);
+        }
         (Kind::Conv(conv), Ready::Up(own, end)) => {
             let (style, finish) = ends(conv, end, frame, view, to);
             own.run(Input { style, ..view.input(conv.x) }, out, &finish, pool);
@@ -286,6 +294,9 @@ fn ready(op: &Op, weights: &Weights, net: &Net, kernel: Kernel) -> Result<Ready,
             let (inputs, outputs) = (conv.x.shape.channels, op.out.shape.channels);
             let weight = get(&conv.weight)?;
             match &conv.sampling {
+                Sampling::Same if (conv.kernel, conv.pad) == (1, 0) && outputs <= thin::OUTPUTS => {
+                    Ready::Thin(thin::Thin::new(&weight, [outputs, inputs], conv.scale), end)
+                }
                 Sampling::Same => {
                     let shape = [outputs, inputs, conv.kernel];
                     Ready::Same(conv::Same::new(kernel, &weight, shape, conv.pad, conv.scale), end)

@@ -20,6 +20,7 @@ use super::pieces::Pool;
 use super::pieces::Scratch;
 use super::pieces::room;
 use super::rows;
+use super::smooth::Smooth;
 use crate::network::Shape;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -165,20 +166,22 @@ impl Up {
         // A row of planes has one position more than the input, and the zero at its end is the zero before the next row:
         // positions that follow each other see values that follow each other, across rows too.
         let pitch = from.width + 1;
-        // Rows of `u` that the band's outputs see, and the rows of planes that hold them.
+        // Rows of `u` that the band's outputs see, and the rows of planes that hold them; outside of the picture they are 0.
         let first = 2 * band.start as isize - self.low;
         let last = 2 * band.end as isize - 2 - self.low + self.filter.length as isize;
-        let (top, bottom) = (first.max(0) as usize / 2, last.clamp(0, 2 * from.height as isize) as usize / 2);
+        let (top, bottom) = (first.div_euclid(2), last.div_euclid(2));
+        let inside = top.max(0) as usize..bottom.min(from.height as isize) as usize + 1;
         // A first row that the outputs see from its odd half on.
         let half = first > 0 && first % 2 == 1;
         let Scratch { patch, panel, sums, rows: buffer, offsets, .. } = scratch;
         // The last run of a copy may reach over the end of the planes, or into rows that come after it.
-        let stride = (bottom - top + 1) * pitch + columns;
+        let held = (bottom - top + 1) as usize;
+        let stride = held * pitch + columns;
         let plane = panels.len() * rows * stride;
         let sums = room(sums, 4 * plane);
         let panel = room(panel, DEPTH * columns);
-        for start in (top..=bottom).step_by(tile.rows) {
-            let end = (start + tile.rows).min(bottom + 1);
+        for start in inside.clone().step_by(tile.rows) {
+            let end = (start + tile.rows).min(inside.end);
             let seen = Seen { top: start as isize - 1, left: -1, high: end - start + 1, wide: pitch };
             let size = seen.high * pitch;
             // Behind the last channel there is the zero at its end, and what the last run reads for nobody.
@@ -187,35 +190,55 @@ impl Up {
             patch[self.inputs * size..].fill(0.0);
             offsets.clear();
             offsets.extend((0..self.inputs).map(|channel| channel * size));
+            if end > from.height {
+                // Of the row behind the input only what is shifted down is computed.
+                for sums in sums[..2 * plane].chunks_exact_mut(stride) {
+                    let behind = (from.height as isize - top) as usize * pitch;
+                    sums[behind..behind + pitch].fill(0.0);
+                }
+            }
             for step in &self.steps {
                 let depth = step.channels.len() * columns;
-                for at in (0..(end - start) * pitch).step_by(columns) {
+                // Shifted down, the first row of planes sees nothing; unshifted, the one behind the input.
+                let downs = step.shifts.clone().map(|shift| SHIFTS[shift].0);
+                let (least, most) = (downs.clone().min().unwrap_or(0), downs.max().unwrap_or(0));
+                let early = if start < least { pitch } else { 0 };
+                let positions = (end.min(from.height + most) - start) * pitch;
+                for at in (early..positions).step_by(columns) {
                     for (panel, shift) in panel.chunks_exact_mut(depth).zip(step.shifts.clone()) {
                         let (down, right) = SHIFTS[shift];
                         let base = at + (1 - down) * pitch + 1 - right;
                         rows::gather(patch, &offsets[step.channels.clone()], &[base], columns, panel);
                     }
-                    let place = (start - top) * pitch + at;
+                    let place = (start as isize - top) as usize * pitch + at;
                     for (plane, (packed, sums)) in self.planes.iter().zip(sums.chunks_exact_mut(plane)).enumerate() {
                         let (row, column, _) = PLANES[plane];
-                        // Before the first row, and behind the last value of a plane of odd parity.
-                        let unseen = half && row == 0 && place + columns <= pitch
-                            || top * pitch + place > (from.height - row) * pitch + from.width - column;
-                        if let Some((block, begin)) = step.blocks[plane].filter(|_| !unseen) {
-                            packed.run(block, panels.clone(), &panel[begin * columns..], &mut sums[place..], stride);
+                        // Behind the last value of a plane of odd parity, and before the first row that is looked at.
+                        let last = ((from.height + 1 - row).saturating_sub(start) * pitch).saturating_sub(column);
+                        let wanted = positions.min(last).saturating_sub(at).min(columns);
+                        let unseen = half && row == 0 && place + columns <= pitch;
+                        if let Some((block, begin)) = step.blocks[plane].filter(|_| wanted > 0 && !unseen) {
+                            let (panel, sums) = (&panel[begin * columns..], &mut sums[place..]);
+                            packed.run(block, panels.clone(), panel, wanted, sums, stride);
                         }
                     }
                 }
             }
         }
+        for (number, sums) in sums.chunks_exact_mut(stride).enumerate() {
+            // Planes of odd rows have one row less.
+            let end = inside.end.min(from.height + 1 - PLANES[number / (panels.len() * rows)].0);
+            sums[..(inside.start as isize - top) as usize * pitch].fill(0.0);
+            sums[(end as isize - top) as usize * pitch..held * pitch].fill(0.0);
+        }
         let planes: [&[f32]; 4] = std::array::from_fn(|at| &sums[at * plane..(at + 1) * plane]);
-        let smooth = Smooth { filter: &self.filter, low: self.low, pitch, top, height: from.height, width: from.width };
+        let smooth = Smooth { filter: &self.filter, low: self.low, pitch, top };
         for (at, out) in piece.into_iter().enumerate() {
-            let planes = planes.map(|plane| &plane[at * stride..(at + 1) * stride]);
-            for (row, out) in (2 * band.start..2 * band.end).zip(out.chunks_exact_mut(2 * from.width)) {
-                let sums = smooth.row(&planes, row, buffer);
-                finish.row(panels.start * rows + at, row * 2 * from.width, sums, out);
-            }
+            let planes = planes.map(|plane| &plane[at * stride..at * stride + held * pitch]);
+            smooth.rows(planes, band.clone(), buffer, |row, sums| {
+                let start = (row - 2 * band.start) * sums.len();
+                finish.row(panels.start * rows + at, row * sums.len(), sums, &mut out[start..start + sums.len()]);
+            });
         }
     }
 }
@@ -230,94 +253,4 @@ fn steps(inputs: usize) -> Vec<Step> {
     }
     let channels = blocks(inputs, DEPTH);
     (0..SHIFTS.len()).flat_map(|at| channels.iter().map(move |range| step(at..at + 1, range.clone()))).collect()
-}
-
-/// The filter over the planes of one channel.
-struct Smooth<'f> {
-    filter: &'f Filter,
-    low: isize,
-    /// Values of a row of a plane.
-    pitch: usize,
-    /// The first row that the planes hold.
-    top: usize,
-    /// Of the input.
-    height: usize,
-    width: usize,
-}
-
-impl Smooth<'_> {
-    /// One row of the filtered values.
-    fn row<'b>(&self, planes: &[&[f32]; 4], row: usize, buffer: &'b mut Vec<f32>) -> &'b [f32] {
-        let (taps, wide) = (self.filter.length, 2 * self.width);
-        // Zeros on both sides: as many as taps may reach out.
-        let line = self.pitch + 2 * taps;
-        let (lines, rest) = room(buffer, 2 * line + self.pitch + 2 * wide).split_at_mut(2 * line);
-        let (zeros, rest) = rest.split_at_mut(self.pitch);
-        let (out, turns) = rest.split_at_mut(wide);
-        // Odd columns are one less than even ones.
-        let count = |column: usize| self.pitch - column;
-        for (column, line) in lines.chunks_exact_mut(line).enumerate() {
-            line[..taps].fill(0.0);
-            line[taps + count(column)..].fill(0.0);
-        }
-        zeros.fill(0.0);
-        let source = |tap: usize, column: usize| self.source(planes, row, tap, column).unwrap_or(zeros);
-        let part = |column: usize| column * line + taps..column * line + taps + count(column);
-        if self.filter.whole.is_none() {
-            for column in 0..2 {
-                let part = &mut lines[part(column)];
-                if let [a, b, c, d] = self.filter.rows[..] {
-                    rows::sum4([0, 1, 2, 3].map(|tap| source(tap, column)), [a, b, c, d], part);
-                } else {
-                    part.fill(0.0);
-                    for (tap, by) in self.filter.rows.iter().enumerate() {
-                        rows::add_scaled(source(tap, column), *by, part);
-                    }
-                }
-            }
-            self.across(&self.filter.columns, lines, out);
-            return out;
-        }
-        out.fill(0.0);
-        for tap in 0..taps {
-            for column in 0..2 {
-                lines[part(column)].copy_from_slice(&source(tap, column)[..count(column)]);
-            }
-            self.across(self.filter.across(tap), lines, turns);
-            rows::add_scaled(turns, 1.0, out);
-        }
-        out
-    }
-
-    /// The row of a plane that a tap of the filter sees; `None`: zeros.
-    fn source<'p>(&self, planes: &[&'p [f32]; 4], row: usize, tap: usize, column: usize) -> Option<&'p [f32]> {
-        let at = row as isize - self.low + tap as isize;
-        if at < 0 || at > 2 * self.height as isize {
-            return None;
-        }
-        let from = (at as usize / 2 - self.top) * self.pitch;
-        Some(&planes[at as usize % 2 * 2 + column][from..from + self.pitch])
-    }
-
-    /// Taps along two padded lines, of even and odd columns, to columns that take turns.
-    fn across(&self, taps: &[f32], lines: &[f32], out: &mut [f32]) {
-        let (even, odd) = lines.split_at(lines.len() / 2);
-        // What a tap sees from the outputs of one parity on.
-        let seen = |parity: isize, tap: usize| {
-            let at = parity - self.low + tap as isize;
-            let line = if at.rem_euclid(2) == 0 { even } else { odd };
-            &line[(self.filter.length as isize + at.div_euclid(2)) as usize..]
-        };
-        if let [a, b, c, d] = *taps {
-            let four = |parity: isize| [0, 1, 2, 3].map(|tap| seen(parity, tap));
-            return rows::turns4(four(0), four(1), [a, b, c, d], out);
-        }
-        out.fill(0.0);
-        for (tap, by) in taps.iter().enumerate() {
-            for parity in 0..2 {
-                let values = out.iter_mut().skip(parity).step_by(2);
-                values.zip(seen(parity as isize, tap)).for_each(|(value, x)| *value += x * by);
-            }
-        }
-    }
 }

@@ -20,6 +20,7 @@ use blend::render::cpu::Cpu;
 use blend::render::cpu::Kernel;
 use blend::render::host::Frame;
 use blend::render::host::Host;
+use blend::render::weights::Array;
 use blend::render::weights::Weights;
 use std::sync::Arc;
 
@@ -99,10 +100,34 @@ fn convolutions_of_odd_sizes() {
     }
 }
 
+/// Few outputs have a kernel of their own, more outputs panels: the order of a sum is the same.
+#[test]
+fn few_outputs_have_the_bits_of_many() {
+    for (inputs, height, width) in [(1, 1, 1), (8, 5, 7), (13, 33, 3), (300, 9, 70), (580, 1, 40), (24, 64, 80)] {
+        let many = 9;
+        let weights = number("c.weight", &[many, inputs], 0.5, 0.1);
+        let drawn = |outputs: usize| {
+            let from = Shape::new(inputs, height, width);
+            let tensors: &[(&str, &[usize])] = &[("c.weight", &[outputs, inputs, 1, 1])];
+            let (net, mut own, frame) = made(tensors, from, |b, x| b.conv("c", "conv", conv(x, 1, 0), outputs, None));
+            let few = weights.data[..outputs * inputs].to_vec();
+            own.insert("c.weight", Array::new(&[outputs, inputs, 1, 1], few));
+            let image = Cpu::new(net, &own).expect("weights").draw(&frame).expect("a picture");
+            image.values.iter().map(|value| value.to_bits()).collect::<Vec<u32>>()
+        };
+        let wanted = drawn(many);
+        for outputs in 1..=5 {
+            let found = drawn(outputs);
+            assert!(found == wanted[..found.len()], "{inputs} to {outputs}, {height}x{width}");
+        }
+    }
+}
+
 #[test]
 fn transposed_convolutions_and_their_filters() {
-    for (inputs, outputs, height, width) in [(1, 1, 1, 1), (3, 9, 5, 5), (8, 24, 17, 4), (24, 8, 4, 33), (300, 5, 3, 3)]
-    {
+    let sizes =
+        [(1, 1, 1, 1), (3, 9, 5, 5), (8, 24, 17, 4), (24, 8, 4, 33), (300, 5, 3, 3), (130, 3, 8, 8), (80, 9, 9, 7)];
+    for (inputs, outputs, height, width) in sizes {
         for filter in [&[1usize][..], &[2], &[3], &[4], &[5], &[4, 4], &[6, 6]] {
             let name = format!("{inputs} to {outputs}, {height}x{width}, filter {filter:?}");
             let tensors: &[(&str, &[usize])] = &[("c.weight", &[outputs, inputs, 3, 3]), ("filter", filter)];
