@@ -166,6 +166,15 @@ static RENDER: &[Row] = rows![
     "E0760" "a file of channels that cannot be read",
 ];
 
+/// E082: git, and what is compared.
+static GIT: &[Row] = rows![
+    "E0820" "no git repository",
+    "E0821" "git is not there",
+    "E0822" "a revision or a file in it that does not exist",
+    "E0823" "a command of git that failed",
+    "E0824" "two things that cannot be compared",
+];
+
 /// W: warnings.
 static WARNINGS: &[Row] = rows![
     "W0401" "counters that are taken from one model",
@@ -183,7 +192,7 @@ static WARNINGS: &[Row] = rows![
 
 /// Every row, in the order of the codes.
 pub fn all() -> impl Iterator<Item = &'static Row> {
-    [SYNTAX, NAMES, KINDS, TENSORS, FILES, RUN, RENDER, WARNINGS].into_iter().flatten()
+    [SYNTAX, NAMES, KINDS, TENSORS, FILES, RUN, RENDER, GIT, WARNINGS].into_iter().flatten()
 }
 
 /// The row of a code.
