@@ -10,9 +10,11 @@ mod check;
 mod compare;
 mod completions;
 mod convert;
+mod diff;
 mod doctor;
 mod explain;
 mod fmt;
+mod git;
 mod graph;
 mod inspect;
 mod methods;
@@ -107,9 +109,11 @@ enum Verb {
     Compare(compare::Args),
     Completions(completions::Args),
     Convert(convert::Args),
+    Diff(diff::Args),
     Doctor(doctor::Args),
     Explain(explain::Args),
     Fmt(fmt::Args),
+    Git(git::Args),
     Graph(graph::Args),
     Inspect(inspect::Args),
     Methods(methods::Args),
@@ -152,9 +156,11 @@ fn work() -> Exit {
         Verb::Compare(args) => compare::run(&args, &ui),
         Verb::Completions(args) => completions::run(&args, &ui),
         Verb::Convert(args) => convert::run(&args, &ui),
+        Verb::Diff(args) => diff::run(&args, &ui),
         Verb::Doctor(args) => doctor::run(&args, &ui),
         Verb::Explain(args) => explain::run(&args, &ui),
         Verb::Fmt(args) => fmt::run(&args, &ui),
+        Verb::Git(args) => git::run(&args, &ui),
         Verb::Graph(args) => graph::run(&args, &ui),
         Verb::Inspect(args) => inspect::run(&args, &ui),
         Verb::Methods(args) => methods::run(&args, &ui),

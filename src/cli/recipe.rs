@@ -143,8 +143,14 @@ fn compile_with(text: &Text, settings: &Settings, world: &dyn World, ui: &Ui) ->
 }
 
 fn settings(args: &RecipeArgs) -> Result<Settings, Problem> {
+    let sets = sets(&args.sets)?;
+    Ok(Settings { sets, output: args.output.clone(), only: args.only.clone(), ..Settings::default() })
+}
+
+/// The values of `--set NAME=VALUE`.
+pub fn sets(texts: &[String]) -> Result<Vec<(String, Literal)>, Problem> {
     let mut sets = vec![];
-    for text in &args.sets {
+    for text in texts {
         let (name, value) = text.split_once('=').ok_or_else(|| not_a_pair("--set", text, "NAME=VALUE"))?;
         let value = literal(value.trim());
         if matches!(value, Literal::Number(number) if !number.is_finite()) {
@@ -153,7 +159,7 @@ fn settings(args: &RecipeArgs) -> Result<Settings, Problem> {
         }
         sets.push((name.trim().to_string(), value));
     }
-    Ok(Settings { sets, output: args.output.clone(), only: args.only.clone(), ..Settings::default() })
+    Ok(sets)
 }
 
 fn not_a_pair(flag: &str, text: &str, wanted: &str) -> Problem {

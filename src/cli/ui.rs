@@ -76,7 +76,7 @@ impl Ui {
     }
 }
 
-/// E0601 to E0610, E0710 to E0715 and E0751 are the machine's fault, E0620 is a claim that does not hold, every other error is that of recipe,
+/// E0601 to E0610, E0710 to E0715, E0751, E0821 and E0823 are the machine's fault, E0620 is a claim that does not hold, every other error is that of recipe,
 /// input or usage.
 pub fn exit_of(problems: &Problems) -> Exit {
     let errors: Vec<&Problem> = problems.iter().filter(|problem| problem.severity() == Severity::Error).collect();
@@ -93,7 +93,7 @@ pub fn exit_of(problems: &Problems) -> Exit {
 
 /// Disk, IO, threads, devices, programs that are missing.
 fn is_of_machine(code: &str) -> bool {
-    code.starts_with("E060") || code == "E0610" || ("E0710".."E0716").contains(&code) || code == "E0751"
+    code.starts_with("E060") || code == "E0610" || ("E0710".."E0716").contains(&code) || ["E0751", "E0821", "E0823"].contains(&code)
 }
 
 /// `--color` first, then NO_COLOR, CLICOLOR_FORCE, and whether a terminal listens.

@@ -178,6 +178,15 @@ static RENDER: &[Row] = rows![
     "E0771" "an output without one mask to score",
 ];
 
+/// E082: git, and what is compared.
+static GIT: &[Row] = rows![
+    "E0820" "no git repository",
+    "E0821" "git is not there",
+    "E0822" "a revision or a file in it that does not exist",
+    "E0823" "a command of git that failed",
+    "E0824" "two things that cannot be compared",
+];
+
 /// W: warnings.
 static WARNINGS: &[Row] = rows![
     "W0401" "counters that are taken from one model",
@@ -197,7 +206,7 @@ static WARNINGS: &[Row] = rows![
 
 /// Every row, in the order of the codes.
 pub fn all() -> impl Iterator<Item = &'static Row> {
-    [SYNTAX, NAMES, KINDS, TENSORS, FILES, RUN, RENDER, WARNINGS].into_iter().flatten()
+    [SYNTAX, NAMES, KINDS, TENSORS, FILES, RUN, RENDER, GIT, WARNINGS].into_iter().flatten()
 }
 
 /// The row of a code.

@@ -5,11 +5,13 @@
 
 mod doc;
 mod exprs;
+mod plain;
 mod rules;
 mod same;
 mod trivia;
 mod words;
 
+pub use plain::plain;
 pub use same::same_tree;
 pub use trivia::Gaps;
 

@@ -52,6 +52,7 @@ pub use stage::Staged;
 pub use sys::prepare_process;
 pub use text::read_bytes;
 pub use text::read_text;
+pub use text::remove_text;
 pub use text::write_bytes;
 pub use text::write_pieces;
 pub use text::write_text;

@@ -104,3 +104,8 @@ pub fn write_pieces<B: AsRef<[u8]>>(
     }
     staged.commit(vec![part])
 }
+
+/// Removes a text file.  Errors: E0602.
+pub fn remove_text(path: &Path) -> Result<(), Problem> {
+    std::fs::remove_file(path).map_err(|reason| error::write(path, "removed", &reason))
+}

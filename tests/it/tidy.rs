@@ -29,6 +29,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["text", "diag", "tensor", "random", "assign", "tile", "hir", "plan", "store", "network", "picture", "render"],
     ),
     ("compare", &["diag", "tensor", "arch", "tile", "hir", "plan", "exec"]),
+    ("weave", &["text", "diag", "tensor", "syntax", "fmt"]),
+    (
+        "diff",
+        &[
+            "text", "diag", "tensor", "field", "syntax", "fmt", "arch", "methods", "hir", "plan", "compare", "draw",
+            "weave",
+        ],
+    ),
+    ("git", &["diag", "tensor", "channels", "check", "store"]),
     ("network", &["diag"]),
     ("picture", &["diag", "network"]),
     ("report", &["picture"]),
