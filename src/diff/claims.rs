@@ -139,6 +139,7 @@ fn parts(recipe: &Recipe, id: ExprId) -> (String, Vec<ExprId>) {
             (format!("method {} {counts:?}", method.name), own.chain(options.iter().copied()).collect())
         }
         ExprKind::Complete(value, from) => ("complete".into(), vec![*value, *from]),
+        ExprKind::Align { value, to, seed } => (format!("align {seed}"), vec![*value, *to]),
         ExprKind::Rename { value, from, to } => (format!("rename {from:?} {to:?}"), vec![*value]),
         ExprKind::Metric { metric, args, within } => {
             (format!("{} where {:?}", metric.name(), within.map(pattern)), args.clone())
