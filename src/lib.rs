@@ -13,6 +13,7 @@ pub mod field;
 pub mod fmt;
 pub mod graph;
 pub mod hir;
+pub mod identity;
 pub mod methods;
 pub mod network;
 pub mod pickle;

@@ -24,6 +24,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("store", &["diag", "tensor", "tile", "channels", "pickle"]),
     ("exec", &["text", "diag", "tensor", "tile", "hir", "plan", "store", "network", "picture", "render"]),
     ("compare", &["diag", "tensor", "arch", "tile", "hir", "plan", "exec"]),
+    ("identity", &["diag", "tensor", "arch", "tile", "store", "exec"]),
     ("network", &["diag"]),
     ("picture", &["diag", "network"]),
     ("report", &["picture"]),
