@@ -1,6 +1,7 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod arch;
+pub mod bundle;
 pub mod channels;
 pub mod check;
 pub mod cli;
@@ -14,11 +15,14 @@ pub mod fmt;
 pub mod graph;
 pub mod hir;
 pub mod identity;
+pub mod lock;
 pub mod methods;
 pub mod network;
+pub mod normal;
 pub mod pickle;
 pub mod picture;
 pub mod plan;
+pub mod provenance;
 pub mod render;
 pub mod report;
 pub mod store;

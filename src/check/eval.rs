@@ -3,8 +3,8 @@
 //! Invariant: only what counts is asked.  An arm is asked on its tensors, a branch of `if` when it is chosen, and
 //! nothing is asked of a factor whose partner is exactly 0.
 
-use super::context::children;
 use super::space::Space;
+use super::stations::stations;
 use crate::field::Field;
 use crate::field::Weight;
 use crate::hir::Atom;
@@ -83,6 +83,8 @@ pub struct Evaluator<'a> {
     space: Option<&'a mut Space>,
     /// Method calls made so far.
     pub calls: Vec<CallInstance>,
+    /// Those of the current tensor, by likeness.
+    known: HashMap<u64, Vec<u32>>,
     /// Values on the current tensor.
     memo: Vec<Option<(u32, Result<Value>)>>,
     stamp: u32,
@@ -111,6 +113,7 @@ impl<'a> Evaluator<'a> {
             patterns,
             space,
             calls,
+            known: HashMap::new(),
             memo: vec![],
             stamp: 0,
             stations: HashMap::new(),
@@ -134,6 +137,7 @@ impl<'a> Evaluator<'a> {
     /// Any value on a tensor, fresh.
     pub fn fresh(&mut self, id: ExprId, tensor: Option<usize>) -> Result<Value> {
         self.stamp += 1;
+        self.known.clear();
         self.steps.clear();
         self.prepare(id, tensor);
         self.value(id, tensor)
@@ -150,7 +154,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn value(&mut self, id: ExprId, tensor: Option<usize>) -> Result<Value> {
+    pub fn value(&mut self, id: ExprId, tensor: Option<usize>) -> Result<Value> {
         // Leaves are cheaper to evaluate than to remember.
         match &self.exprs[id.0 as usize].kind {
             ExprKind::Number(number) => return Ok(Value::Number(*number)),
@@ -510,12 +514,25 @@ impl<'a> Evaluator<'a> {
                     forms.push(self.role(input.value, method.wants, tensor)?.finished());
                 }
                 let site = self.exprs[id.0 as usize].site;
-                self.calls.push(CallInstance { method, inputs: forms, on, site });
+                let call = self.call(CallInstance { method, inputs: forms, on, site });
                 let total = if method.gives == Role::Point { 1.0 } else { 0.0 };
-                Ok(Value::Form(Rc::new(Form::atom(Atom::Call(self.calls.len() as u32 - 1), total))))
+                Ok(Value::Form(Rc::new(Form::atom(Atom::Call(call), total))))
             }
             Lower::Keys => Err(Fault { expr: id, kind: FaultKind::Silent }),
         }
+    }
+
+    /// The number of a call.  Equal calls are one, however they are written: a value that stands in a `let` gives the
+    /// same bytes as one that is written out twice.
+    fn call(&mut self, call: CallInstance) -> u32 {
+        let same = self.known.entry(call.likeness()).or_default();
+        if let Some(&at) = same.iter().find(|at| self.calls[**at as usize].does_what(&call)) {
+            return at;
+        }
+        let at = self.calls.len() as u32;
+        same.push(at);
+        self.calls.push(call);
+        at
     }
 
     /// The form of a method's input, its total checked.
@@ -529,33 +546,6 @@ impl<'a> Evaluator<'a> {
             _ => Err(Fault { expr: id, kind: FaultKind::Silent }),
         }
     }
-}
-
-/// Every how many levels a value is evaluated ahead; a value less deep than this needs nothing.
-const STATION: u32 = 100;
-
-/// Nodes below a root at multiples of [`STATION`] levels, lowest first.
-fn stations(root: ExprId, exprs: &[Expr]) -> Rc<[ExprId]> {
-    // Ids are in topological order, so that one walk down marks and one walk up counts.
-    let mut depths: HashMap<ExprId, u32> = HashMap::new();
-    let mut heap = std::collections::BinaryHeap::from([root]);
-    let mut order = vec![];
-    while let Some(id) = heap.pop() {
-        if depths.insert(id, 0).is_none() {
-            order.push(id);
-            heap.extend(children(&exprs[id.0 as usize].kind));
-        }
-    }
-    let mut out = vec![];
-    for id in order.into_iter().rev() {
-        let below = children(&exprs[id.0 as usize].kind).iter().map(|child| depths[child]).max();
-        let depth = below.map_or(0, |below| below + 1);
-        depths.insert(id, depth);
-        if depth > 0 && depth % STATION == 0 && id != root {
-            out.push(id);
-        }
-    }
-    out.into()
 }
 
 /// A number, or one per channel; `None` of what is neither.

@@ -12,10 +12,14 @@ mod doctor;
 mod explain;
 mod fmt;
 mod graph;
+mod hash;
 mod inspect;
+mod lock;
+mod locked;
 mod methods;
 mod new;
 mod plan;
+mod provenance;
 mod recipe;
 mod render;
 mod test;
@@ -108,7 +112,9 @@ enum Verb {
     Explain(explain::Args),
     Fmt(fmt::Args),
     Graph(graph::Args),
+    Hash(hash::Args),
     Inspect(inspect::Args),
+    Lock(lock::Args),
     Methods(methods::Args),
     New(new::Args),
     Plan(plan::Args),
@@ -152,7 +158,9 @@ fn work() -> Exit {
         Verb::Explain(args) => explain::run(&args, &ui),
         Verb::Fmt(args) => fmt::run(&args, &ui),
         Verb::Graph(args) => graph::run(&args, &ui),
+        Verb::Hash(args) => hash::run(&args, &ui),
         Verb::Inspect(args) => inspect::run(&args, &ui),
+        Verb::Lock(args) => lock::run(&args, &ui),
         Verb::Methods(args) => methods::run(&args, &ui),
         Verb::New(args) => new::run(&args, &ui),
         Verb::Plan(args) => plan::run(&args, &ui),

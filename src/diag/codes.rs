@@ -166,6 +166,16 @@ static RENDER: &[Row] = rows![
     "E0760" "a file of channels that cannot be read",
 ];
 
+/// E08: locks and provenance.
+static LOCK: &[Row] = rows![
+    "E0801" "a recipe without a lock",
+    "E0802" "a lock that cannot be read",
+    "E0803" "an input that is not what was locked",
+    "E0804" "a recipe that does not mean what was locked",
+    "E0805" "a build that did not give what it gave before",
+    "E0806" "a model that is not in the recipe",
+];
+
 /// W: warnings.
 static WARNINGS: &[Row] = rows![
     "W0401" "counters that are taken from one model",
@@ -179,11 +189,12 @@ static WARNINGS: &[Row] = rows![
     "W0409" "an average of another network",
     "W0411" "a mask that holds no channel",
     "W0621" "a claim that holds by little",
+    "W0801" "a lock that does not hold",
 ];
 
 /// Every row, in the order of the codes.
 pub fn all() -> impl Iterator<Item = &'static Row> {
-    [SYNTAX, NAMES, KINDS, TENSORS, FILES, RUN, RENDER, WARNINGS].into_iter().flatten()
+    [SYNTAX, NAMES, KINDS, TENSORS, FILES, RUN, RENDER, LOCK, WARNINGS].into_iter().flatten()
 }
 
 /// The row of a code.

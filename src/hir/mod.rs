@@ -7,6 +7,7 @@ mod expr;
 mod form;
 mod image;
 mod mask;
+mod skeleton;
 
 pub use expr::Arm;
 pub use expr::Expr;
@@ -35,6 +36,10 @@ pub use mask::Chosen;
 pub use mask::Mask;
 pub use mask::Misfit;
 pub use mask::Mode;
+pub use skeleton::Aside;
+pub use skeleton::ModelName;
+pub use skeleton::Promised;
+pub use skeleton::Skeleton;
 
 use crate::arch;
 use crate::arch::Architecture;
@@ -178,6 +183,8 @@ pub struct Made {
 pub struct Output {
     /// Path as the recipe writes it, parameters filled in.
     pub written: String,
+    /// The same without detours; also where the command line has another.
+    pub from_root: String,
     pub path: PathBuf,
     /// A directory is written: the path has no ending of a file.
     pub directory: bool,
@@ -218,6 +225,10 @@ pub struct Claim {
 #[derive(Clone, Debug)]
 pub struct Recipe {
     pub inputs: Vec<Input>,
+    /// How the recipe names each input.
+    pub names: Vec<ModelName>,
+    /// What else it reads.
+    pub aside: Vec<Aside>,
     pub params: Vec<Param>,
     pub exprs: Vec<Expr>,
     pub patterns: Vec<Pattern>,

@@ -14,9 +14,11 @@
 
 mod memo;
 mod pieces;
+mod sha;
 mod tree;
 
 pub use memo::Memo;
+pub use sha::sha256;
 
 use crate::arch::Canon;
 use crate::diag::Problem;

@@ -7,6 +7,7 @@
 mod drawing;
 mod dropped;
 mod json;
+mod lineage;
 mod measures;
 mod memory;
 mod metadata;
@@ -43,6 +44,7 @@ use crate::tensor::FileInfo;
 use crate::tensor::Shape;
 use crate::text::Site;
 use crate::tile::Program;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -53,6 +55,14 @@ pub struct Facts {
     pub digests: Vec<String>,
     /// Version of this program, for metadata.
     pub version: String,
+    /// The semantic hash of the recipe, with the parameters of this run.
+    pub semantic: String,
+    /// The recipe as one text, where it has one; else its sources stand as they are.
+    pub recipe: Option<String>,
+    /// Names of imports as that text has them.
+    pub names: BTreeMap<String, String>,
+    /// Per input its identity, where a lock says it; else none of them.
+    pub identities: Vec<String>,
 }
 
 /// Everything a build does.

@@ -44,6 +44,8 @@ mod zip;
 pub use cache::Seen;
 pub use cache::Shelf;
 pub use cache::cache_dir;
+pub use error::MISSING as NOT_FOUND;
+pub use error::TEXT;
 pub use error::no_dictionaries;
 pub use inputs::Inputs;
 pub use open::header_digest;
