@@ -115,7 +115,7 @@ pub fn compile(
         // What holds of a recipe with its inputs holds without them.
         let (normal, _) = normal(&mut sources.clone(), root, base, settings, world);
         let semantic = normal.map(|normal| normal.digest().to_hex().to_string()).unwrap_or_default();
-        let bundle = bundle::of(sources.get(root), base, settings, world, &semantic);
+        let bundle = bundle::of(sources.get(root), base, settings, &recipe.params, world, &semantic);
         let plan = plan::schedule(&recipe, &graph, &facts(&recipe, &semantic, bundle.as_ref(), vec![]));
         Compiled { recipe, graph, plan, semantic, bundle }
     });

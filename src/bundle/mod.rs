@@ -14,6 +14,7 @@ use crate::check::plain;
 use crate::check::skeleton;
 use crate::fmt;
 use crate::hir::Literal;
+use crate::hir::Param;
 use crate::normal;
 use crate::syntax;
 use crate::syntax::ast;
@@ -54,12 +55,14 @@ struct Module {
     patterns: HashMap<String, String>,
     /// `use` statements: name and module.
     uses: HashMap<String, usize>,
-    /// Parameters that somebody sets.
-    sets: HashMap<String, Literal>,
+    /// Before its names in messages: `curves.`; empty for the root.
+    prefix: String,
 }
 
 struct Loader<'w> {
     world: &'w dyn World,
+    /// Parameters with their values, by their names in messages.
+    params: HashMap<&'w str, &'w Param>,
     modules: Vec<Module>,
     /// Names as messages have them, and new ones.
     names: BTreeMap<String, String>,
@@ -67,10 +70,17 @@ struct Loader<'w> {
 }
 
 /// The bundle of a recipe without errors; `semantic` is its hash.  `None` where there is none that means the same.
-pub fn of(source: &Source, base: &Path, settings: &Settings, world: &dyn World, semantic: &str) -> Option<Bundle> {
-    let mut loader = Loader { world, modules: vec![], names: BTreeMap::new(), taken: HashSet::new() };
-    let sets = settings.sets.iter().cloned().collect();
-    loader.load(source.clone(), base, Path::new(""), sets, 0)?;
+pub fn of(
+    source: &Source,
+    base: &Path,
+    settings: &Settings,
+    params: &[Param],
+    world: &dyn World,
+    semantic: &str,
+) -> Option<Bundle> {
+    let params = params.iter().map(|param| (&*param.name, param)).collect();
+    let mut loader = Loader { world, params, modules: vec![], names: BTreeMap::new(), taken: HashSet::new() };
+    loader.load(source.clone(), base, Path::new(""), String::new(), 0)?;
     loader.name();
     let mut text = String::new();
     loader.write(0, &mut text)?;
@@ -86,14 +96,7 @@ pub fn of(source: &Source, base: &Path, settings: &Settings, world: &dyn World, 
 
 impl Loader<'_> {
     /// Reads a text and all that it uses.
-    fn load(
-        &mut self,
-        source: Source,
-        base: &Path,
-        home: &Path,
-        sets: HashMap<String, Literal>,
-        depth: usize,
-    ) -> Option<usize> {
+    fn load(&mut self, source: Source, base: &Path, home: &Path, prefix: String, depth: usize) -> Option<usize> {
         if depth > DEPTH || self.modules.len() >= MODULES {
             return None;
         }
@@ -112,66 +115,26 @@ impl Loader<'_> {
             callables: HashMap::new(),
             patterns: HashMap::new(),
             uses: HashMap::new(),
-            sets,
+            prefix: prefix.clone(),
         });
         for index in 0..self.modules[at].file.items.len() {
-            let ItemKind::Use { path, name, options } = &self.modules[at].file.items[index].kind else { continue };
+            let ItemKind::Use { path, name, .. } = &self.modules[at].file.items[index].kind else { continue };
             let (path, name) = (path.value.clone(), name.text.clone());
-            let sets = self.literals(at, options.as_ref())?;
             let real = base.join(&path);
             let text = self.world.recipe(&real).ok()?;
             let home = plain(self.modules[at].home.join(&path).parent().unwrap_or(Path::new("")));
             let inner = Source::new(SourceId(0), path.as_str(), text);
-            let inner = self.load(inner, real.parent().unwrap_or(Path::new("")), &home, sets, depth + 1)?;
+            let prefix = format!("{prefix}{name}.");
+            let inner = self.load(inner, real.parent().unwrap_or(Path::new("")), &home, prefix, depth + 1)?;
             self.modules[at].uses.insert(name, inner);
         }
         Some(at)
     }
 
-    /// The values of a block: literals, or parameters of the module that uses.
-    fn literals(&self, module: usize, block: Option<&ast::Block>) -> Option<HashMap<String, Literal>> {
-        let value = |option: &ast::Opt| match &option.value {
-            ast::OptValue::Expr(value) => Some((option.name.text.clone(), self.literal(module, value)?)),
-            ast::OptValue::Block(_) => None,
-        };
-        block.iter().flat_map(|block| &block.options).map(value).collect()
-    }
-
-    fn literal(&self, module: usize, tree: &ast::Expr) -> Option<Literal> {
-        match &tree.kind {
-            ast::ExprKind::Number(number) => Some(Literal::Number(*number)),
-            ast::ExprKind::Bool(truth) => Some(Literal::Bool(*truth)),
-            ast::ExprKind::Text(text) => Some(Literal::Text(text.value.as_str().into())),
-            ast::ExprKind::Paren(inner) => self.literal(module, inner),
-            ast::ExprKind::Unary(ast::UnaryOp::Neg, inner) => match self.literal(module, inner)? {
-                Literal::Number(number) => Some(Literal::Number(-number)),
-                _ => None,
-            },
-            ast::ExprKind::Name(path) => {
-                let [name] = path.as_slice() else { return None };
-                let own = &self.modules[module];
-                own.sets.get(&name.text).cloned().or_else(|| {
-                    own.file.items.iter().find_map(|item| match &item.kind {
-                        ItemKind::Param { name: param, default, .. } if param.text == name.text => {
-                            self.literal(module, default)
-                        }
-                        _ => None,
-                    })
-                })
-            }
-            _ => None,
-        }
-    }
-
     /// Gives the names of imports new ones, which nothing else has.
     fn name(&mut self) {
-        let mut waiting = vec![(0, String::new())];
-        while let Some((at, prefix)) = waiting.pop() {
-            let own = &self.modules[at];
-            let mut inner: Vec<(usize, String)> =
-                own.uses.iter().map(|(name, module)| (*module, format!("{prefix}{name}."))).collect();
-            inner.sort();
-            waiting.extend(inner.into_iter().rev());
+        for at in 0..self.modules.len() {
+            let prefix = self.modules[at].prefix.clone();
             for index in 0..self.modules[at].file.items.len() {
                 let item = &self.modules[at].file.items[index].kind;
                 let (name, table) = match item {
@@ -190,8 +153,7 @@ impl Loader<'_> {
                     self.names.insert(full, new.clone());
                 }
                 let own = &mut self.modules[at];
-                let table = [&mut own.values, &mut own.callables, &mut own.patterns][table].insert(name, new);
-                debug_assert!(table.is_none(), "a recipe without errors defines a name once");
+                [&mut own.values, &mut own.callables, &mut own.patterns][table].insert(name, new);
             }
         }
     }
@@ -224,8 +186,9 @@ impl Loader<'_> {
                 ItemKind::Output { .. } | ItemKind::Assert { .. } if !is_root => edits.replace(item.span, ""),
                 ItemKind::Param { name, default, .. } => {
                     edits.replace(name.span, own.values[&name.text].clone());
-                    if let Some(set) = own.sets.get(&name.text) {
-                        edits.replace(default.span, written(set));
+                    let full = format!("{}{}", own.prefix, name.text);
+                    if let Some(param) = self.params.get(full.as_str()).filter(|param| param.value != param.default) {
+                        edits.replace(default.span, written(&param.value));
                     }
                     Walk { loader: self, module: at, edits: &mut edits, locals: vec![] }.item(item);
                 }

@@ -14,7 +14,7 @@ use crate::lock::Lock;
 use crate::plan::bytes_text;
 use std::path::Path;
 
-/// Write the lock of a recipe: the digests of its inputs and what it means, for `build --locked`
+/// Write the lock of a recipe: what its inputs are, and what it means
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:

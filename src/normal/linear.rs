@@ -93,6 +93,9 @@ impl Atom {
     }
 }
 
+/// Shares that are kept apart.
+const MOST: usize = 64;
+
 /// Σ share · atom, in order of first appearance.
 #[derive(Clone, Debug, Default)]
 pub struct Linear(pub Vec<(Atom, Weight)>);
@@ -114,7 +117,8 @@ impl Linear {
                 None => out.0.push((*atom, *share)),
             }
         }
-        out
+        // One of very many shares is kept as a whole: memory does not grow with the square of a recipe.
+        if out.0.len() > MOST { Linear::of(Atom::Own(out.term(terms))) } else { out }
     }
 
     pub fn times(&self, factor: Weight, terms: &mut Terms) -> Linear {

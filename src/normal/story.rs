@@ -36,7 +36,9 @@ pub fn tell(normal: &Normal) -> String {
     normal.told(&mut Uses(&mut uses, normal));
     let mut story = Story { uses, lines: String::new(), models: 0, values: 0 };
     let statements = normal.told(&mut story);
-    story.lines + &statements
+    // The edition comes first, as in a recipe.
+    let (edition, statements) = statements.split_once('\n').unwrap_or((&statements, ""));
+    format!("{edition}\n{}{statements}", story.lines)
 }
 
 /// Counts how often terms are part of others.

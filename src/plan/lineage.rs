@@ -19,9 +19,9 @@ const DEPTH: usize = 16;
 /// What a row of `blend.inputs` may say.
 const FIELDS: [&str; 6] = ["name", "path", "size", "header", "identity", "license"];
 
-/// The lineage of what a recipe makes; `None` where no input was merged.
-pub fn of(recipe: &Recipe) -> Option<String> {
-    let rows = recipe.inputs.iter().filter_map(|input| row(&input.name, &input.header.metadata));
+/// The lineage of what a recipe makes, its models named as `called` has it; `None` where no input was merged.
+pub fn of(recipe: &Recipe, called: &dyn Fn(&str) -> String) -> Option<String> {
+    let rows = recipe.inputs.iter().filter_map(|input| row(&called(&input.name), &input.header.metadata));
     let rows: Vec<Value> = rows.collect();
     if rows.is_empty() {
         return None;

@@ -27,7 +27,8 @@ pub fn of(recipe: &Recipe, output: &Output, facts: &Facts) -> Vec<(String, Strin
     let inputs: Vec<_> = recipe.leading(output).iter().map(|input| (&*input.header, &*input.canon)).collect();
     known.extend(arch::metadata_of(own, &output.layout, &inputs));
     out.extend(known);
-    if let Some(terms) = licenses(recipe) {
+    let called = |name: &str| facts.names.get(name).map_or_else(|| name.to_string(), String::clone);
+    if let Some(terms) = licenses(recipe, &called) {
         out.push(("license".into(), terms));
     }
     out.push(("blend.version".into(), facts.version.clone()));
@@ -39,7 +40,6 @@ pub fn of(recipe: &Recipe, output: &Output, facts: &Facts) -> Vec<(String, Strin
             out.push((key, text.to_string()));
         }
     }
-    let called = |name: &str| facts.names.get(name).map_or_else(|| name.to_string(), String::clone);
     // By name: the order of imports is not that of one text.
     let params: BTreeMap<String, serde_json::Value> = recipe
         .params
@@ -79,7 +79,7 @@ pub fn of(recipe: &Recipe, output: &Output, facts: &Facts) -> Vec<(String, Strin
     if !facts.semantic.is_empty() {
         out.push(("blend.semantic".into(), facts.semantic.clone()));
     }
-    if let Some(lineage) = lineage::of(recipe) {
+    if let Some(lineage) = lineage::of(recipe, &called) {
         out.push(("blend.lineage".into(), lineage));
     }
     for (name, text) in &output.metadata {
@@ -102,8 +102,9 @@ fn shared(recipe: &Recipe) -> BTreeMap<String, String> {
 }
 
 /// The terms of all inputs, which go with what is made of them; each once, with the model's name where they differ.
-fn licenses(recipe: &Recipe) -> Option<String> {
-    let of = |at: usize| recipe.inputs[at].header.metadata.get("license").map(|text| (&recipe.inputs[at].name, text));
+fn licenses(recipe: &Recipe, called: &dyn Fn(&str) -> String) -> Option<String> {
+    let name = |at: usize| called(&recipe.inputs[at].name);
+    let of = |at: usize| recipe.inputs[at].header.metadata.get("license").map(|text| (name(at), text));
     let terms: Vec<_> = (0..recipe.inputs.len()).filter_map(of).collect();
     let (_, first) = terms.first()?;
     if terms.len() == recipe.inputs.len() && terms.iter().all(|(_, text)| text == first) {

@@ -153,7 +153,7 @@ fn a_changed_model_is_told_and_renewed() {
     scene.check(&["build", "r.blend", "--locked"], 0, &[]);
     let of = |text: &str, name: &str| {
         let (_, rest) = text.split_once(&format!("name = \"{name}\"")).expect("the input");
-        rest.split("[[").next().expect("its rows").to_string()
+        rest.split("[[").next().expect("its rows").trim().to_string()
     };
     let renewed = scene.read("r.blend.lock");
     assert_eq!(of(&renewed, "toon"), of(&locked, "toon"));

@@ -53,6 +53,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("bytemuck", &["render"]),
     ("base64", &["picture", "report"]),
     ("memmap2", &["store"]),
+    ("sha2", &["identity"]),
     ("miette", &["diag"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
