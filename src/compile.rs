@@ -1,5 +1,7 @@
 //! The whole pipeline: text, tokens, tree, recipe, graph, plan.  Reads recipes and headers, no weights.
 
+use crate::bundle;
+use crate::bundle::Bundle;
 use crate::channels::Catalogue;
 use crate::check;
 use crate::check::Settings;
@@ -10,6 +12,8 @@ use crate::diag::shown;
 use crate::graph;
 use crate::graph::Graph;
 use crate::hir::Recipe;
+use crate::normal;
+use crate::normal::Normal;
 use crate::picture::read;
 use crate::plan;
 use crate::plan::Plan;
@@ -57,6 +61,43 @@ pub struct Compiled {
     pub recipe: Recipe,
     pub graph: Graph,
     pub plan: Plan,
+    /// The semantic hash, with the parameters of this run.
+    pub semantic: String,
+    /// The recipe in one text, if there is one that means the same.
+    pub bundle: Option<Bundle>,
+}
+
+impl Compiled {
+    /// Plans again with what a lock says of the inputs: the identity of each.
+    pub fn lock(&mut self, identities: Vec<String>) {
+        let facts = facts(&self.recipe, &self.semantic, self.bundle.as_ref(), identities);
+        self.plan = plan::schedule(&self.recipe, &self.graph, &facts);
+    }
+}
+
+fn facts(recipe: &Recipe, semantic: &str, bundle: Option<&Bundle>, identities: Vec<String>) -> plan::Facts {
+    let digests = recipe.inputs.iter().map(|input| store::header_digest(&input.header)).collect();
+    plan::Facts {
+        digests,
+        version: env!("CARGO_PKG_VERSION").into(),
+        semantic: semantic.into(),
+        recipe: bundle.map(|bundle| bundle.text.clone()),
+        names: bundle.map(|bundle| bundle.names.clone()).unwrap_or_default(),
+        identities,
+    }
+}
+
+/// The normal form of the recipe whose text is `root`: what it means, whatever its inputs are.  `None` when there are
+/// errors that show without them.
+pub fn normal(
+    sources: &mut Sources,
+    root: SourceId,
+    base: &Path,
+    settings: &Settings,
+    world: &dyn World,
+) -> (Option<Normal>, Problems) {
+    let (skeleton, problems) = check::skeleton(sources, root, base, settings, world);
+    (skeleton.as_ref().map(normal::of), problems)
 }
 
 /// Compiles the recipe whose text is `root`; relative paths start at `base`.  `None` when there are errors; warnings are
@@ -71,10 +112,12 @@ pub fn compile(
     let checked = check::recipe(sources, root, base, settings, world);
     let compiled = checked.recipe.map(|recipe| {
         let graph = graph::lower(&recipe);
-        let digests = recipe.inputs.iter().map(|input| store::header_digest(&input.header)).collect();
-        let facts = plan::Facts { digests, version: env!("CARGO_PKG_VERSION").into() };
-        let plan = plan::schedule(&recipe, &graph, &facts);
-        Compiled { recipe, graph, plan }
+        // What holds of a recipe with its inputs holds without them.
+        let (normal, _) = normal(&mut sources.clone(), root, base, settings, world);
+        let semantic = normal.map(|normal| normal.digest().to_hex().to_string()).unwrap_or_default();
+        let bundle = bundle::of(sources.get(root), base, settings, &recipe.params, world, &semantic);
+        let plan = plan::schedule(&recipe, &graph, &facts(&recipe, &semantic, bundle.as_ref(), vec![]));
+        Compiled { recipe, graph, plan, semantic, bundle }
     });
     (compiled, checked.problems)
 }

@@ -2,6 +2,7 @@
 
 pub mod arch;
 pub mod assign;
+pub mod bundle;
 pub mod channels;
 pub mod check;
 pub mod cli;
@@ -17,11 +18,15 @@ pub mod fmt;
 pub mod git;
 pub mod graph;
 pub mod hir;
+pub mod identity;
+pub mod lock;
 pub mod methods;
 pub mod network;
+pub mod normal;
 pub mod pickle;
 pub mod picture;
 pub mod plan;
+pub mod provenance;
 pub mod random;
 pub mod render;
 pub mod report;

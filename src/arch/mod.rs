@@ -250,8 +250,8 @@ pub struct CanonTensor {
     pub implied: bool,
 }
 
-/// A checkpoint's header seen through its layout.
-#[derive(Clone, Debug)]
+/// A checkpoint's header seen through its layout; by default one of which nothing is known.
+#[derive(Clone, Debug, Default)]
 pub struct Canon {
     /// Family id, such as `stylegan2`.
     pub family: Arc<str>,

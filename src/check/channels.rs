@@ -79,6 +79,7 @@ pub fn statement(
         return None;
     }
     let mut origin = None;
+    let mut by = vec![];
     let spaces = match path {
         None if sets.is_empty() => {
             context.report(error::empty_mask(&name.text, site));
@@ -87,8 +88,22 @@ pub fn statement(
         None => sets,
         Some(path) => {
             let written = template::fill(context, module, path)?;
-            let full = context.modules[module].base.join(&written);
+            let full = context.located(module, &written);
             let at = path.span.at(source);
+            context.read_aside("channels", module, &written);
+            by = described(&settings, context.from_root(module, &written));
+            if context.blind {
+                let by = by.into();
+                let name = format!("{}{}", context.modules[module].prefix, name.text).into();
+                return Some(Arc::new(Mask {
+                    name,
+                    spaces: vec![],
+                    by,
+                    mode: settings.mode,
+                    axes: settings.axes,
+                    site,
+                }));
+            }
             let (catalogue, names) = match context.world.channels(&full) {
                 Ok(read) => read,
                 Err(problem) => {
@@ -124,7 +139,25 @@ pub fn statement(
     let prefix = context.modules[module].prefix.clone();
     let name = format!("{prefix}{}", name.text).into();
     let mode = context.mode.unwrap_or(settings.mode);
-    Some(Arc::new(Mask { name, spaces, mode, axes: settings.axes, origin, site }))
+    Some(Arc::new(Mask { name, spaces, by: by.into(), mode, axes: settings.axes, origin, site }))
+}
+
+/// How channels of a catalogue are chosen, in a fixed order.
+fn described(settings: &Settings, path: String) -> Vec<String> {
+    let mut out = vec![path];
+    let mut say = |name: &str, value: Option<String>| out.extend(value.map(|value| format!("{name} = {value}")));
+    say("part", settings.part.as_ref().map(|(part, _)| part.to_string()));
+    let ranges = |ranges: &Vec<[u64; 2]>| {
+        let mut ranges: Vec<String> = ranges.iter().map(|[low, high]| format!("{low}..{high}")).collect();
+        ranges.sort();
+        ranges.join(", ")
+    };
+    say("clusters", settings.clusters.as_ref().map(|(clusters, _)| ranges(clusters)));
+    say("epsilon", settings.epsilon.map(|(number, _)| number.to_string()));
+    say("rho", settings.rho.map(|number| number.to_string()));
+    say("top", settings.top.map(|(number, _)| number.to_string()));
+    say("soft", settings.soft.as_ref().map(|(soft, _)| soft.to_string()));
+    out
 }
 
 fn setting(context: &mut Context, scope: &Scope, option: &ast::Opt, at: Site, settings: &mut Settings) -> Option<()> {

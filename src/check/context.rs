@@ -6,6 +6,7 @@ use super::lints::Preset;
 use super::outputs::Evaluated;
 use crate::diag::Problem;
 use crate::diag::Problems;
+use crate::hir::Aside;
 use crate::hir::Expr;
 use crate::hir::ExprId;
 use crate::hir::ExprKind;
@@ -15,10 +16,12 @@ use crate::hir::Kind;
 use crate::hir::Literal;
 use crate::hir::Mask;
 use crate::hir::Mode;
+use crate::hir::ModelName;
 use crate::hir::Param;
 use crate::hir::Pattern;
 use crate::hir::PatternId;
 use crate::hir::Recipe;
+use crate::hir::Skeleton;
 use crate::syntax::ast;
 use crate::text::Site;
 use crate::text::SourceId;
@@ -42,6 +45,10 @@ pub struct Settings {
     pub renews_pictures: bool,
     /// The mode of all channel masks, whatever they say themselves.
     pub mode: Option<Mode>,
+    /// `--root DIR`: where relative paths of what is read start, instead of where the recipe stands.
+    pub root: Option<PathBuf>,
+    /// Only names are bound: no checkpoint, architecture, catalogue or picture is read, and no tensor asked.
+    pub blind: bool,
 }
 
 /// Index into [`Context::modules`]: one loaded recipe with its parameters bound.
@@ -82,6 +89,8 @@ pub enum LetState {
 pub struct Module {
     pub source: SourceId,
     pub base: PathBuf,
+    /// The same seen from the root recipe's: empty, or how `use` leads there.
+    pub home: PathBuf,
     /// Before the names of its models in messages: `curves.`; empty for the root.
     pub prefix: String,
     pub file: Rc<ast::File>,
@@ -148,6 +157,14 @@ pub struct Context<'a> {
     pub renews_pictures: bool,
     /// [`Settings::mode`].
     pub mode: Option<Mode>,
+    /// [`Settings::root`].
+    pub root: Option<PathBuf>,
+    /// [`Settings::blind`].
+    pub blind: bool,
+    /// Per input how the recipe names it.
+    pub models: Vec<ModelName>,
+    /// What else the recipe reads.
+    pub aside: Vec<Aside>,
 }
 
 /// Deepest nesting of values.
@@ -189,6 +206,10 @@ impl<'a> Context<'a> {
             outputs: vec![],
             renews_pictures: false,
             mode: None,
+            root: None,
+            blind: false,
+            models: vec![],
+            aside: vec![],
         }
     }
 
@@ -245,14 +266,48 @@ impl<'a> Context<'a> {
         self.exprs[id.0 as usize].site
     }
 
+    /// A path of a module's text as the root recipe would write it, without detours.
+    pub fn from_root(&self, module: ModuleId, written: &str) -> String {
+        let path = super::template::plain(&self.modules[module].home.join(written)).display().to_string();
+        if written.ends_with('/') { path + "/" } else { path }
+    }
+
+    /// Where a path of a module's text leads, if it is of something that is read.
+    pub fn located(&self, module: ModuleId, written: &str) -> PathBuf {
+        match &self.root {
+            Some(root) => root.join(self.from_root(module, written)),
+            None => self.modules[module].base.join(written),
+        }
+    }
+
+    /// Notes a file that the recipe names and that is no model.
+    pub fn read_aside(&mut self, what: &'static str, module: ModuleId, written: &str) {
+        let path = self.located(module, written);
+        let aside = Aside { what, written: self.from_root(module, written), path };
+        if !self.aside.contains(&aside) {
+            self.aside.push(aside);
+        }
+    }
+
     /// The text at a place, on one line.
     pub fn text_at(&self, site: Site) -> String {
         let text = self.sources.get(site.source).text.get(site.span.range()).unwrap_or("");
         text.lines().flat_map(|line| without_comment(line).split_whitespace()).collect::<Vec<_>>().join(" ")
     }
 
+    /// What has been bound, where nothing was wrong.
+    pub fn skeleton(self) -> (Option<Skeleton>, Problems) {
+        if self.problems.has_errors() {
+            return (None, self.problems);
+        }
+        let outputs = self.outputs.iter().map(|statement| statement.promised(&self)).collect();
+        let claims = self.claims.iter().map(|claim| claim.0).collect();
+        let Context { exprs, patterns, models, aside, problems, .. } = self;
+        (Some(Skeleton { exprs, patterns, models, outputs, claims, aside }), problems)
+    }
+
     pub fn finish(self, evaluated: Evaluated) -> Checked {
-        let Context { exprs, patterns, inputs, params, problems, sources, modules, claims, .. } = self;
+        let Context { exprs, patterns, inputs, models, aside, params, problems, sources, modules, claims, .. } = self;
         if problems.has_errors() {
             return Checked { recipe: None, problems };
         }
@@ -263,6 +318,8 @@ impl<'a> Context<'a> {
             used.iter().map(|&id| sources.get(id)).filter(|source| &*source.name != super::statements::STD_NAME);
         let recipe = Recipe {
             inputs,
+            names: models,
+            aside,
             params,
             exprs,
             patterns,

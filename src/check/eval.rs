@@ -5,8 +5,8 @@
 
 mod methods;
 
-use super::context::children;
 use super::space::Space;
+use super::stations::stations;
 use crate::field::Field;
 use crate::field::Weight;
 use crate::hir::Atom;
@@ -80,6 +80,8 @@ pub struct Evaluator<'a> {
     space: Option<&'a mut Space>,
     /// Method calls made so far.
     pub calls: Vec<CallInstance>,
+    /// Those of the current tensor, by likeness.
+    known: HashMap<u64, Vec<u32>>,
     /// Values on the current tensor.
     memo: Vec<Option<(u32, Result<Value>)>>,
     stamp: u32,
@@ -108,6 +110,7 @@ impl<'a> Evaluator<'a> {
             patterns,
             space,
             calls,
+            known: HashMap::new(),
             memo: vec![],
             stamp: 0,
             stations: HashMap::new(),
@@ -131,6 +134,7 @@ impl<'a> Evaluator<'a> {
     /// Any value on a tensor, fresh.
     pub fn fresh(&mut self, id: ExprId, tensor: Option<usize>) -> Result<Value> {
         self.stamp += 1;
+        self.known.clear();
         self.steps.clear();
         self.prepare(id, tensor);
         self.value(id, tensor)
@@ -147,7 +151,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn value(&mut self, id: ExprId, tensor: Option<usize>) -> Result<Value> {
+    pub fn value(&mut self, id: ExprId, tensor: Option<usize>) -> Result<Value> {
         // Leaves are cheaper to evaluate than to remember.
         match &self.exprs[id.0 as usize].kind {
             ExprKind::Number(number) => return Ok(Value::Number(*number)),
@@ -441,33 +445,6 @@ impl<'a> Evaluator<'a> {
             (Ok(a), Ok(b)) => pointwise(&a.into(), &b, |a, b| a * b).map_err(|kind| Fault { expr: id, kind }),
         }
     }
-}
-
-/// Every how many levels a value is evaluated ahead; a value less deep than this needs nothing.
-const STATION: u32 = 100;
-
-/// Nodes below a root at multiples of [`STATION`] levels, lowest first.
-fn stations(root: ExprId, exprs: &[Expr]) -> Rc<[ExprId]> {
-    // Ids are in topological order, so that one walk down marks and one walk up counts.
-    let mut depths: HashMap<ExprId, u32> = HashMap::new();
-    let mut heap = std::collections::BinaryHeap::from([root]);
-    let mut order = vec![];
-    while let Some(id) = heap.pop() {
-        if depths.insert(id, 0).is_none() {
-            order.push(id);
-            heap.extend(children(&exprs[id.0 as usize].kind));
-        }
-    }
-    let mut out = vec![];
-    for id in order.into_iter().rev() {
-        let below = children(&exprs[id.0 as usize].kind).iter().map(|child| depths[child]).max();
-        let depth = below.map_or(0, |below| below + 1);
-        depths.insert(id, depth);
-        if depth > 0 && depth % STATION == 0 && id != root {
-            out.push(id);
-        }
-    }
-    out.into()
 }
 
 /// A number, or one per channel; `None` of what is neither.

@@ -218,7 +218,12 @@ fn picture(context: &mut Context, scope: &Scope, call: &ast::Call, site: Site, n
         return None;
     };
     let written = template::fill(context, scope.module, text)?;
-    let path = context.modules[scope.module].base.join(&written);
+    let path = context.located(scope.module, &written);
+    context.read_aside("picture", scope.module, &written);
+    let from_root = context.from_root(scope.module, &written);
+    if context.blind {
+        return Some(ExprKind::Picture(Box::new(Golden { written: from_root.into(), path, size: None })));
+    }
     let size = match context.world.picture(&path) {
         Ok(size) => Some(size),
         // It is about to be written.

@@ -90,8 +90,9 @@ fn loaded(
         None => context.sources.add(path.value.clone(), text).id,
     };
     let base = real.parent().unwrap_or(Path::new("")).to_path_buf();
+    let home = template::plain(context.modules[module].home.join(&path.value).parent().unwrap_or(Path::new("")));
     context.loading.push(full);
-    let loaded = statements::load(context, id, &base, prefix, &sets, false);
+    let loaded = statements::load(context, id, &base, &home, prefix, &sets, false);
     context.loading.pop();
     Some(loaded)
 }

@@ -22,13 +22,16 @@ mod patterns;
 mod resolve;
 mod space;
 mod statements;
+mod stations;
 mod template;
 pub mod trace;
 mod written;
 
+pub use constant::Constants;
 pub use context::Settings;
 pub use context::children;
 pub use space::Space;
+pub use template::plain;
 
 use crate::channels::Catalogue;
 use crate::diag::Problem;
@@ -64,6 +67,20 @@ pub trait World {
 pub struct Checked {
     pub recipe: Option<hir::Recipe>,
     pub problems: Problems,
+}
+
+/// Binds the names of the recipe whose text is `root`, and reads nothing but the recipes that it uses.
+pub fn skeleton(
+    sources: &mut Sources,
+    root: SourceId,
+    base: &Path,
+    settings: &Settings,
+    world: &dyn World,
+) -> (Option<hir::Skeleton>, Problems) {
+    let settings = Settings { blind: true, ..settings.clone() };
+    let mut context = context::Context::new(sources, world);
+    statements::root(&mut context, root, base, &settings);
+    context.skeleton()
 }
 
 /// Checks the recipe whose text is `root`; relative paths start at `base`.

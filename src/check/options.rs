@@ -32,6 +32,19 @@ pub struct ModelOptions {
 }
 
 impl ModelOptions {
+    /// What was said, in a fixed order; empty texts say nothing.
+    pub fn words(&self) -> Vec<(&'static str, String)> {
+        let text = |option: &Option<(String, Site)>| option.as_ref().map(|(text, _)| text.clone()).unwrap_or_default();
+        let all = [
+            ("layout", text(&self.layout)),
+            ("key", text(&self.key)),
+            ("arch", text(&self.arch)),
+            ("add_prefix", self.add_prefix.clone()),
+            ("strip_prefix", self.strip_prefix.clone()),
+        ];
+        all.into_iter().filter(|(_, text)| !text.is_empty()).collect()
+    }
+
     /// The header with its names stripped and prefixed; an `Err` is a name that comes out twice, or that no file can
     /// hold, with what it was before.
     pub fn renamed(&self, mut header: Header) -> Result<Header, (String, Vec<String>)> {

@@ -38,6 +38,7 @@ use crate::hir::Measured;
 use crate::hir::Metric;
 use crate::hir::Output;
 use crate::hir::PatternId;
+use crate::hir::Promised;
 use crate::text::Site;
 use fixedbitset::FixedBitSet;
 use std::path::Path;
@@ -52,6 +53,23 @@ pub struct Statement {
     pub value: ExprId,
     pub options: OutputOptions,
     pub room: Room,
+}
+
+impl Statement {
+    /// What it says, before any tensor is asked.
+    pub fn promised(&self, context: &Context) -> Promised {
+        let options = &self.options;
+        Promised {
+            path: context.from_root(self.module, &self.written),
+            value: self.value,
+            dtype: options.dtype,
+            layout: options.layout.as_ref().map(|(layout, _)| layout.clone()),
+            format: options.format.map(|(format, _)| format).unwrap_or_default(),
+            shard_size: options.shard_size.map(|(size, _)| size),
+            metadata: options.metadata.clone(),
+            overflow: options.overflow,
+        }
+    }
 }
 
 /// What evaluation gives.
@@ -311,6 +329,7 @@ fn place(
     }
     Some(Output {
         written: statement.written.clone(),
+        from_root: context.from_root(statement.module, &statement.written),
         path,
         directory,
         site: statement.site,

@@ -22,6 +22,7 @@ use crate::hir::Input;
 use crate::hir::InputId;
 use crate::hir::Kind;
 use crate::hir::Literal;
+use crate::hir::ModelName;
 use crate::syntax;
 use crate::syntax::ast;
 use crate::syntax::ast::ItemKind;
@@ -47,8 +48,10 @@ pub const ROOT: ModuleId = 0;
 pub fn root(context: &mut Context, source: SourceId, base: &Path, settings: &Settings) {
     context.renews_pictures = settings.renews_pictures;
     context.mode = settings.mode;
+    context.blind = settings.blind;
+    context.root.clone_from(&settings.root);
     let sets = settings.sets.iter().map(|(name, value)| (name.clone(), (value.clone(), None))).collect();
-    let module = load(context, source, base, String::new(), &sets, true);
+    let module = load(context, source, base, Path::new(""), String::new(), &sets, true);
     for index in 0..context.modules[module].file.items.len() {
         statement(context, module, index);
     }
@@ -61,7 +64,8 @@ pub fn std_module(context: &mut Context) -> ModuleId {
         return module;
     }
     let source = context.sources.add(STD_NAME, STD_TEXT).id;
-    let module = load(context, source, Path::new(""), format!("{STD_NAME}."), &Sets::new(), false);
+    let none = Path::new("");
+    let module = load(context, source, none, none, format!("{STD_NAME}."), &Sets::new(), false);
     context.std = Some(module);
     module
 }
@@ -74,6 +78,7 @@ pub fn load(
     context: &mut Context,
     source: SourceId,
     base: &Path,
+    home: &Path,
     prefix: String,
     sets: &Sets,
     is_root: bool,
@@ -85,6 +90,7 @@ pub fn load(
     context.modules.push(Module {
         source,
         base: base.to_path_buf(),
+        home: home.to_path_buf(),
         prefix,
         file: file.clone(),
         values: HashMap::new(),
@@ -320,11 +326,22 @@ fn open_model(
     block: Option<&ast::Block>,
 ) -> Option<Input> {
     let own = &context.modules[module];
-    let (source, base, prefix) = (own.source, own.base.clone(), own.prefix.clone());
+    let (source, prefix) = (own.source, own.prefix.clone());
     let site = path.span.at(source);
     let options = options::model(context, module, block)?;
     let written = template::fill(context, module, path)?;
-    let full = base.join(&written);
+    let full = context.located(module, &written);
+    let mut words = options.words();
+    words.iter_mut().filter(|word| word.0 == "arch").for_each(|word| word.1 = context.from_root(module, &word.1));
+    let model = ModelName { path: context.from_root(module, &written), options: words };
+    if let Some((arch_path, _)) = &options.arch {
+        context.read_aside("arch", module, arch_path);
+    }
+    let name = format!("{prefix}{}", name.text).into();
+    if context.blind {
+        context.models.push(model);
+        return Some(Input { name, written, path: full, site, header: Arc::default(), canon: Arc::default() });
+    }
     let key = options.key.as_ref().map(|(key, _)| key.as_str());
     let header = context.world.checkpoint(&full, key);
     let mut header = match header {
@@ -346,7 +363,7 @@ fn open_model(
     };
     let own_arch = match &options.arch {
         Some((arch_path, arch_site)) => {
-            let text = context.world.architecture(&base.join(arch_path));
+            let text = context.world.architecture(&context.located(module, arch_path));
             match text {
                 Ok(text) => Some(load_architecture(context, &text, arch_path, *arch_site)?),
                 Err(problem) => {
@@ -361,14 +378,8 @@ fn open_model(
     match arch::detect(&header, own_arch.as_ref(), layout) {
         Ok(mut canon) => {
             arch::complete(&mut header, &mut canon);
-            Some(Input {
-                name: format!("{prefix}{}", name.text).into(),
-                written,
-                path: full,
-                site,
-                header: Arc::new(header),
-                canon: Arc::new(canon),
-            })
+            context.models.push(model);
+            Some(Input { name, written, path: full, site, header: Arc::new(header), canon: Arc::new(canon) })
         }
         Err(problem) => {
             let unknown = problem.code == crate::diag::Code("E0431");

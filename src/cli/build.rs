@@ -1,6 +1,9 @@
 //! `blend build`: the merged model.
 
 use super::Exit;
+use super::locked;
+use super::locked::LockArgs;
+use super::provenance;
 use super::recipe;
 use super::recipe::Outcome;
 use super::recipe::RecipeArgs;
@@ -22,6 +25,7 @@ use crate::plan::tally;
 use crate::render::device::Device;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::Once;
@@ -42,6 +46,11 @@ pub struct Args {
     run: RunArgs,
     #[command(flatten)]
     pictures: PictureArgs,
+    #[command(flatten)]
+    lock: LockArgs,
+    /// Write a statement of how the outputs came about, in the form of in-toto and SLSA
+    #[arg(long, value_name = "FILE")]
+    provenance: Option<PathBuf>,
     /// Replace directories that blend did not write
     #[arg(long)]
     force: bool,
@@ -82,15 +91,32 @@ impl RunArgs {
 }
 
 pub fn run(args: &Args, ui: &Ui) -> Exit {
-    let outcome = match recipe::compile(&args.recipe, ui) {
-        Ok(outcome) => outcome,
-        Err(exit) => return exit,
-    };
-    let options = exec::Options { force: args.force, device: args.pictures.device(), ..args.run.options() };
-    match execute(&outcome, &options, ui) {
-        Ok((_, exit)) => exit,
-        Err(exit) => exit,
+    match done(args, ui) {
+        Ok(exit) | Err(exit) => exit,
     }
+}
+
+fn done(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
+    let mut outcome = recipe::compile(&args.recipe, ui)?;
+    let held = locked::agree(&args.lock, &args.recipe, &mut outcome, args.run.threads(), ui)?;
+    let options = exec::Options { force: args.force, device: args.pictures.device(), ..args.run.options() };
+    let (report, exit) = execute(&outcome, &options, ui)?;
+    let Some(compiled) = &outcome.compiled else { return Ok(exit) };
+    if let (Some(path), false) = (&args.provenance, report.written.is_empty()) {
+        provenance::write(path, compiled, &report.written, args.run.threads(), ui)?;
+    }
+    match held {
+        Some(mut held) if args.recipe.is_in_place() => Ok(exit.max(held.record(compiled, &report.written, ui))),
+        _ => Ok(exit),
+    }
+}
+
+/// Does some work on `total` bytes with progress.
+pub fn watched<T>(total: u64, ui: &Ui, work: impl FnOnce(&Progress) -> Result<T, Stop>) -> Result<T, Stop> {
+    let progress = Arc::new(Progress::default());
+    interruptible(&progress);
+    let _display = Display::start(total, progress.clone(), ui);
+    work(&progress)
 }
 
 /// The run that an interrupt ends: a process has one handler, `blend test` has several runs.
@@ -120,7 +146,7 @@ pub fn execute(outcome: &Outcome, options: &exec::Options, ui: &Ui) -> Result<(R
     interruptible(&progress);
     let start = Instant::now();
     let result = {
-        let _display = Display::start(compiled, progress.clone(), ui);
+        let _display = Display::start(compiled.plan.work_bytes(), progress.clone(), ui);
         exec::run(&compiled.recipe, &compiled.plan, options, &progress)
     };
     match result {
@@ -237,11 +263,10 @@ const PLAIN_EVERY: Duration = Duration::from_secs(10);
 const BAR_EVERY: Duration = Duration::from_millis(100);
 
 impl Display {
-    fn start(compiled: &Compiled, progress: Arc<Progress>, ui: &Ui) -> Display {
+    fn start(total: u64, progress: Arc<Progress>, ui: &Ui) -> Display {
         if ui.quiet {
             return Display { stop: None, thread: None };
         }
-        let total = compiled.plan.work_bytes();
         let (stop, stopped) = std::sync::mpsc::channel::<()>();
         let bar = ui.is_interactive().then(|| bar(total));
         let every = if bar.is_some() { BAR_EVERY } else { PLAIN_EVERY };

@@ -2,6 +2,8 @@
 
 use super::Exit;
 use super::compare::stopped;
+use super::locked;
+use super::locked::LockArgs;
 use super::recipe;
 use super::recipe::RecipeArgs;
 use super::ui::Ui;
@@ -18,6 +20,8 @@ Examples:
 pub struct Args {
     #[command(flatten)]
     recipe: RecipeArgs,
+    #[command(flatten)]
+    lock: LockArgs,
     /// Read the weights of models that meet, and warn of those that have no common ancestor
     #[arg(long)]
     weights: bool,
@@ -31,6 +35,11 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
         Ok(outcome) => outcome,
         Err(exit) => return exit,
     };
+    if args.lock.locked
+        && let Err(exit) = locked::agree(&args.lock, &args.recipe, &mut outcome, exec::Options::default().threads, ui)
+    {
+        return exit;
+    }
     let mut compared = String::new();
     if let (true, Some(compiled)) = (args.weights, &outcome.compiled) {
         let threads = args.threads.map_or(exec::Options::default().threads, usize::from);

@@ -61,6 +61,11 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
 fn text(args: &Args, ui: &Ui) -> Result<String, Problem> {
     let header = store::open(&args.model, args.key.as_deref()).map_err(with_key_option)?;
     if args.recipe {
+        let used = header.metadata.keys().filter_map(|key| key.strip_prefix("blend.recipe."));
+        let used: Vec<String> = used.map(escaped).collect();
+        if !used.is_empty() {
+            ui.status(&format!("it uses {}: `blend inspect --json` has the texts under `metadata`", used.join(", ")));
+        }
         return header.metadata.get("blend.recipe").cloned().ok_or_else(|| {
             Problem::new(Code("E0219"), format!("`{}` has no recipe inside", args.model.display()))
                 .help("build models with `blend build`: it keeps the recipe in the file")
@@ -126,6 +131,11 @@ fn human(args: &Args, header: &Header, canon: &Canon, stats: Option<&[Stats]>) -
         if name == "blend.recipe" {
             let lines = text.lines().count();
             out.push_str(&format!("recipe inside: {lines} lines; print it with `--recipe`\n"));
+        } else if name == "blend.lineage" {
+            let rows = serde_json::from_str::<serde_json::Value>(text).ok();
+            let rows = rows.as_ref().and_then(serde_json::Value::as_array).map_or(&[][..], Vec::as_slice);
+            let names: Vec<String> = rows.iter().filter_map(|row| row["name"].as_str()).map(escaped).collect();
+            out.push_str(&format!("merged before: {}; `--json` has the lineage\n", names.join(", ")));
         } else if !name.starts_with("blend.") {
             out.push_str(&format!("metadata {}: {}\n", escaped(name), escaped(text)));
         }

@@ -16,10 +16,14 @@ mod explain;
 mod fmt;
 mod git;
 mod graph;
+mod hash;
 mod inspect;
+mod lock;
+mod locked;
 mod methods;
 mod new;
 mod plan;
+mod provenance;
 mod recipe;
 mod render;
 mod test;
@@ -115,7 +119,9 @@ enum Verb {
     Fmt(fmt::Args),
     Git(git::Args),
     Graph(graph::Args),
+    Hash(hash::Args),
     Inspect(inspect::Args),
+    Lock(lock::Args),
     Methods(methods::Args),
     New(new::Args),
     Plan(plan::Args),
@@ -162,7 +168,9 @@ fn work() -> Exit {
         Verb::Fmt(args) => fmt::run(&args, &ui),
         Verb::Git(args) => git::run(&args, &ui),
         Verb::Graph(args) => graph::run(&args, &ui),
+        Verb::Hash(args) => hash::run(&args, &ui),
         Verb::Inspect(args) => inspect::run(&args, &ui),
+        Verb::Lock(args) => lock::run(&args, &ui),
         Verb::Methods(args) => methods::run(&args, &ui),
         Verb::New(args) => new::run(&args, &ui),
         Verb::Plan(args) => plan::run(&args, &ui),

@@ -12,6 +12,7 @@ use crate::diag::Problem;
 use crate::diag::Problems;
 use crate::hir::Format;
 use crate::hir::Literal;
+use crate::normal::Normal;
 use crate::store;
 use crate::syntax;
 use crate::text::Sources;
@@ -20,7 +21,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// Recipe, or expression, and parameters.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct RecipeArgs {
     /// The recipe; `-` reads standard input
     #[arg(required_unless_present = "expression", conflicts_with = "expression", value_name = "RECIPE")]
@@ -40,6 +41,9 @@ pub struct RecipeArgs {
     /// Only the outputs whose path fits
     #[arg(long, value_name = "GLOB")]
     only: Vec<String>,
+    /// Where relative paths of models start, instead of where the recipe stands
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
 }
 
 impl RecipeArgs {
@@ -54,10 +58,25 @@ impl RecipeArgs {
         path.and_then(Path::file_stem).map_or("blend".into(), |stem| stem.to_string_lossy().into_owned())
     }
 
+    /// The file of the recipe, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        self.recipe.as_deref().filter(|path| *path != Path::new("-"))
+    }
+
+    /// Whether the output goes where the recipe says.
+    pub fn is_in_place(&self) -> bool {
+        self.output.is_none()
+    }
+
+    /// The same with parameters at their defaults.
+    pub fn unset(&self) -> RecipeArgs {
+        RecipeArgs { sets: vec![], output: None, only: vec![], ..self.clone() }
+    }
+
     /// A recipe of one expression.
     pub fn one_shot(expression: Option<String>, models: &[String], sets: &[String]) -> RecipeArgs {
         let (models, sets) = (models.to_vec(), sets.to_vec());
-        RecipeArgs { recipe: None, expression, models, sets, output: None, only: vec![] }
+        RecipeArgs { recipe: None, expression, models, sets, output: None, only: vec![], root: None }
     }
 
     /// The same, of the outputs whose path fits.
@@ -69,6 +88,7 @@ impl RecipeArgs {
             sets: sets.to_vec(),
             output: None,
             only: only.to_vec(),
+            root: None,
         }
     }
 }
@@ -129,6 +149,16 @@ pub fn compile_text(name: &str, text: String, ui: &Ui) -> Result<Outcome, Exit> 
     Again::written(name, text).compile(&|_| {}, &Disk, ui)
 }
 
+/// The normal form of a recipe; problems are shown already when there is an error.
+pub fn normal(args: &RecipeArgs, ui: &Ui) -> Result<Normal, Exit> {
+    let settings = settings(args).map_err(|problem| ui.problem(problem))?;
+    let text = text(args).map_err(|problem| ui.problem(problem))?;
+    let mut sources = Sources::default();
+    let root = sources.add(text.name, text.text).id;
+    let (normal, problems) = compile::normal(&mut sources, root, &text.base, &settings, &Disk);
+    normal.ok_or_else(|| ui.problems(&problems, &sources).max(Exit::Wrong))
+}
+
 fn compile_with(text: &Text, settings: &Settings, world: &dyn World, ui: &Ui) -> Result<Outcome, Exit> {
     let mut sources = Sources::default();
     let root = sources.add(text.name.clone(), text.text.clone()).id;
@@ -144,7 +174,8 @@ fn compile_with(text: &Text, settings: &Settings, world: &dyn World, ui: &Ui) ->
 
 fn settings(args: &RecipeArgs) -> Result<Settings, Problem> {
     let sets = sets(&args.sets)?;
-    Ok(Settings { sets, output: args.output.clone(), only: args.only.clone(), ..Settings::default() })
+    let (output, only, root) = (args.output.clone(), args.only.clone(), args.root.clone());
+    Ok(Settings { sets, output, only, root, ..Settings::default() })
 }
 
 /// The values of `--set NAME=VALUE`.

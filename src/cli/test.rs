@@ -4,6 +4,8 @@ use super::Exit;
 use super::build;
 use super::build::PictureArgs;
 use super::build::RunArgs;
+use super::locked;
+use super::locked::LockArgs;
 use super::recipe;
 use super::recipe::RecipeArgs;
 use super::ui::Ui;
@@ -32,6 +34,8 @@ pub struct Args {
     #[arg(long)]
     update: bool,
     #[command(flatten)]
+    lock: LockArgs,
+    #[command(flatten)]
     pictures: PictureArgs,
     #[command(flatten)]
     run: RunArgs,
@@ -51,10 +55,16 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
 
 fn one(path: &Path, args: &Args, ui: &Ui) -> Exit {
     let renew = |settings: &mut Settings| settings.renews_pictures = args.update;
-    let outcome = match recipe::compile_changed(&RecipeArgs::of(path, &args.sets), &renew, ui) {
+    let recipe = RecipeArgs::of(path, &args.sets);
+    let mut outcome = match recipe::compile_changed(&recipe, &renew, ui) {
         Ok(outcome) => outcome,
         Err(exit) => return exit,
     };
+    if args.lock.locked
+        && let Err(exit) = locked::agree(&args.lock, &recipe, &mut outcome, args.run.threads(), ui)
+    {
+        return exit;
+    }
     let device = args.pictures.device();
     let options = exec::Options { dry: true, device, renew: args.update, ..args.run.options() };
     let (report, exit) = match build::execute(&outcome, &options, ui) {

@@ -76,7 +76,7 @@ impl Ui {
     }
 }
 
-/// E0601 to E0610, E0710 to E0715, E0751, E0821 and E0823 are the machine's fault, E0620 is a claim that does not hold, every other error is that of recipe,
+/// E0601 to E0610, E0710 to E0715, E0751, E0821 and E0823 are the machine's fault, E0620 and E0803 to E0805 are claims that do not hold, every other error is that of recipe,
 /// input or usage.
 pub fn exit_of(problems: &Problems) -> Exit {
     let errors: Vec<&Problem> = problems.iter().filter(|problem| problem.severity() == Severity::Error).collect();
@@ -84,11 +84,16 @@ pub fn exit_of(problems: &Problems) -> Exit {
         Exit::Good
     } else if errors.iter().any(|problem| is_of_machine(problem.code.0)) {
         Exit::MachineFailed
-    } else if errors.iter().all(|problem| problem.code.0 == "E0620") {
+    } else if errors.iter().all(|problem| is_claim(problem.code.0)) {
         Exit::ClaimFailed
     } else {
         Exit::Wrong
     }
+}
+
+/// An `assert`, or that recipe, inputs and outputs are those of the lock.
+fn is_claim(code: &str) -> bool {
+    matches!(code, "E0620" | "E0803" | "E0804" | "E0805")
 }
 
 /// Disk, IO, threads, devices, programs that are missing.

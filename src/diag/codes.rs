@@ -187,6 +187,16 @@ static GIT: &[Row] = rows![
     "E0824" "two things that cannot be compared",
 ];
 
+/// E08: locks and provenance.
+static LOCK: &[Row] = rows![
+    "E0801" "a recipe without a lock",
+    "E0802" "a lock that cannot be read",
+    "E0803" "an input that is not what was locked",
+    "E0804" "a recipe that does not mean what was locked",
+    "E0805" "a build that did not give what it gave before",
+    "E0806" "a model that is not in the recipe",
+];
+
 /// W: warnings.
 static WARNINGS: &[Row] = rows![
     "W0401" "counters that are taken from one model",
@@ -202,11 +212,12 @@ static WARNINGS: &[Row] = rows![
     "W0412" "a `norm` that changes nothing",
     "W0413" "an alignment that leaves unknown tensors where they are",
     "W0621" "a claim that holds by little",
+    "W0801" "a lock that does not hold",
 ];
 
 /// Every row, in the order of the codes.
 pub fn all() -> impl Iterator<Item = &'static Row> {
-    [SYNTAX, NAMES, KINDS, TENSORS, FILES, RUN, RENDER, GIT, WARNINGS].into_iter().flatten()
+    [SYNTAX, NAMES, KINDS, TENSORS, FILES, RUN, RENDER, LOCK, GIT, WARNINGS].into_iter().flatten()
 }
 
 /// The row of a code.

@@ -16,6 +16,7 @@ pub mod sums;
 pub mod values;
 
 pub use claims::ClaimReport;
+pub use jobs::in_order;
 pub use progress::Progress;
 
 use crate::diag::Problem;

@@ -8,6 +8,9 @@ use crate::methods::CallOn;
 use crate::methods::Method;
 use crate::text::Site;
 use smallvec::SmallVec;
+use std::hash::DefaultHasher;
+use std::hash::Hash;
+use std::hash::Hasher;
 use std::sync::Arc;
 
 /// Something that is multiplied by a share.
@@ -123,6 +126,26 @@ impl Form {
 
     fn is_total(&self, total: f64, target: f64) -> bool {
         (total - target).abs() <= 1e-9 * self.scale.max(1.0)
+    }
+}
+
+impl CallInstance {
+    /// Equal for calls that do the same.
+    pub fn likeness(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.method.name.hash(&mut hasher);
+        for form in &self.inputs {
+            for (atom, share) in &form.terms {
+                atom.hash(&mut hasher);
+                share.number().map(f64::to_bits).hash(&mut hasher);
+            }
+        }
+        hasher.finish()
+    }
+
+    /// Whether both do the same, wherever they stand.
+    pub fn does_what(&self, other: &CallInstance) -> bool {
+        self.method == other.method && self.on == other.on && self.inputs == other.inputs
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Mask {
     pub name: Arc<str>,
     /// Per channel space the channels that are meant.
     pub spaces: Vec<(Arc<str>, Chosen)>,
+    /// How channels of a catalogue were chosen: its path, then options; empty for literal sets.
+    pub by: Arc<[String]>,
     pub mode: Mode,
     pub axes: Axes,
     /// `None` for literal sets.
@@ -61,6 +63,11 @@ impl Mode {
         Some([Mode::Unit, Mode::Out, Mode::In, Mode::Style][Mode::WORDS.iter().position(|word| *word == text)?])
     }
 
+    /// The word of the option `mode`.
+    pub fn text(self) -> &'static str {
+        Mode::WORDS[self as usize]
+    }
+
     fn has(self, act: Act) -> bool {
         match self {
             Mode::Unit => true,
@@ -89,6 +96,11 @@ impl Axes {
 
     pub fn from_text(text: &str) -> Option<Axes> {
         Some([Axes::Either, Axes::Both, Axes::Mean, Axes::Out][Axes::WORDS.iter().position(|word| *word == text)?])
+    }
+
+    /// The word of the option `axes`.
+    pub fn text(self) -> &'static str {
+        Axes::WORDS[self as usize]
     }
 }
 
@@ -192,7 +204,7 @@ mod tests {
             ("x".into(), Chosen::Set([[0, 0], [3, 3]].into())),
             ("y".into(), Chosen::Shares([1.0, 0.0, 0.0, 0.0].into())),
         ];
-        let mask = Mask { name: "m".into(), spaces, mode, axes, origin: None, site: Site::default() };
+        let mask = Mask { name: "m".into(), spaces, by: Arc::default(), mode, axes, origin: None, site: Site::default() };
         let shape: Vec<u64> = tensor.iter().map(|_| 4).collect();
         let found = mask.on(&traits, &shape).expect("it fits").mean();
         assert!((found - expected).abs() < 1e-12, "{mode:?} {axes:?} on {tensor:?}: {found}");
@@ -233,6 +245,7 @@ mod tests {
         let mask = |space: &str, chosen| Mask {
             name: "m".into(),
             spaces: vec![(space.into(), chosen)],
+            by: Arc::default(),
             mode: Mode::Unit,
             axes: Axes::Either,
             origin: None,

@@ -8,6 +8,7 @@ mod expr;
 mod form;
 mod image;
 mod mask;
+mod skeleton;
 
 pub use align::Alignment;
 pub use align::FreeSpace;
@@ -41,6 +42,10 @@ pub use mask::Mask;
 pub use mask::Misfit;
 pub use mask::Mode;
 pub use mask::Origin;
+pub use skeleton::Aside;
+pub use skeleton::ModelName;
+pub use skeleton::Promised;
+pub use skeleton::Skeleton;
 
 use crate::arch;
 use crate::arch::Architecture;
@@ -184,6 +189,8 @@ pub struct Made {
 pub struct Output {
     /// Path as the recipe writes it, parameters filled in.
     pub written: String,
+    /// The same without detours; also where the command line has another.
+    pub from_root: String,
     pub path: PathBuf,
     /// A directory is written: the path has no ending of a file.
     pub directory: bool,
@@ -224,6 +231,10 @@ pub struct Claim {
 #[derive(Clone, Debug)]
 pub struct Recipe {
     pub inputs: Vec<Input>,
+    /// How the recipe names each input.
+    pub names: Vec<ModelName>,
+    /// What else it reads.
+    pub aside: Vec<Aside>,
     pub params: Vec<Param>,
     pub exprs: Vec<Expr>,
     pub patterns: Vec<Pattern>,

@@ -1,6 +1,8 @@
-//! What an output's `__metadata__` says: a pure function of recipe, parameters, version and input headers (law 1).
+//! What an output's `__metadata__` says: a pure function of recipe, parameters, version, input headers, and the lock where
+//! there is one that holds (law 1).
 
 use super::Facts;
+use super::lineage;
 use crate::arch;
 use crate::hir;
 use crate::hir::Literal;
@@ -25,15 +27,21 @@ pub fn of(recipe: &Recipe, output: &Output, facts: &Facts) -> Vec<(String, Strin
     let inputs: Vec<_> = recipe.leading(output).iter().map(|input| (&*input.header, &*input.canon)).collect();
     known.extend(arch::metadata_of(own, &output.layout, &inputs));
     out.extend(known);
-    if let Some(terms) = licenses(recipe) {
+    let called = |name: &str| facts.names.get(name).map_or_else(|| name.to_string(), String::clone);
+    if let Some(terms) = licenses(recipe, &called) {
         out.push(("license".into(), terms));
     }
     out.push(("blend.version".into(), facts.version.clone()));
-    for (at, (name, text)) in recipe.sources.iter().enumerate() {
-        let key = if at == 0 { "blend.recipe".to_string() } else { format!("blend.recipe.{name}") };
-        out.push((key, text.to_string()));
+    if let Some(text) = &facts.recipe {
+        out.push(("blend.recipe".into(), text.clone()));
+    } else {
+        for (at, (name, text)) in recipe.sources.iter().enumerate() {
+            let key = if at == 0 { "blend.recipe".to_string() } else { format!("blend.recipe.{name}") };
+            out.push((key, text.to_string()));
+        }
     }
-    let params: serde_json::Map<String, serde_json::Value> = recipe
+    // By name: the order of imports is not that of one text.
+    let params: BTreeMap<String, serde_json::Value> = recipe
         .params
         .iter()
         .map(|param| {
@@ -42,17 +50,24 @@ pub fn of(recipe: &Recipe, output: &Output, facts: &Facts) -> Vec<(String, Strin
                 Literal::Bool(truth) => json!(truth),
                 Literal::Text(text) => json!(&**text),
             };
-            (param.name.to_string(), value)
+            (called(&param.name), value)
         })
         .collect();
-    out.push(("blend.params".into(), serde_json::Value::Object(params).to_string()));
+    out.push(("blend.params".into(), json!(params).to_string()));
     let inputs: Vec<serde_json::Value> = recipe
         .inputs
         .iter()
         .zip(&facts.digests)
-        .map(|(input, digest)| {
+        .enumerate()
+        .map(|(at, (input, digest))| {
             let size = input.header.size();
-            let mut row = json!({ "name": &*input.name, "path": input.written, "size": size, "header": digest });
+            // Paths of imports stand in one text as the root recipe would write them.
+            let is_imported = facts.names.contains_key(&*input.name);
+            let path = if is_imported { &recipe.names[at].path } else { &input.written };
+            let mut row = json!({ "name": called(&input.name), "path": path, "size": size, "header": digest });
+            if let Some(identity) = facts.identities.get(at) {
+                row["identity"] = json!(identity);
+            }
             // Terms go with the weights that they are about.
             if let Some(license) = input.header.metadata.get("license") {
                 row["license"] = json!(license);
@@ -61,6 +76,12 @@ pub fn of(recipe: &Recipe, output: &Output, facts: &Facts) -> Vec<(String, Strin
         })
         .collect();
     out.push(("blend.inputs".into(), json!(inputs).to_string()));
+    if !facts.semantic.is_empty() {
+        out.push(("blend.semantic".into(), facts.semantic.clone()));
+    }
+    if let Some(lineage) = lineage::of(recipe, &called) {
+        out.push(("blend.lineage".into(), lineage));
+    }
     for (name, text) in &output.metadata {
         match out.iter_mut().find(|pair| pair.0 == *name) {
             Some(pair) => pair.1 = text.clone(),
@@ -81,8 +102,9 @@ fn shared(recipe: &Recipe) -> BTreeMap<String, String> {
 }
 
 /// The terms of all inputs, which go with what is made of them; each once, with the model's name where they differ.
-fn licenses(recipe: &Recipe) -> Option<String> {
-    let of = |at: usize| recipe.inputs[at].header.metadata.get("license").map(|text| (&recipe.inputs[at].name, text));
+fn licenses(recipe: &Recipe, called: &dyn Fn(&str) -> String) -> Option<String> {
+    let name = |at: usize| called(&recipe.inputs[at].name);
+    let of = |at: usize| recipe.inputs[at].header.metadata.get("license").map(|text| (name(at), text));
     let terms: Vec<_> = (0..recipe.inputs.len()).filter_map(of).collect();
     let (_, first) = terms.first()?;
     if terms.len() == recipe.inputs.len() && terms.iter().all(|(_, text)| text == first) {

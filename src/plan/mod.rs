@@ -8,6 +8,7 @@ mod align;
 mod drawing;
 mod dropped;
 mod json;
+mod lineage;
 mod masks;
 mod measures;
 mod memory;
@@ -50,6 +51,7 @@ use crate::tensor::FileInfo;
 use crate::tensor::Shape;
 use crate::text::Site;
 use crate::tile::Program;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -60,6 +62,14 @@ pub struct Facts {
     pub digests: Vec<String>,
     /// Version of this program, for metadata.
     pub version: String,
+    /// The semantic hash of the recipe, with the parameters of this run.
+    pub semantic: String,
+    /// The recipe as one text, where it has one; else its sources stand as they are.
+    pub recipe: Option<String>,
+    /// Names of imports as that text has them.
+    pub names: BTreeMap<String, String>,
+    /// Per input its identity, where a lock says it; else none of them.
+    pub identities: Vec<String>,
 }
 
 /// Everything a build does.

@@ -9,6 +9,7 @@
 //! NumPy: up to 256 MiB more).
 
 mod beside;
+mod cache;
 pub mod catalogue;
 mod copy;
 mod error;
@@ -40,6 +41,11 @@ mod text;
 mod torch;
 mod zip;
 
+pub use cache::Seen;
+pub use cache::Shelf;
+pub use cache::cache_dir;
+pub use error::MISSING as NOT_FOUND;
+pub use error::TEXT;
 pub use error::no_dictionaries;
 pub use inputs::Inputs;
 pub use open::header_digest;
@@ -50,6 +56,7 @@ pub use program::write_through;
 pub use stage::Kind;
 pub use stage::Staged;
 pub use sys::prepare_process;
+pub use text::file_info;
 pub use text::read_bytes;
 pub use text::read_text;
 pub use text::remove_text;

@@ -25,6 +25,32 @@ impl Stamp {
     pub fn of(metadata: &Metadata) -> Stamp {
         Stamp { size: metadata.len(), changed: metadata.modified().ok(), identity: identity(metadata) }
     }
+
+    /// As bytes of a key, with the time when anything at all of the file was changed: the time of its content can be set
+    /// back.  `None` where the system does not tell files apart.
+    pub fn bytes(&self, metadata: &Metadata) -> Option<Vec<u8>> {
+        let identity = self.identity?;
+        let since = self.changed?.duration_since(std::time::UNIX_EPOCH).ok()?;
+        let mut out = vec![];
+        for number in [self.size, identity.device, identity.inode, since.as_secs(), since.subsec_nanos().into()] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        for number in touched(metadata) {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        Some(out)
+    }
+}
+
+#[cfg(unix)]
+fn touched(metadata: &Metadata) -> [i64; 2] {
+    use std::os::unix::fs::MetadataExt;
+    [metadata.ctime(), metadata.ctime_nsec()]
+}
+
+#[cfg(not(unix))]
+fn touched(_: &Metadata) -> [i64; 2] {
+    [0, 0]
 }
 
 #[cfg(unix)]

@@ -7,6 +7,7 @@ use super::sniff;
 use super::sys;
 use crate::diag::Problem;
 use crate::diag::shown;
+use crate::tensor::FileInfo;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -27,6 +28,12 @@ fn opened(path: &Path) -> Result<File, Problem> {
         return Err(error::not_regular(path, sys::special_kind(&metadata)));
     }
     Ok(file)
+}
+
+/// A file that is there, to be read by [`super::Inputs`].  Errors: those of opening.
+pub fn file_info(path: &Path) -> Result<FileInfo, Problem> {
+    let metadata = opened(path)?.metadata().map_err(|error| error::read(path, &error))?;
+    Ok(FileInfo { path: path.to_path_buf(), size: metadata.len(), memory: None })
 }
 
 /// Reads at most so many bytes of a file, from its beginning.  Errors: those of opening, E0601.

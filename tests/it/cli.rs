@@ -68,6 +68,7 @@ fn transcripts() {
     cases.register_bin("cat", Path::new("/bin/cat"));
     cases.env("COLUMNS", "100");
     cases.env("LC_ALL", "C.UTF-8");
+    cases.env("BLEND_CACHE_DIR", place.path().join("cache").display().to_string());
     let copy_of = |file: &Path| place.path().join(file.file_name().expect("a name"));
     for file in &files {
         let copy = copy_of(file);
