@@ -24,6 +24,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 mod find;
+mod name;
+mod show;
 
 /// Find the channels of a generator that draw a part of the picture, name them, look at them
 #[derive(clap::Args)]
@@ -35,11 +37,15 @@ pub struct Args {
 #[derive(clap::Subcommand)]
 enum Verb {
     Find(Box<find::Args>),
+    Name(name::Args),
+    Show(show::Args),
 }
 
 pub fn run(args: &Args, ui: &Ui) -> Exit {
     let done = match &args.verb {
         Verb::Find(args) => find::run(args, ui),
+        Verb::Name(args) => name::run(args, ui),
+        Verb::Show(args) => show::run(args, ui),
     };
     match done {
         Ok(exit) | Err(exit) => exit,

@@ -6,6 +6,7 @@ mod error;
 pub mod film;
 mod image;
 pub mod metrics;
+pub mod overlay;
 pub mod planes;
 pub mod preview;
 pub mod read;
