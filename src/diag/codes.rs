@@ -170,6 +170,8 @@ static RENDER: &[Row] = rows![
     "E0764" "a region that is none",
     "E0765" "a recipe in the place of a generator",
     "E0766" "a file of channels with another ending",
+    "E0767" "names of clusters that cannot be",
+    "E0768" "a file of channels of another model",
     "E0770" "a wish that cannot be scored",
     "E0771" "an output without one mask to score",
 ];
@@ -187,6 +189,8 @@ static WARNINGS: &[Row] = rows![
     "W0409" "an average of another network",
     "W0411" "a mask that holds no channel",
     "W0621" "a claim that holds by little",
+    "W0761" "a mask that was made from another model",
+    "W0762" "names that are older than their clusters",
 ];
 
 /// Every row, in the order of the codes.

@@ -17,17 +17,18 @@ pub struct Mask {
     pub mode: Mode,
     pub axes: Axes,
     /// `None` for literal sets.
-    pub origin: Option<Origin>,
+    pub part: Option<MaskPart>,
     /// Its name in its statement.
     pub site: Site,
 }
 
-/// What of which catalogue a mask was chosen for.
+/// What a mask was chosen for.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Origin {
+pub struct MaskPart {
+    /// The catalogue.
     pub path: PathBuf,
     /// `None` where clusters are named by number.
-    pub part: Option<Arc<str>>,
+    pub name: Option<Arc<str>>,
     pub clusters: Vec<usize>,
 }
 
@@ -190,7 +191,7 @@ mod tests {
             ("x".into(), Chosen::Set([[0, 0], [3, 3]].into())),
             ("y".into(), Chosen::Shares([1.0, 0.0, 0.0, 0.0].into())),
         ];
-        let mask = Mask { name: "m".into(), spaces, mode, axes, origin: None, site: Site::default() };
+        let mask = Mask { name: "m".into(), spaces, mode, axes, part: None, site: Site::default() };
         let shape: Vec<u64> = tensor.iter().map(|_| 4).collect();
         let found = mask.on(&traits, &shape).expect("it fits").mean();
         assert!((found - expected).abs() < 1e-12, "{mode:?} {axes:?} on {tensor:?}: {found}");
@@ -231,7 +232,7 @@ mod tests {
             spaces: vec![(space.into(), chosen)],
             mode: Mode::Unit,
             axes: Axes::Either,
-            origin: None,
+            part: None,
             site: Site::default(),
         };
         let heads = mask("head", Chosen::Set([[1, 2]].into())).on(&traits, &[12, 5]);

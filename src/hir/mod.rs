@@ -33,9 +33,9 @@ pub use image::resized;
 pub use mask::Axes;
 pub use mask::Chosen;
 pub use mask::Mask;
+pub use mask::MaskPart;
 pub use mask::Misfit;
 pub use mask::Mode;
-pub use mask::Origin;
 
 use crate::arch;
 use crate::arch::Architecture;

@@ -14,6 +14,7 @@ mod grammar;
 mod hostile;
 mod kinds;
 mod laws;
+mod locality;
 mod mutations;
 mod names;
 mod nvidia;
