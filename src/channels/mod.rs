@@ -65,6 +65,8 @@ pub struct Facts {
     /// As the command line gives them: `0..499`.
     pub seeds: String,
     pub psi: f64,
+    /// Of networks with classes.
+    pub class: Option<usize>,
     /// The spaces that were clustered; the finest decides where a position's cluster is asked.
     pub layers: Vec<String>,
     pub device: String,
@@ -141,6 +143,7 @@ impl Catalogue {
             models,
             seeds: text("seeds")?,
             psi: number("psi")?,
+            class: metadata.get("class").and_then(|class| class.parse().ok()),
             layers: list("layers")?,
             device: text("device")?,
             seed: number("seed")? as u64,
@@ -223,7 +226,8 @@ impl Catalogue {
                 parts.push(part(format!("other.std.{name}"), &[space.channels], std));
             }
         }
-        (metadata.into_iter().map(|(key, value)| (key.to_string(), value)).collect(), parts)
+        let class = facts.class.map(|class| ("class", class.to_string()));
+        (metadata.into_iter().chain(class).map(|(key, value)| (key.to_string(), value)).collect(), parts)
     }
 }
 
@@ -242,7 +246,7 @@ mod tests {
             std: vec![1.5; channels],
             other: (channels == 2).then(|| [vec![2.5; channels], vec![3.5; channels]]),
         };
-        let facts = Facts { seeds: "0..9".into(), psi: 0.7, layers: vec!["b8.conv1".into()], ..Facts::default() };
+        let facts = Facts { seeds: "0..9".into(), psi: 0.7, class: Some(3), layers: vec!["b8.conv1".into()], ..Facts::default() };
         let spaces = vec![space("b4.const", 3), space("b8.conv1", 2)];
         let (areas, differences) = (vec![0.25, 0.75], vec![]);
         Catalogue { clusters: 2, spaces, centres: vec![1.0, 0.0, 0.0, 1.0], areas, differences, facts }

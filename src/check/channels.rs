@@ -20,8 +20,8 @@ use crate::hir::ExprKind;
 use crate::hir::Kind;
 use crate::hir::Literal;
 use crate::hir::Mask;
+use crate::hir::MaskPart;
 use crate::hir::Mode;
-use crate::hir::Origin;
 use crate::syntax::ast;
 use crate::text::Site;
 use std::collections::HashSet;
@@ -78,8 +78,8 @@ pub fn statement(
     if !right {
         return None;
     }
-    let mut origin = None;
     let mut by = vec![];
+    let mut part = None;
     let spaces = match path {
         None if sets.is_empty() => {
             context.report(error::empty_mask(&name.text, site));
@@ -101,6 +101,7 @@ pub fn statement(
                     by,
                     mode: settings.mode,
                     axes: settings.axes,
+                    part: None,
                     site,
                 }));
             }
@@ -128,18 +129,18 @@ pub fn statement(
             if chosen.iter().all(|(_, chosen)| is_empty(chosen)) {
                 context.report(error::idle_mask(&name.text, site));
             }
-            let part = match &settings.part {
-                Some((Literal::Text(part), _)) if settings.clusters.is_none() => Some(part.clone()),
+            let name = match &settings.part {
+                Some((Literal::Text(name), _)) if settings.clusters.is_none() => Some(name.clone()),
                 _ => None,
             };
-            origin = Some(Origin { path: full, part, clusters });
+            part = Some(MaskPart { path: full, name, clusters });
             chosen
         }
     };
     let prefix = context.modules[module].prefix.clone();
     let name = format!("{prefix}{}", name.text).into();
     let mode = context.mode.unwrap_or(settings.mode);
-    Some(Arc::new(Mask { name, spaces, by: by.into(), mode, axes: settings.axes, origin, site }))
+    Some(Arc::new(Mask { name, spaces, by: by.into(), mode, axes: settings.axes, part, site }))
 }
 
 /// How channels of a catalogue are chosen, in a fixed order.

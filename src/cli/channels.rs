@@ -24,7 +24,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 mod find;
+mod name;
 mod score;
+mod show;
 
 /// Find the channels of a generator that draw a part of the picture, name them, look at them
 #[derive(clap::Args)]
@@ -36,13 +38,17 @@ pub struct Args {
 #[derive(clap::Subcommand)]
 enum Verb {
     Find(Box<find::Args>),
+    Name(name::Args),
     Score(Box<score::Args>),
+    Show(show::Args),
 }
 
 pub fn run(args: &Args, ui: &Ui) -> Exit {
     let done = match &args.verb {
         Verb::Find(args) => find::run(args, ui),
+        Verb::Name(args) => name::run(args, ui),
         Verb::Score(args) => score::run(args, ui),
+        Verb::Show(args) => show::run(args, ui),
     };
     match done {
         Ok(exit) | Err(exit) => exit,

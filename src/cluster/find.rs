@@ -85,7 +85,7 @@ pub fn find(subjects: &mut [Subject], wish: &Wish, progress: &Progress) -> Resul
     let layers = common_layers(subjects)?;
     let points = Points::new(clustered(&layers, &wish.layers)?);
     check(wish)?;
-    let starts = starts(subjects, wish)?;
+    let starts = starts(subjects, &wish.seeds, wish.psi, wish.class)?;
     let picture = subjects[0].drawer.net().output.shape;
     let regions = wish.regions.iter().map(|region| region.on(&points.grid, [picture.height, picture.width]));
     let regions = regions.collect::<Result<Vec<_>, Problem>>()?;
@@ -156,16 +156,22 @@ fn clustered(layers: &[Layer], names: &[String]) -> Result<Vec<Layer>, Problem> 
     Ok(own)
 }
 
-/// The w of every seed, truncated, of the first model.
-fn starts(subjects: &mut [Subject], wish: &Wish) -> Result<Vec<Start>, Problem> {
-    let look = Look { psi: wish.psi, class: wish.class, ..Look::default() };
-    let drawer = &mut *subjects[0].drawer;
+/// The w of every seed, truncated, of the first model.  Errors: E0705.
+pub(super) fn starts(
+    subjects: &mut [Subject],
+    seeds: &[u32],
+    psi: f64,
+    class: Option<usize>,
+) -> Result<Vec<Start>, Problem> {
+    let look = Look { psi, class, ..Look::default() };
+    let Some(subject) = subjects.first_mut() else { return Ok(vec![]) };
+    let drawer = &mut *subject.drawer;
     let one = |seed: &u32| {
         let (latents, _) = drawer.latents(&Start::Seed(*seed), &look)?;
         // Without a cut-off all layers have the same.
         Ok(Start::W(latents.vectors.into_iter().next().unwrap_or_default()))
     };
-    wish.seeds.iter().map(one).collect()
+    seeds.iter().map(one).collect()
 }
 
 /// The catalogue: clusters by falling area.
@@ -213,6 +219,7 @@ fn joined(job: &Job, subjects: &[Subject], scales: &[Vec<Vec<Scale>>], centres: 
             models: subjects.iter().map(|subject| subject.source.clone()).collect(),
             seeds: wish.seeds_text.clone(),
             psi: wish.psi,
+            class: wish.class,
             layers: points.layers.iter().map(|layer| layer.space.clone()).collect(),
             device: device(subjects),
             seed: wish.seed,

@@ -14,3 +14,4 @@ mod moments;
 mod passes;
 pub mod philox;
 pub mod regions;
+pub mod sheet;

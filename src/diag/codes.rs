@@ -174,6 +174,8 @@ static RENDER: &[Row] = rows![
     "E0764" "a region that is none",
     "E0765" "a recipe in the place of a generator",
     "E0766" "a file of channels with another ending",
+    "E0767" "names of clusters that cannot be",
+    "E0768" "a file of channels of another model",
     "E0770" "a wish that cannot be scored",
     "E0771" "an output without one mask to score",
 ];
@@ -212,6 +214,8 @@ static WARNINGS: &[Row] = rows![
     "W0412" "a `norm` that changes nothing",
     "W0413" "an alignment that leaves unknown tensors where they are",
     "W0621" "a claim that holds by little",
+    "W0761" "a mask that was made from another model",
+    "W0762" "names that are older than their clusters",
     "W0801" "a lock that does not hold",
 ];
 

@@ -19,17 +19,18 @@ pub struct Mask {
     pub mode: Mode,
     pub axes: Axes,
     /// `None` for literal sets.
-    pub origin: Option<Origin>,
+    pub part: Option<MaskPart>,
     /// Its name in its statement.
     pub site: Site,
 }
 
-/// What of which catalogue a mask was chosen for.
+/// What a mask was chosen for.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Origin {
+pub struct MaskPart {
+    /// The catalogue.
     pub path: PathBuf,
     /// `None` where clusters are named by number.
-    pub part: Option<Arc<str>>,
+    pub name: Option<Arc<str>>,
     pub clusters: Vec<usize>,
 }
 
@@ -204,7 +205,7 @@ mod tests {
             ("x".into(), Chosen::Set([[0, 0], [3, 3]].into())),
             ("y".into(), Chosen::Shares([1.0, 0.0, 0.0, 0.0].into())),
         ];
-        let mask = Mask { name: "m".into(), spaces, by: Arc::default(), mode, axes, origin: None, site: Site::default() };
+        let mask = Mask { name: "m".into(), spaces, by: Arc::default(), mode, axes, part: None, site: Site::default() };
         let shape: Vec<u64> = tensor.iter().map(|_| 4).collect();
         let found = mask.on(&traits, &shape).expect("it fits").mean();
         assert!((found - expected).abs() < 1e-12, "{mode:?} {axes:?} on {tensor:?}: {found}");
@@ -248,7 +249,7 @@ mod tests {
             by: Arc::default(),
             mode: Mode::Unit,
             axes: Axes::Either,
-            origin: None,
+            part: None,
             site: Site::default(),
         };
         let heads = mask("head", Chosen::Set([[1, 2]].into())).on(&traits, &[12, 5]);

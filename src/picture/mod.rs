@@ -7,6 +7,7 @@ pub mod film;
 mod image;
 pub mod locality;
 pub mod metrics;
+pub mod overlay;
 pub mod planes;
 pub mod preview;
 pub mod read;

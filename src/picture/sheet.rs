@@ -32,6 +32,8 @@ const MARGIN: usize = 24;
 const GUTTER: usize = 6;
 /// Between a row and the next.
 const ROW_GAP: usize = 14;
+/// Side of the square before a label.
+const SWATCH: usize = 16;
 /// Height of the bar under a picture.
 const STRIP: usize = 8;
 /// Height of the bar under a label, which has numbers.
@@ -64,6 +66,8 @@ pub struct Row {
     /// Stands above the row, where a part of the sheet begins.
     pub heading: Option<String>,
     pub label: String,
+    /// A square of this colour stands before the label.
+    pub swatch: Option<Colour>,
     pub detail: String,
     /// One per column; `None` leaves the place empty.
     pub cells: Vec<Option<Canvas>>,
@@ -126,7 +130,8 @@ impl Sheet {
     }
 
     fn label_width(&self) -> usize {
-        let widest = self.rows.iter().map(|row| NAME.width(&row.label).max(SMALL.width(&row.detail))).max();
+        let name = |row: &Row| NAME.width(&row.label) + row.swatch.map_or(0, |_| SWATCH + 8);
+        let widest = self.rows.iter().map(|row| name(row).max(SMALL.width(&row.detail))).max();
         let places = self.rows.iter().map(|row| row.bar.len() * 24).max().unwrap_or(0);
         widest.unwrap_or(0).max(places).clamp(LABELS.0, LABELS.1)
     }
@@ -182,7 +187,11 @@ impl Sheet {
                 strip(canvas, &row.bar, (x, y + cell.1 + 3), (cell.0, STRIP));
             }
         }
-        NAME.write(canvas, MARGIN, y + 2, &NAME.fitted(&row.label, labels));
+        let room = row.swatch.map_or(0, |_| SWATCH + 8);
+        if let Some(colour) = row.swatch {
+            canvas.fill(MARGIN, y + 3, SWATCH, SWATCH, colour);
+        }
+        NAME.write(canvas, MARGIN + room, y + 2, &NAME.fitted(&row.label, labels - room));
         SMALL.write(canvas, MARGIN, y + 24, &SMALL.fitted(&row.detail, labels));
         // A bar of one place says nothing that the colour under the pictures does not.
         if row.bar.len() > 1 {

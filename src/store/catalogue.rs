@@ -48,13 +48,16 @@ pub fn read(path: &Path) -> Result<(Catalogue, Option<String>), Problem> {
         parts.push(Part { name: entry.name.clone(), shape, values });
     }
     let catalogue = Catalogue::new(&header.metadata, parts).map_err(|reason| strange(&reason))?;
-    let beside = names_path(path);
-    let names = match text::read_text(&beside, NAMES_LIMIT) {
-        Ok(names) => Some(names),
-        Err(problem) if problem.code == error::MISSING => None,
-        Err(problem) => return Err(problem),
-    };
-    Ok((catalogue, names))
+    Ok((catalogue, names(path)?))
+}
+
+/// The text of names beside a catalogue, where there is one.  Errors: those of reading a text.
+pub fn names(path: &Path) -> Result<Option<String>, Problem> {
+    match text::read_text(&names_path(path), NAMES_LIMIT) {
+        Ok(names) => Ok(Some(names)),
+        Err(problem) if problem.code == error::MISSING => Ok(None),
+        Err(problem) => Err(problem),
+    }
 }
 
 /// The bytes of a catalogue's file: a header whose length is a multiple of 8, then f32 values.  They depend on the catalogue

@@ -26,7 +26,8 @@ fn golden() -> (Vec<u8>, Value) {
 }
 
 fn spaces(file: &SafeTensors) -> Vec<String> {
-    let mut names: Vec<String> = file.names().iter().filter_map(|name| name.strip_prefix("M.")).map(String::from).collect();
+    let mut names: Vec<String> =
+        file.names().iter().filter_map(|name| name.strip_prefix("M.")).map(String::from).collect();
     names.sort();
     assert_eq!(names.len(), 10, "const, and two convolutions per resolution but the first");
     names
@@ -76,7 +77,8 @@ fn masks_are_those_of_numpy() {
         let shares = values(&golden, &format!("M.{space}"));
         let channels = shares.len() / about["clusters"].as_u64().expect("a number") as usize;
         let share = |channel: usize, cluster: &usize| f64::from(shares[cluster * channels + channel]);
-        let m: Vec<f64> = (0..channels).map(|channel| part.iter().map(|cluster| share(channel, cluster)).sum()).collect();
+        let m: Vec<f64> =
+            (0..channels).map(|channel| part.iter().map(|cluster| share(channel, cluster)).sum()).collect();
         let masks = values(&golden, &format!("q.{space}"));
         for (rule, expected) in about["rules"].as_array().expect("a list").iter().zip(masks.chunks_exact(channels)) {
             let rho = number(rule, "rho").expect("every rule has it");

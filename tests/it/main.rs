@@ -17,6 +17,7 @@ mod hostile;
 mod identity;
 mod kinds;
 mod laws;
+mod locality;
 mod lock;
 mod mutations;
 mod names;

@@ -227,9 +227,11 @@ impl World for FakeWorld {
         // Two clusters: the first has the even channels of 64.
         let shares = |own: usize| (0..64).map(move |channel| f32::from(u8::from(channel % 2 == own)));
         let shares = shares(0).chain(shares(1)).collect();
-        let space = Space { name: space.into(), channels: 64, shares, mean: vec![0.0; 64], std: vec![1.0; 64] };
+        let (mean, std) = (vec![0.0; 64], vec![1.0; 64]);
+        let space = Space { name: space.into(), channels: 64, shares, mean, std, other: None };
         let facts = Facts { layers: vec![space.name.clone()], ..Facts::default() };
-        let catalogue = Catalogue { clusters: 2, spaces: vec![space], centres: vec![0.0; 128], facts };
+        let (centres, areas, differences) = (vec![0.0; 128], vec![], vec![]);
+        let catalogue = Catalogue { clusters: 2, spaces: vec![space], centres, areas, differences, facts };
         Ok((catalogue, Some("[parts]\neyes = [0]\nhair = [1]\n".into())))
     }
 

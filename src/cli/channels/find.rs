@@ -2,8 +2,12 @@
 
 use super::Opened;
 use super::open;
+use super::show;
+use super::show::named;
 use super::with_easels;
+use crate::channels::MOST_CLUSTERS;
 use crate::channels::Source;
+use crate::channels::names::edited;
 use crate::cli::Exit;
 use crate::cli::bar::Bar;
 use crate::cli::build::RunArgs;
@@ -13,6 +17,7 @@ use crate::cluster::find::Found;
 use crate::cluster::find::Subject;
 use crate::cluster::find::Wish;
 use crate::cluster::regions::Region;
+use crate::cluster::sheet::Shown;
 use crate::diag::Code;
 use crate::diag::Problem;
 use crate::diag::shown;
@@ -108,21 +113,51 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
     inputs.append(&mut masks);
     // Before anything is drawn.
     store::may_write(&output, &inputs).map_err(told)?;
-    let found = search(args, &wish, &opened, &output, ui)?;
-    store::catalogue::write(&output, &found.catalogue, &inputs).map_err(told)?;
+    store::may_write(&output.with_extension("png"), &inputs).map_err(told)?;
+    let names_before = store::catalogue::names(&output).map_err(told)?;
+    named(&output, names_before.as_deref(), args.clusters.clamp(1, MOST_CLUSTERS)).map_err(told)?;
+    let old = store::catalogue::read(&output).ok().map(|(catalogue, _)| catalogue.centres);
+    let (found, drawn) = search(args, &wish, &opened, &output, ui)?;
+    let catalogue = &found.catalogue;
+    let changes: Vec<(String, Vec<usize>)> =
+        found.named.iter().map(|named| (named.name.clone(), named.clusters.clone())).collect();
+    let text = match changes.is_empty() {
+        true => names_before.clone(),
+        false => {
+            let edited = edited(names_before.as_deref().unwrap_or_default(), &changes);
+            Some(edited.map_err(|reason| told(Problem::new(Code("E0767"), reason)))?)
+        }
+    };
+    let names = named(&output, text.as_deref(), catalogue.clusters).map_err(told)?;
+    store::catalogue::write(&output, catalogue, &inputs).map_err(told)?;
     ui.status(&format!(
         "wrote {}: {} clusters of {}, {} channel spaces, from {} pictures in {:.1} s",
         output.display(),
-        found.catalogue.clusters,
-        found.catalogue.facts.layers.join(", "),
-        found.catalogue.spaces.len(),
+        catalogue.clusters,
+        catalogue.facts.layers.join(", "),
+        catalogue.spaces.len(),
         wish.seeds.len() * opened.models.len(),
         begin.elapsed().as_secs_f64(),
     ));
-    Ok(Exit::Good)
+    if let (Some(text), false) = (&text, changes.is_empty()) {
+        let path = store::catalogue::names_path(&output);
+        store::write_text(&path, text).map_err(told)?;
+        ui.status(&format!("wrote {}", path.display()));
+    }
+    show::write(catalogue, &names, &opened, &drawn, &output.with_extension("png"), &inputs, ui)?;
+    let kept = names.0.keys().filter(|name| !changes.iter().any(|change| change.0 == **name));
+    if let (Some(kept), true) = (kept.min(), old.is_some_and(|old| old != catalogue.centres)) {
+        ui.problem(stale(kept, &store::catalogue::names_path(&output)));
+    }
+    let mut lines = String::new();
+    for named in &found.named {
+        let own: Vec<String> = named.clusters.iter().map(usize::to_string).collect();
+        lines.push_str(&format!("{}: clusters {}, IoU {:.2}\n", named.name, own.join(", "), named.overlap));
+    }
+    Ok(ui.print(&lines))
 }
 
-fn search(args: &Args, wish: &Wish, opened: &Opened, output: &Path, ui: &Ui) -> Result<Found, Exit> {
+fn search(args: &Args, wish: &Wish, opened: &Opened, output: &Path, ui: &Ui) -> Result<(Found, Vec<Shown>), Exit> {
     let device: Device = args.device.parse().unwrap_or_default();
     let progress = Arc::new(Progress::default());
     let _bar = Bar::start(wish.pictures(opened.models.len()), progress.clone(), ui);
@@ -136,8 +171,17 @@ fn search(args: &Args, wish: &Wish, opened: &Opened, output: &Path, ui: &Ui) -> 
             let Some(drawer) = easel.drawer() else { return Err(Stop::Cancelled) };
             subjects.push(Subject { drawer, canon: opened.canon(at), source });
         }
-        find::find(&mut subjects, wish, &progress)
+        let found = find::find(&mut subjects, wish, &progress)?;
+        let drawn = show::pictures(&found.catalogue, &mut subjects, &progress)?;
+        Ok((found, drawn))
     })
+}
+
+/// Names that may mean other clusters now.
+fn stale(name: &str, path: &Path) -> Problem {
+    let message = format!("`{name}` in `{}` was named before these clusters were found", shown::path(path));
+    Problem::new(Code("W0762"), message)
+        .help("look at the new picture, and name the clusters anew: `blend channels name FILE eyes=3,7`")
 }
 
 fn no_ending(path: &Path) -> Problem {

@@ -45,6 +45,7 @@ pub fn write(
                 detail: model.detail.clone(),
                 cells: vec![None; columns.len()],
                 bar: bar(model, is_parent, &legend),
+                ..Row::default()
             });
             models.push(model.clone());
             target_of.push(number);

@@ -50,6 +50,8 @@ pub struct Line {
 pub struct Pictures {
     pub columns: Vec<String>,
     pub before: Vec<(Canvas, Vec<bool>)>,
+    /// What the other model draws.
+    pub other: Vec<Canvas>,
 }
 
 impl Line {
@@ -109,13 +111,15 @@ impl Scored {
 
     /// A table for people.
     pub fn text(&self) -> String {
-        let mut rows = vec![["", "In-MSE", "Out-MSE", "In/Out", "random", "times", "of the swap", "verdict"].map(String::from)];
+        let mut rows =
+            vec![["", "In-MSE", "Out-MSE", "In/Out", "random", "times", "of the swap", "verdict"].map(String::from)];
         let swap = &self.swap;
         let [inside, outside, ratio] = errors(swap);
         rows.push(["swap".into(), inside, outside, ratio, String::new(), String::new(), "100 %".into(), String::new()]);
         for line in &self.lines {
             let [inside, outside, ratio] = errors(&line.tally);
-            let random = spread(&line.ratios()).map_or(String::new(), |[mean, spread]| format!("{mean:.2} ± {spread:.2}"));
+            let random =
+                spread(&line.ratios()).map_or(String::new(), |[mean, spread]| format!("{mean:.2} ± {spread:.2}"));
             rows.push([
                 line.mode.clone(),
                 inside,
@@ -187,6 +191,7 @@ impl Scored {
         let mut rows = vec![
             row(&self.base, "the base".into(), before.iter().map(|(canvas, _)| cell(canvas)).collect()),
             row("", self.part(), before.iter().map(|(canvas, part)| cell(&only(canvas, part))).collect()),
+            row(&self.other, "the whole swap".into(), self.pictures.other.iter().map(cell).collect()),
         ];
         let with_map = |label: &str, detail: String, pictures: &[Canvas]| {
             let maps = pictures.iter().zip(before).map(|(canvas, (own, _))| cell(&error_map(own, canvas)));

@@ -20,7 +20,7 @@ use crate::draw::subject::Variant;
 use crate::hir::Chosen;
 use crate::hir::ExprKind;
 use crate::hir::Mask;
-use crate::hir::Origin;
+use crate::hir::MaskPart;
 use crate::hir::Recipe;
 use crate::store;
 use std::path::Path;
@@ -36,7 +36,7 @@ pub struct Subject {
     pub compiled: Compiled,
     pub base_input: usize,
     pub mask: Arc<Mask>,
-    pub origin: Origin,
+    pub part: MaskPart,
     pub catalogue: Catalogue,
     /// Files that no picture may replace.
     pub files: Vec<PathBuf>,
@@ -58,7 +58,9 @@ pub fn of(args: &Args, ui: &Ui) -> Result<Subject, Exit> {
         [recipe] => {
             if args.channels.is_some() {
                 let help = "give both models: `blend channels score BASE OTHER --channels FILE --part NAME`";
-                return Err(ui.problem(wrong("`--channels` chooses a mask for two models, and one file is given", help)));
+                return Err(
+                    ui.problem(wrong("`--channels` chooses a mask for two models, and one file is given", help))
+                );
             }
             Again::read(&RecipeArgs::only(recipe, &args.sets, &args.only), ui)?
         }
@@ -70,13 +72,20 @@ pub fn of(args: &Args, ui: &Ui) -> Result<Subject, Exit> {
     let told = |problem: Problem| ui.problems(&Problems::from(problem), &outcome.sources);
     let recipe = &compiled.recipe;
     let mask = mask(recipe).map_err(told)?;
-    let Some(origin) = mask.origin.clone() else { return Err(told(no_catalogue(&mask))) };
-    let (catalogue, _) = store::catalogue::read(&origin.path).map_err(told)?;
-    let (base, other) = models(&compiled).map_err(told)?;
+    let Some(part) = mask.part.clone() else { return Err(told(no_catalogue(&mask))) };
+    let (catalogue, _) = store::catalogue::read(&part.path).map_err(told)?;
+    let (mut base, mut other) = models(&compiled).map_err(told)?;
     let base_input = recipe.inputs.iter().position(|input| *input.name == base.label).unwrap_or(0);
+    if let [_, _] = args.targets.as_slice() {
+        // The names of the written recipe say nothing.
+        for model in [&mut base, &mut other] {
+            let path = &args.targets[usize::from(model.label == "other")];
+            model.label = path.file_stem().map_or(model.label.clone(), |stem| stem.to_string_lossy().into_owned());
+        }
+    }
     let mut files: Vec<PathBuf> = recipe.inputs.iter().map(|input| input.path.clone()).collect();
-    files.extend([origin.path.clone(), store::catalogue::names_path(&origin.path)]);
-    Ok(Subject { again, base, other, base_input, mask, origin, catalogue, files, compiled })
+    files.extend([part.path.clone(), store::catalogue::names_path(&part.path)]);
+    Ok(Subject { again, base, other, base_input, mask, part, catalogue, files, compiled })
 }
 
 /// The recipe that the command line means.
@@ -89,7 +98,10 @@ fn written(args: &Args, targets: &[PathBuf]) -> Result<String, Problem> {
     }
     let (Some(channels), Some(part)) = (&args.channels, &args.part) else {
         let message = "two models are given, but no part of them";
-        return Err(wrong(message, "say which: `--channels FILE --part NAME`; `blend channels find BASE` makes a file"));
+        return Err(wrong(
+            message,
+            "say which: `--channels FILE --part NAME`; `blend channels find BASE` makes a file",
+        ));
     };
     if let Some(what) = [("--set", &args.sets), ("--only", &args.only)].iter().find(|given| !given.1.is_empty()) {
         let message = format!("`{}` is about a recipe, and two models are given", what.0);
@@ -136,9 +148,9 @@ fn mask(recipe: &Recipe) -> Result<Arc<Mask>, Problem> {
         [mask] => Ok(mask.clone()),
         [] => {
             let problem = Problem::new(Code("E0771"), format!("`{}` has no mask of channels", output.written));
-            Err(problem
-                .at(output.site, "is made without one")
-                .help("mix by a part: `channels NAME = \"x.channels\" { part = \"hair\" }`, then `mix(base, other, NAME)`"))
+            Err(problem.at(output.site, "is made without one").help(
+                "mix by a part: `channels NAME = \"x.channels\" { part = \"hair\" }`, then `mix(base, other, NAME)`",
+            ))
         }
         [first, second, ..] => {
             let names = format!("`{}` and `{}`", first.name, second.name);
@@ -158,7 +170,8 @@ fn no_catalogue(mask: &Mask) -> Problem {
 
 /// The model that most is from, and the other.
 fn models(compiled: &Compiled) -> Result<(Model, Model), Problem> {
-    let mut parents = subject::parents(compiled, None).into_iter().collect::<Result<Vec<_>, _>>().map_err(|bad| bad.1)?;
+    let mut parents =
+        subject::parents(compiled, None).into_iter().collect::<Result<Vec<_>, _>>().map_err(|bad| bad.1)?;
     let [output] = subject::outputs(compiled, &Variant::default(), None)?.try_into().map_err(|_| two(0))?;
     let share = |parent: &Model| -> f64 {
         let at = output.parents.iter().position(|name| *name == parent.label);

@@ -9,6 +9,7 @@ use super::wrong;
 use crate::channels::Catalogue;
 use crate::check::World;
 use crate::cli::Exit;
+use crate::cli::bar::Bar;
 use crate::cli::build::interruptible;
 use crate::cli::ui::Ui;
 use crate::cluster::labels::Labeller;
@@ -62,15 +63,18 @@ pub fn run(args: &Args, subject: &Subject, seeds: &[u32], psi: f64, ui: &Ui) -> 
             trials.push(Trial { mode: Some(mode), random });
         }
     }
-    let look = Look { psi, ..Look::default() };
+    let look = Look { psi, class: subject.catalogue.facts.class, ..Look::default() };
     let device: Device = args.device.parse().unwrap_or_default();
     let progress = Arc::new(Progress::default());
     interruptible(&progress);
     let shown = usize::from(args.columns).min(seeds.len());
+    // Of pictures; the other one counts bytes.
+    let counted = Arc::new(Progress::default());
+    let _bar = Bar::start((seeds.len() * (models.len() + 1)) as u64, counted.clone(), ui);
     let pool = exec::pool(args.run.threads());
     let drawn = pool.and_then(|pool| {
         pool.install(|| {
-            let before = before(subject, seeds, &look, &device, &progress)?;
+            let before = before(subject, seeds, &look, &device, [&progress, &counted])?;
             let mut tallies = vec![Tally::default(); trials.len()];
             let mut kept: Vec<Vec<Canvas>> = trials.iter().map(|_| vec![]).collect();
             let starts = Starts::Each(seeds.iter().map(|seed| Start::Seed(*seed)).collect());
@@ -82,6 +86,7 @@ pub fn run(args: &Args, subject: &Subject, seeds: &[u32], psi: f64, ui: &Ui) -> 
                 if column < shown && args.output.is_some() && trials[row].random.is_none_or(|number| number == 0) {
                     kept[row].push(canvas);
                 }
+                counted.add(1);
                 Ok(())
             })?;
             Ok((before, tallies, kept, drawn))
@@ -92,7 +97,9 @@ pub fn run(args: &Args, subject: &Subject, seeds: &[u32], psi: f64, ui: &Ui) -> 
         return Err(ui.problem(problem));
     }
     let mut lines: Vec<Line> = args.modes.iter().map(|mode| Line::new(mode)).collect();
-    for ((trial, tally), canvases) in trials.iter().zip(&tallies).zip(kept).skip(1) {
+    let mut kept = kept.into_iter();
+    let other = kept.next().unwrap_or_default();
+    for ((trial, tally), canvases) in trials.iter().zip(&tallies).skip(1).zip(kept) {
         let line = &mut lines[trial.mode.unwrap_or(0)];
         match trial.random {
             None => (line.tally, line.pictures) = (*tally, canvases),
@@ -107,9 +114,9 @@ pub fn run(args: &Args, subject: &Subject, seeds: &[u32], psi: f64, ui: &Ui) -> 
     Ok(Scored {
         base: subject.base.label.clone(),
         other: subject.other.label.clone(),
-        part: subject.origin.part.as_ref().map(|part| part.to_string()),
-        clusters: subject.origin.clusters.clone(),
-        catalogue: subject.origin.path.display().to_string(),
+        part: subject.part.name.as_ref().map(|part| part.to_string()),
+        clusters: subject.part.clusters.clone(),
+        catalogue: subject.part.path.display().to_string(),
         channels: subject.channels(),
         seeds: (args.seeds.clone(), seeds.len()),
         psi,
@@ -120,6 +127,7 @@ pub fn run(args: &Args, subject: &Subject, seeds: &[u32], psi: f64, ui: &Ui) -> 
         pictures: Pictures {
             columns: seeds.iter().take(shown).map(|seed| format!("seed {seed}")).collect(),
             before: before.into_iter().take(shown).map(|before| (before.canvas, before.part)).collect(),
+            other,
         },
     })
 }
@@ -143,7 +151,7 @@ fn before(
     seeds: &[u32],
     look: &Look,
     device: &Device,
-    progress: &Progress,
+    [progress, counted]: [&Progress; 2],
 ) -> Result<Vec<Before>, Stop> {
     let inputs = draw::open(&subject.base.files)?;
     let mut easel = Easel::new(device.clone());
@@ -157,8 +165,9 @@ fn before(
         }
         let Some(drawer) = easel.drawer() else { continue };
         let (image, map) = labeller.draw(drawer, &Start::Seed(*seed), look)?;
-        let part = map.mask(&subject.origin.clusters, image.shape.height, image.shape.width);
+        let part = map.mask(&subject.part.clusters, image.shape.height, image.shape.width);
         out.push(Before { canvas: Canvas::of(&image), part });
+        counted.add(1);
     }
     inputs.verify()?;
     Ok(out)
@@ -167,13 +176,14 @@ fn before(
 /// What makes numbers meaningless.
 fn unusable(subject: &Subject, swap: &Tally) -> Option<Problem> {
     let names = (&subject.base.label, &subject.other.label);
-    let part = subject.origin.part.as_deref().unwrap_or("of these clusters");
+    let part = subject.part.name.as_deref().unwrap_or("of these clusters");
     if swap.ratio().is_none() {
         let message = format!("`{}` and `{}` draw the same pictures", names.0, names.1);
         return Some(wrong(message, "give two models that differ: `blend compare A B` tells by how much"));
     }
     if swap.area() == 0.0 || swap.area() == 1.0 {
-        let message = format!("the part `{part}` is {} of these pictures", if swap.area() == 0.0 { "in none" } else { "all" });
+        let message =
+            format!("the part `{part}` is {} of these pictures", if swap.area() == 0.0 { "in none" } else { "all" });
         return Some(wrong(message, "name other clusters, or draw more pictures: `--seeds 1000..1255`"));
     }
     None
