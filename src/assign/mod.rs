@@ -31,18 +31,18 @@ pub fn best(table: &Table, now: &[u32]) -> Vec<u32> {
     let mut price: Vec<f64> = vec![f64::INFINITY; n];
     let mut cheapest = vec![0usize; n];
     for row in 0..n {
-        for column in 0..n {
+        for (column, (price, cheapest)) in price.iter_mut().zip(&mut cheapest).enumerate() {
             let own = cost(row, column);
-            if own < price[column] {
-                (price[column], cheapest[column]) = (own, row);
+            if own < *price {
+                (*price, *cheapest) = (own, row);
             }
         }
     }
     let mut row_of: Vec<Option<usize>> = vec![None; n];
     let mut is_free = vec![true; n];
-    for column in 0..n {
-        if std::mem::take(&mut is_free[cheapest[column]]) {
-            row_of[column] = Some(cheapest[column]);
+    for (owner, row) in row_of.iter_mut().zip(&cheapest) {
+        if std::mem::take(&mut is_free[*row]) {
+            *owner = Some(*row);
         }
     }
     let mut rent = vec![0.0; n];
@@ -85,11 +85,11 @@ impl Search {
         let mut path: Vec<usize> = vec![];
         let end = loop {
             let mut next: Option<usize> = None;
-            for column in 0..price.len() {
+            for (column, own) in price.iter().enumerate() {
                 if self.is_done[column] {
                     continue;
                 }
-                let reduced = so_far + (cost(row, column) - rent[row] - price[column]);
+                let reduced = so_far + (cost(row, column) - rent[row] - own);
                 if reduced < self.distance[column] {
                     (self.distance[column], self.before[column]) = (reduced, last);
                 }

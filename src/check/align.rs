@@ -155,7 +155,11 @@ fn one(context: &mut Context, calls: &mut Vec<CallInstance>, id: ExprId) -> Opti
             |root| demand::made(&mut evaluator, root, tensor, Wanted::Model, &context.inputs, &mut complaints);
         let (Some(model), Some(to)) = (made(value), made(to)) else { continue };
         if model.shape != to.shape {
-            sizes.push((model.name.clone(), model.shape.clone(), to.shape.clone()));
+            // Vocabularies may differ, channels may not.
+            let differs = |(axis, _): &(usize, Arc<str>)| model.shape.get(*axis) != to.shape.get(*axis);
+            if free.iter().any(differs) {
+                sizes.push((model.name.clone(), model.shape.clone(), to.shape.clone()));
+            }
             continue;
         }
         let space_of = |(axis, name): (usize, Arc<str>)| Some((axis, alignment.space(&name)?));

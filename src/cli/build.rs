@@ -145,6 +145,10 @@ pub fn execute(outcome: &Outcome, options: &exec::Options, ui: &Ui) -> Result<(R
     let progress = Arc::new(Progress::default());
     interruptible(&progress);
     let start = Instant::now();
+    for alignment in &compiled.plan.alignments {
+        let channels: u64 = alignment.spaces.iter().map(|space| space.channels).sum();
+        ui.status(&format!("finding the places of {channels} channels: {}", alignment.text));
+    }
     let result = {
         let _display = Display::start(compiled.plan.work_bytes(), progress.clone(), ui);
         exec::run(&compiled.recipe, &compiled.plan, options, &progress)

@@ -104,6 +104,8 @@ pub fn parts(compiled: &Compiled, output: usize, child: &Model, parent: &Model) 
     let labels = shares::labels(&compiled.recipe, output);
     let of = |place: &Place| {
         let mut drawing = parent.drawing.clone();
+        // The parent is an input: its own programs wait for nothing.
+        drawing.alignments = child.drawing.alignments.clone();
         for (name, program) in &child.drawing.tensors {
             if labels.get(name).is_some_and(|label| *label == place.label) {
                 drawing.tensors.insert(name.clone(), program.clone());

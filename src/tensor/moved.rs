@@ -51,11 +51,6 @@ impl Moved {
         self
     }
 
-    /// From elements of the view to indices of the axis.
-    pub fn index(&self) -> &View {
-        &self.index
-    }
-
     /// Stored elements from the first of the axis to each.
     fn places(&self) -> Vec<i64> {
         let mut places = vec![0i64];

@@ -18,6 +18,7 @@ pub struct Lookup {
 impl Lookup {
     /// Brings elements from `start` on into `out`, which has their size.
     pub fn fill<F: Fetch>(&mut self, load: &Load, start: u64, fetch: &F, out: &mut [u8]) -> Result<(), F::Error> {
+        debug_assert!(!load.view.is_unsettled(), "a table is missing");
         let size = load.dtype.bytes() as usize;
         self.places.resize(out.len() / size, 0);
         load.view.places(start, &mut self.places);

@@ -10,3 +10,4 @@ mod made;
 mod ops;
 mod oracle;
 mod problems;
+mod symmetries;
