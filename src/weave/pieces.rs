@@ -238,6 +238,11 @@ impl Cutter<'_> {
         words.join(" ")
     }
 
+    /// On one line.
+    fn flat(&self, span: Span) -> String {
+        self.source.slice(span).split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     fn leaf(&self, span: Span) -> Leaf {
         Leaf { raw: self.source.slice(span).to_string(), same: self.same(span) }
     }
@@ -302,14 +307,14 @@ impl Cutter<'_> {
     /// What a claim is about: without the bound of a comparison, which is what changes most.
     fn claimed(&self, claim: &Expr) -> String {
         let (inner, pattern) = match &claim.kind {
-            ExprKind::Where(inner, pattern) => (&**inner, format!(" where {}", self.same(pattern.span))),
+            ExprKind::Where(inner, pattern) => (&**inner, format!(" where {}", self.flat(pattern.span))),
             _ => (claim, String::new()),
         };
         let subject = match &inner.kind {
             ExprKind::Binary(BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge, left, ..) => left,
             _ => inner,
         };
-        self.same(subject.span) + &pattern
+        self.flat(subject.span) + &pattern
     }
 
     /// The options of a statement are a list of its own, also where there are none.
@@ -368,7 +373,7 @@ impl Cutter<'_> {
                         let (head, key, reach) = match &arm.head {
                             ArmHead::Else(span) => (*span, "else".to_string(), vec![]),
                             ArmHead::Pattern { pattern, .. } => {
-                                (pattern.span, self.same(pattern.span), super::order::reach(pattern))
+                                (pattern.span, self.flat(pattern.span), super::order::reach(pattern))
                             }
                         };
                         let head = Span { start: arm.span.start, end: head.end };
