@@ -53,7 +53,9 @@ impl<'r> Same<'r> {
             return false;
         }
         let mut fit = |order: &[usize]| {
-            a.iter().zip(order).all(|(one, &at)| self.atom(&one.0, &b[at].0, is_wide) && share(&one.1, &b[at].1, is_wide))
+            a.iter()
+                .zip(order)
+                .all(|(one, &at)| self.atom(&one.0, &b[at].0, is_wide) && share(&one.1, &b[at].1, is_wide))
         };
         // A sum of two is the same either way round; a longer one is rounded in its order.
         let in_order: Vec<usize> = (0..a.len()).collect();

@@ -61,9 +61,15 @@ impl Item {
 pub enum Part {
     Text(Leaf),
     /// An expression: texts, and lists in them.
-    Value { parts: Vec<Part>, leaf: Leaf },
+    Value {
+        parts: Vec<Part>,
+        leaf: Leaf,
+    },
     /// What stands in braces.
-    List { items: Vec<Item>, is_match: bool },
+    List {
+        items: Vec<Item>,
+        is_match: bool,
+    },
 }
 
 /// A text that is not cut further.
@@ -210,7 +216,10 @@ impl Cutter<'_> {
             }
         }
         gap.blank = newlines > 1;
-        if !is_last && !gap.blank && let Some((blank, lines)) = gap.alone.pop() {
+        if !is_last
+            && !gap.blank
+            && let Some((blank, lines)) = gap.alone.pop()
+        {
             gap.blank = blank;
             gap.lead = lines;
         }
@@ -332,9 +341,7 @@ impl Cutter<'_> {
     fn option(&self, option: &Opt) -> Node {
         let name = option.name.span;
         let (value, end) = match &option.value {
-            OptValue::Expr(value) => {
-                (self.value(Span { start: name.end, end: value.span.end }, value), value.span.end)
-            }
+            OptValue::Expr(value) => (self.value(Span { start: name.end, end: value.span.end }, value), value.span.end),
             OptValue::Block(block) => {
                 let span = Span { start: name.end, end: block.span.end };
                 let before = self.text(Span { start: name.end, end: block.span.start });

@@ -9,7 +9,8 @@ use blend::diff;
 use blend::diff::Changes;
 use blend::diff::Look;
 
-const HEAD: &str = "blend 1\nmodel toon = \"../models/avatars-toon.safetensors\"\nmodel ink = \"../models/avatars-ink.safetensors\"\n";
+const HEAD: &str =
+    "blend 1\nmodel toon = \"../models/avatars-toon.safetensors\"\nmodel ink = \"../models/avatars-ink.safetensors\"\n";
 
 fn changes(before: &str, after: &str) -> Changes {
     let place = Place::new();
@@ -44,7 +45,8 @@ fn with(old: &str, new: &str) -> String {
 fn check(after: &str, expected: &str) {
     let changes = changes(BEFORE, after);
     let shown = diff::show(&changes, Look { blocks: true, color: false, width: 100 });
-    let shown: String = shown.lines().filter(|line| !line.contains("unchanged")).map(|line| format!("{}\n", line.trim_end())).collect();
+    let shown: String =
+        shown.lines().filter(|line| !line.contains("unchanged")).map(|line| format!("{}\n", line.trim_end())).collect();
     let told = shown.split("        ").next().unwrap_or("").trim_end().to_string() + "\n";
     let told: String = told.lines().filter(|line| !line.trim().is_empty()).map(|line| format!("{line}\n")).collect();
     assert_eq!(told, expected);
@@ -81,8 +83,10 @@ fn changes_are_told_where_they_are() {
         &with("resolution 16 => 0.3", "resolution 16 and (conv0 or conv1) => 0.4 resolution 16 => 0.3"),
         "output o.safetensors\n  resolution 16, conv: ink 0.3 → 0.4 (12 tensors)\n",
     );
-    check(&with("mapping => 0", "mapping => 1").replace("assert same(mixed, toon) where mapping\n", ""),
-        "output o.safetensors\n  mapping: toon → ink (9 tensors)\n");
+    check(
+        &with("mapping => 0", "mapping => 1").replace("assert same(mixed, toon) where mapping\n", ""),
+        "output o.safetensors\n  mapping: toon → ink (9 tensors)\n",
+    );
     check(
         &with("= mixed\n", "= mixed { dtype = f16 }\n"),
         "output o.safetensors\n  everywhere: type f32 → f16 (98 tensors)\n",
@@ -99,8 +103,14 @@ fn other_changes_are_told() {
     check(&with("[16, 32]", "[16, 32, 64]"), "~ param   edge: in [16, 32] → [16, 32, 64]\n");
     check(&with("assert finite(mixed)\n", ""), "- assert  finite(mixed)\n");
     check(&with("<= 0.9", "<= 0.8"), "~ assert  distance(mixed, toon) <= 0.9 → distance(mixed, toon) <= 0.8\n");
-    check(&with("where mapping", "where w_avg"), "- assert  same(mixed, toon) where mapping\n+ assert  same(mixed, toon) where w_avg\n");
-    check(&with("\"o.safetensors\"", "\"p.safetensors\""), "output p.safetensors\n  path o.safetensors → p.safetensors\n");
+    check(
+        &with("where mapping", "where w_avg"),
+        "- assert  same(mixed, toon) where mapping\n+ assert  same(mixed, toon) where w_avg\n",
+    );
+    check(
+        &with("\"o.safetensors\"", "\"p.safetensors\""),
+        "output p.safetensors\n  path o.safetensors → p.safetensors\n",
+    );
     check(&format!("{BEFORE}output \"p.safetensors\" = ink\n"), "+ output  p.safetensors: 98 tensors\n");
     check(
         &with("= mixed\n", "= mixed { overflow = inf, metadata = { note = \"x\" } }\n"),

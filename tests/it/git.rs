@@ -161,7 +161,10 @@ fn arms_of_one_match_are_merged() {
     // Both changes by meaning, against where the branches came from.
     let told = repository.blend(&["diff", "main:recipes/merge.blend", NAME]);
     assert!(told.contains("resolution 16: ink 0.3 → 0.4 (16 tensors)"), "{told}");
-    assert!(told.contains("resolution 64: ink 1 → 0.9 (16 tensors)") || told.contains("ink → 0.1 toon + 0.9 ink"), "{told}");
+    assert!(
+        told.contains("resolution 64: ink 1 → 0.9 (16 tensors)") || told.contains("ink → 0.1 toon + 0.9 ink"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -233,7 +236,11 @@ fn diff_and_log_show_meaning() {
     let (words, rest) = log.split_once("More ink").expect("the second commit");
     assert!(!words.contains("@@"), "a change of words shows nothing: {words}");
     let (ink, _) = rest.split_once("A first recipe").expect("the first commit");
-    let lines = |sign: char| ink.lines().filter(|line| line.starts_with(sign) && !line.starts_with(&sign.to_string().repeat(3))).collect::<Vec<_>>();
+    let lines = |sign: char| {
+        ink.lines()
+            .filter(|line| line.starts_with(sign) && !line.starts_with(&sign.to_string().repeat(3)))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(lines('-'), ["-  resolution 16  => 0.3"], "{ink}");
     assert_eq!(lines('+'), ["+  resolution 16  => 0.5"], "{ink}");
     assert!(ink.contains("@@ model toon = "), "a statement heads the hunk: {ink}");
@@ -258,7 +265,8 @@ fn revisions_are_compared() {
     }
     let repository = started();
     let library = "blend 1\n\nlet strength = 0.25\n";
-    let user = RECIPE.replace("let share", "use \"part.blend\" as part\n\nlet share").replace("=> 0.3", "=> part.strength");
+    let user =
+        RECIPE.replace("let share", "use \"part.blend\" as part\n\nlet share").replace("=> 0.3", "=> part.strength");
     repository.write("recipes/part.blend", library);
     repository.write("recipes/user.blend", &user);
     repository.commit("A part");

@@ -14,7 +14,8 @@ use std::path::PathBuf;
 
 /// The recipes of a folder.
 fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(root().join(folder)).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let entries =
+        std::fs::read_dir(root().join(folder)).expect("a folder").map(|entry| entry.expect("an entry").path());
     let mut paths: Vec<PathBuf> = entries.filter(|path| path.to_string_lossy().ends_with(ending)).collect();
     paths.sort();
     assert!(!paths.is_empty(), "nothing in {folder}");
@@ -110,10 +111,7 @@ fn cases() {
         let woven = merge(&base, &ours, &theirs);
         if woven.text != expected {
             if std::env::var_os("UPDATE").is_some() {
-                let text = format!(
-                    "#-- base\n{base}#-- ours\n{ours}#-- theirs\n{theirs}#-- merged\n{}",
-                    woven.text
-                );
+                let text = format!("#-- base\n{base}#-- ours\n{ours}#-- theirs\n{theirs}#-- merged\n{}", woven.text);
                 std::fs::write(&path, text).expect("tests may write beside themselves");
             } else {
                 let diff = similar::TextDiff::from_lines(&expected, &woven.text).unified_diff().to_string();
@@ -151,7 +149,8 @@ fn changes_of_different_lines_are_both_there() {
     for path in paths {
         let text = read(&path);
         let source = Source::new(SourceId(0), "test", text.as_str());
-        let is_number = |token: &&syntax::token::Token| token.kind == syntax::token::Kind::Number && token.span.start > 8;
+        let is_number =
+            |token: &&syntax::token::Token| token.kind == syntax::token::Kind::Number && token.span.start > 8;
         let numbers: Vec<_> = syntax::parse(&source).tokens.iter().filter(is_number).map(|token| token.span).collect();
         let with = |spans: &[blend::text::Span]| {
             let mut text = text.clone();
