@@ -128,8 +128,11 @@ fn object(value: &Value) -> String {
 fn two(args: &Args, ui: &Ui) -> Result<bool, Exit> {
     let shown = |problem: Problem| ui.problem(problem);
     let [before, after] = args.files.as_slice() else {
-        let problem = Problem::new(Code("E0219"), format!("`blend diff` has {} files, two were expected", args.files.len()));
-        return Err(shown(problem.help("write what was before and what is now: `blend diff before.blend after.blend`")));
+        let problem =
+            Problem::new(Code("E0219"), format!("`blend diff` has {} files, two were expected", args.files.len()));
+        return Err(shown(
+            problem.help("write what was before and what is now: `blend diff before.blend after.blend`"),
+        ));
     };
     let kinds = [before, after].map(|file| is_checkpoint(file));
     if kinds[0] != kinds[1] {

@@ -98,7 +98,10 @@ fn is_claim(code: &str) -> bool {
 
 /// Disk, IO, threads, devices, programs that are missing.
 fn is_of_machine(code: &str) -> bool {
-    code.starts_with("E060") || code == "E0610" || ("E0710".."E0716").contains(&code) || ["E0751", "E0821", "E0823"].contains(&code)
+    code.starts_with("E060")
+        || code == "E0610"
+        || ("E0710".."E0716").contains(&code)
+        || ["E0751", "E0821", "E0823"].contains(&code)
 }
 
 /// `--color` first, then NO_COLOR, CLICOLOR_FORCE, and whether a terminal listens.

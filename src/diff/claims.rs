@@ -98,9 +98,7 @@ impl Alike<'_, '_> {
             return self.same.partner[b.0 as usize] == Some(a.0 as usize);
         }
         let (one, other) = (parts(old, a), parts(new, b));
-        one.0 == other.0
-            && one.1.len() == other.1.len()
-            && one.1.into_iter().zip(other.1).all(|(a, b)| self.expr(a, b))
+        one.0 == other.0 && one.1.len() == other.1.len() && one.1.into_iter().zip(other.1).all(|(a, b)| self.expr(a, b))
     }
 }
 
@@ -118,9 +116,7 @@ fn parts(recipe: &Recipe, id: ExprId) -> (String, Vec<ExprId>) {
             let inner = items.iter().flat_map(|(key, value)| key.iter().copied().chain([*value])).collect();
             (format!("list {keyed:?}"), inner)
         }
-        ExprKind::Range(low, high) => {
-            (format!("range {} {}", low.is_some(), high.is_some()), options(&[*low, *high]))
-        }
+        ExprKind::Range(low, high) => (format!("range {} {}", low.is_some(), high.is_some()), options(&[*low, *high])),
         ExprKind::Channels(mask) => (format!("channels {:?} {:?} {:?}", mask.spaces, mask.mode, mask.axes), vec![]),
         ExprKind::Neg(inner) => ("neg".into(), vec![*inner]),
         ExprKind::Not(inner) => ("not".into(), vec![*inner]),

@@ -10,7 +10,8 @@ use crate::draw::shares::by_place;
 pub fn of(same: &Same, a: usize, b: usize) -> Option<Curve> {
     let (old, new) = (by_place(same.before, a), by_place(same.after, b));
     let mut places: Vec<String> = new.iter().map(|place| place.label.clone()).collect();
-    places.extend(old.iter().map(|place| place.label.clone()).filter(|label| !new.iter().any(|new| new.label == *label)));
+    places
+        .extend(old.iter().map(|place| place.label.clone()).filter(|label| !new.iter().any(|new| new.label == *label)));
     let along = |list: &[Place], input: Option<usize>| -> Vec<Option<f64>> {
         let share = |label: &String| {
             let place = list.iter().find(|place| place.label == *label)?;

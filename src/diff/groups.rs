@@ -87,7 +87,7 @@ fn shares(same: &Same, old: &Form, new: &Form) -> Option<Vec<Share>> {
     let mut out = vec![];
     for (at, input) in same.after.inputs.iter().enumerate() {
         let share = |list: &[(usize, f64)], at: Option<usize>| {
-            list.iter().filter(|entry| Some(entry.0) == at).map(|entry| entry.1).sum::<f64>()
+            list.iter().find(|entry| Some(entry.0) == at).map_or(0.0, |entry| entry.1)
         };
         let (before, after) = (share(&old, same.partner[at]), share(&new, Some(at)));
         if before != after {

@@ -49,9 +49,11 @@ fn output(output: &Output) -> Value {
 }
 
 fn group(group: &Group, coord: &str) -> Value {
-    let shares = group.change.shares.iter().map(|share| {
-        json!({ "input": share.input, "before": share.before, "after": share.after })
-    });
+    let shares = group
+        .change
+        .shares
+        .iter()
+        .map(|share| json!({ "input": share.input, "before": share.before, "after": share.after }));
     json!({
         "place": group.place,
         "coordinate": (!group.at.is_empty()).then_some(coord),

@@ -131,10 +131,9 @@ fn one(output: &Output, look: Look) -> String {
     for line in lines(output, look) {
         out.push_str(&format!("  {line}\n"));
     }
-    for (list, all, sign, tone) in [
-        (&output.added, &output.tensors, "+", Tone::New),
-        (&output.removed, &output.tensors_before, "-", Tone::Old),
-    ] {
+    for (list, all, sign, tone) in
+        [(&output.added, &output.tensors, "+", Tone::New), (&output.removed, &output.tensors_before, "-", Tone::Old)]
+    {
         if !list.is_empty() {
             let names = |list: &[Arc<str>]| list.iter().map(|name| name.to_string()).collect::<Vec<_>>();
             let (all, list) = (names(all), names(list));
@@ -217,9 +216,8 @@ fn change(change: &Change, look: Look) -> String {
         };
         return format!("{what}{}", look.step(&cut(&change.before), &cut(&change.after)));
     }
-    let told = shares.iter().map(|(name, before, after)| {
-        format!("{name} {}", look.step(&number(*before), &number(*after)))
-    });
+    let told =
+        shares.iter().map(|(name, before, after)| format!("{name} {}", look.step(&number(*before), &number(*after))));
     told.collect::<Vec<_>>().join(", ")
 }
 
@@ -246,8 +244,11 @@ fn drawn(curve: &Curve, look: Look) -> String {
     let places = curve.places.len();
     let label = curve.places.iter().map(|place| place.chars().count()).max().unwrap_or(1);
     let bar = |share: Option<f64>| {
-        let levels: &[char] =
-            if look.blocks { &['·', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'] } else { &['.', '1', '2', '3', '4', '5', '6', '7', '8'] };
+        let levels: &[char] = if look.blocks {
+            &['·', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
+        } else {
+            &['.', '1', '2', '3', '4', '5', '6', '7', '8']
+        };
         let Some(share) = share else { return ' ' };
         let level = (share - low) / (high - low) * 8.0;
         // What is not nothing is seen.

@@ -46,7 +46,9 @@ fn pieces(source: &Source) -> Result<Vec<Item>, Problems> {
 
 fn list(before: &[Item], after: &[Item], path: &[String], out: &mut Vec<Entry>) {
     let partners = pairs(before, after);
-    let inside = |item: &Item| [path, std::slice::from_ref(&item.key)].concat();
+    // A claim has no name.
+    let key = |item: &Item| if item.key.starts_with("assert ") { "assert".to_string() } else { item.key.clone() };
+    let inside = |item: &Item| [path, &[key(item)]].concat();
     for (at, item) in before.iter().enumerate() {
         if !partners.contains(&Some(at)) {
             out.push(Entry { path: inside(item), before: Some(flat(&item.raw)), after: None });
@@ -82,7 +84,11 @@ fn changed(old: &Item, new: &Item, path: &[String], out: &mut Vec<Entry>) {
 
 fn parts(old: &[Part], new: &[Part], path: &[String], out: &mut Vec<Entry>) -> bool {
     let values = |before: &str, after: &str| {
-        let value = |text: &str| flat(text.trim_start().trim_start_matches("=>").trim_start_matches('='));
+        let value = |text: &str| {
+            let text = flat(text);
+            let signs = ["=>", "=", "assert "];
+            signs.iter().find_map(|sign| text.strip_prefix(sign)).unwrap_or(&text).trim_start().to_string()
+        };
         Entry { path: path.to_vec(), before: Some(value(before)), after: Some(value(after)) }
     };
     old.len() == new.len()

@@ -116,7 +116,10 @@ impl Weights<'_> {
         }
         if !self.changed.is_empty() {
             let name = self.parts.iter().map(|part| part.0.chars().count()).max().unwrap_or(0).max("part".len());
-            let head = format!("{:name$}  {:>16}  {:>9}  {:>9}  {:>9}", "part", "tensors changed", "distance", "cosine", "largest");
+            let head = format!(
+                "{:name$}  {:>16}  {:>9}  {:>9}  {:>9}",
+                "part", "tensors changed", "distance", "cosine", "largest"
+            );
             out.push_str(&format!("{}\n", look.paint(Tone::Head, &head)));
             for (part, differ, summary) in &self.parts {
                 let count = format!("{differ} of {}", summary.tensors);
@@ -184,12 +187,8 @@ impl Weights<'_> {
                 "largest": summary.largest,
             })
         };
-        let shape = |(name, before, after): &(Arc<str>, String, String)| {
-            json!({ "name": &**name, "before": before, "after": after })
-        };
-        let kind = |(name, before, after): &(Arc<str>, &'static str, &'static str)| {
-            json!({ "name": &**name, "before": before, "after": after })
-        };
+        let shape = |(name, before, after): &(Arc<str>, String, String)| json!({ "name": &**name, "before": before, "after": after });
+        let kind = |(name, before, after): &(Arc<str>, &'static str, &'static str)| json!({ "name": &**name, "before": before, "after": after });
         json!({
             "compared": "weights",
             "same": self.is_same(),

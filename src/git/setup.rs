@@ -30,10 +30,21 @@ impl Scope {
 /// One thing to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    Set { scope: Scope, key: &'static str, value: String },
-    Remove { scope: Scope, section: &'static str },
+    Set {
+        scope: Scope,
+        key: &'static str,
+        value: String,
+    },
+    Remove {
+        scope: Scope,
+        section: &'static str,
+    },
     /// The file of attributes with its new text; it goes where nothing is left.
-    Attributes { path: PathBuf, text: String, is_added: bool },
+    Attributes {
+        path: PathBuf,
+        text: String,
+        is_added: bool,
+    },
 }
 
 impl Step {
@@ -46,7 +57,11 @@ impl Step {
                 format!("echo {} >> {}", quoted(LINE), quoted(&path.display().to_string()))
             }
             Step::Attributes { path, .. } => {
-                format!("sed -i {} {}", quoted(&format!("/^{}$/d", LINE.replace('*', "\\*"))), quoted(&path.display().to_string()))
+                format!(
+                    "sed -i {} {}",
+                    quoted(&format!("/^{}$/d", LINE.replace('*', "\\*"))),
+                    quoted(&path.display().to_string())
+                )
             }
         }
     }
@@ -88,10 +103,7 @@ fn settings(program: &str) -> [(&'static str, String); 5] {
     [
         ("diff.blend.command", format!("{blend} git diff-driver")),
         ("diff.blend.textconv", format!("{blend} git textconv")),
-        (
-            "diff.blend.xfuncname",
-            "^((use|model|lora|channels|param|pattern|fn|let|output|assert) .*)$".into(),
-        ),
+        ("diff.blend.xfuncname", "^((use|model|lora|channels|param|pattern|fn|let|output|assert) .*)$".into()),
         ("merge.blend.name", "recipes of blend, statement by statement".into()),
         ("merge.blend.driver", format!("{blend} git merge-driver %O %A %B %L %P %S %X %Y")),
     ]
@@ -120,7 +132,8 @@ pub fn uninstall(scope: Scope) -> Result<Vec<Step>, Problem> {
     let attributes = attributes(scope)?;
     let mut steps = vec![];
     for section in SECTIONS {
-        let found = git(None, &["config", scope.flag(), "--get-regexp", &format!("^{}\\.", section.replace('.', "\\."))])?;
+        let found =
+            git(None, &["config", scope.flag(), "--get-regexp", &format!("^{}\\.", section.replace('.', "\\."))])?;
         if found.is_good() {
             steps.push(Step::Remove { scope, section });
         }

@@ -94,9 +94,8 @@ pub fn are_apart(a: &Item, b: &Item) -> bool {
     if a.kind != Kind::Arm || b.kind != Kind::Arm {
         return true;
     }
-    let disjoint = |one: &[(f64, f64)], other: &[(f64, f64)]| {
-        one.iter().all(|x| other.iter().all(|y| x.1 < y.0 || y.1 < x.0))
-    };
+    let disjoint =
+        |one: &[(f64, f64)], other: &[(f64, f64)]| one.iter().all(|x| other.iter().all(|y| x.1 < y.0 || y.1 < x.0));
     a.reach.iter().any(|(coord, one)| b.reach.iter().any(|(other, two)| coord == other && disjoint(one, two)))
 }
 
@@ -113,9 +112,7 @@ pub fn reach(pattern: &Pattern) -> Vec<(Coord, Vec<(f64, f64)>)> {
             both.collect()
         }
         PatternKind::Paren(inner) => reach(inner),
-        PatternKind::Coord { coord, value, .. } => {
-            ranges(value).map_or_else(Vec::new, |ranges| vec![(*coord, ranges)])
-        }
+        PatternKind::Coord { coord, value, .. } => ranges(value).map_or_else(Vec::new, |ranges| vec![(*coord, ranges)]),
         PatternKind::Name(_)
         | PatternKind::Glob(_)
         | PatternKind::Regex(_)

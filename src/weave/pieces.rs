@@ -61,9 +61,15 @@ impl Item {
 pub enum Part {
     Text(Leaf),
     /// An expression: texts, and lists in them.
-    Value { parts: Vec<Part>, leaf: Leaf },
+    Value {
+        parts: Vec<Part>,
+        leaf: Leaf,
+    },
     /// What stands in braces.
-    List { items: Vec<Item>, is_match: bool },
+    List {
+        items: Vec<Item>,
+        is_match: bool,
+    },
 }
 
 /// A text that is not cut further.
@@ -210,7 +216,10 @@ impl Cutter<'_> {
             }
         }
         gap.blank = newlines > 1;
-        if !is_last && !gap.blank && let Some((blank, lines)) = gap.alone.pop() {
+        if !is_last
+            && !gap.blank
+            && let Some((blank, lines)) = gap.alone.pop()
+        {
             gap.blank = blank;
             gap.lead = lines;
         }
@@ -236,6 +245,11 @@ impl Cutter<'_> {
             words.push(self.source.slice(token.span).trim_end());
         }
         words.join(" ")
+    }
+
+    /// On one line.
+    fn flat(&self, span: Span) -> String {
+        self.source.slice(span).split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     fn leaf(&self, span: Span) -> Leaf {
@@ -302,14 +316,14 @@ impl Cutter<'_> {
     /// What a claim is about: without the bound of a comparison, which is what changes most.
     fn claimed(&self, claim: &Expr) -> String {
         let (inner, pattern) = match &claim.kind {
-            ExprKind::Where(inner, pattern) => (&**inner, format!(" where {}", self.same(pattern.span))),
+            ExprKind::Where(inner, pattern) => (&**inner, format!(" where {}", self.flat(pattern.span))),
             _ => (claim, String::new()),
         };
         let subject = match &inner.kind {
             ExprKind::Binary(BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge, left, ..) => left,
             _ => inner,
         };
-        self.same(subject.span) + &pattern
+        self.flat(subject.span) + &pattern
     }
 
     /// The options of a statement are a list of its own, also where there are none.
@@ -327,9 +341,7 @@ impl Cutter<'_> {
     fn option(&self, option: &Opt) -> Node {
         let name = option.name.span;
         let (value, end) = match &option.value {
-            OptValue::Expr(value) => {
-                (self.value(Span { start: name.end, end: value.span.end }, value), value.span.end)
-            }
+            OptValue::Expr(value) => (self.value(Span { start: name.end, end: value.span.end }, value), value.span.end),
             OptValue::Block(block) => {
                 let span = Span { start: name.end, end: block.span.end };
                 let before = self.text(Span { start: name.end, end: block.span.start });
@@ -368,7 +380,7 @@ impl Cutter<'_> {
                         let (head, key, reach) = match &arm.head {
                             ArmHead::Else(span) => (*span, "else".to_string(), vec![]),
                             ArmHead::Pattern { pattern, .. } => {
-                                (pattern.span, self.same(pattern.span), super::order::reach(pattern))
+                                (pattern.span, self.flat(pattern.span), super::order::reach(pattern))
                             }
                         };
                         let head = Span { start: arm.span.start, end: head.end };

@@ -63,15 +63,19 @@ pub fn list(base: &[Item], ours: &[Item], theirs: &[Item]) -> Option<Vec<Merged>
     let mut merged: Vec<Option<Merged>> = all.iter().map(item).collect();
     let is_ordered = [base, ours, theirs].iter().any(|list| list.iter().any(|item| item.kind == Kind::Arm));
     let stays: Vec<bool> = merged.iter().map(Option::is_some).collect();
-    let slots = order::order([&base_ids, &our_ids, &their_ids], &stays, &order::Rules {
-        is_ordered,
-        text: &|id| all[id].ours.or(all[id].theirs).or(all[id].base).map_or("", |item| &item.same),
-        are_apart: &|a, b| {
-            let marked = |id: usize| matches!(merged[id], Some(Merged::Conflict { .. }));
-            let (one, other) = (all[a].ours.or(all[a].theirs), all[b].ours.or(all[b].theirs));
-            marked(a) || marked(b) || one.zip(other).is_none_or(|(one, other)| order::are_apart(one, other))
+    let slots = order::order(
+        [&base_ids, &our_ids, &their_ids],
+        &stays,
+        &order::Rules {
+            is_ordered,
+            text: &|id| all[id].ours.or(all[id].theirs).or(all[id].base).map_or("", |item| &item.same),
+            are_apart: &|a, b| {
+                let marked = |id: usize| matches!(merged[id], Some(Merged::Conflict { .. }));
+                let (one, other) = (all[a].ours.or(all[a].theirs), all[b].ours.or(all[b].theirs));
+                marked(a) || marked(b) || one.zip(other).is_none_or(|(one, other)| order::are_apart(one, other))
+            },
         },
-    })?;
+    )?;
     let mut out = vec![];
     for slot in slots {
         match slot {
@@ -111,9 +115,7 @@ fn item(versions: &Versions) -> Option<Merged> {
     };
     let blank = |item: Option<&Item>| item.is_some_and(|item| item.blank);
     let blank = match (base, ours, theirs) {
-        (Some(_), Some(_), Some(_)) => {
-            *changed(&blank(base), &blank(ours), &blank(theirs)).unwrap_or(&blank(ours))
-        }
+        (Some(_), Some(_), Some(_)) => *changed(&blank(base), &blank(ours), &blank(theirs)).unwrap_or(&blank(ours)),
         (_, Some(_), Some(_)) => blank(ours) || blank(theirs),
         (_, Some(_), None) => blank(ours),
         (_, None, _) => blank(theirs),

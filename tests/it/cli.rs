@@ -75,6 +75,13 @@ fn transcripts() {
         std::fs::copy(file, &copy).expect("a copy");
         // trycmd works in the folder `NAME.in` beside `NAME.md`, here a copy, so that builds stay out of the tree.
         recipes_into(&copy.with_extension("in"));
+        // A transcript may have recipes of its own.
+        let own = file.with_extension("in");
+        for entry in std::fs::read_dir(&own).into_iter().flatten() {
+            let path = entry.expect("an entry").path();
+            let to = copy.with_extension("in").join(path.file_name().expect("a name"));
+            std::fs::copy(&path, to).expect("a copy");
+        }
         cases.case(copy);
     }
     let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cases.run()));
@@ -114,6 +121,12 @@ fn exit_codes() {
         (&["build", "recipes/stylegan2/three-models.blend", "--set", "strength=0.5", "--output", "x.safetensors"], 0),
         (&["build", "-e", "layer_swap(a, a, at = 32)", "-m", a, "-o", "{odd} \u{fc}.safetensors"], 0),
         (&["fmt", "--check", "good.blend"], 0),
+        (&["diff", "good.blend", "good.blend", "--exit-code"], 0),
+        (&["diff", "good.blend", "claim.blend"], 0),
+        (&["diff", "good.blend", "wrong.blend"], 0),
+        (&["diff", toon, toon, "--exit-code"], 0),
+        (&["git", "textconv", "broken.blend"], 0),
+        (&["git", "hook"], 0),
         (&["inspect", toon, "--stats"], 0),
         (&["convert", toon, "toon.pt", "--layout", "rosinality"], 0),
         (&["build", "-e", "a", "-m", a, "-o", "one.pt"], 0),
@@ -123,6 +136,8 @@ fn exit_codes() {
         (&["build", "claim.blend"], 1),
         (&["test", "good.blend", "claim.blend"], 1),
         (&["fmt", "--check", "loose.blend", "good.blend"], 1),
+        (&["diff", "good.blend", "claim.blend", "--exit-code"], 1),
+        (&["diff", "good.blend", "claim.blend", "--exit-code", "--text", "--stat"], 1),
         (&[], 2),
         (&["bild"], 2),
         (&["build"], 2),
@@ -147,6 +162,16 @@ fn exit_codes() {
         (&["build", "-e", "a", "-m", "match=x"], 2),
         (&["build", "-e", "a", "-m", a, "-o", toon], 2),
         (&["plan", swap, "--tensor", "nothing"], 2),
+        (&["diff"], 2),
+        (&["diff", "good.blend"], 2),
+        (&["diff", "good.blend", "missing.blend"], 2),
+        (&["diff", "good.blend", "broken.blend"], 2),
+        (&["diff", "good.blend", toon], 2),
+        (&["diff", toon, "empty.safetensors"], 2),
+        (&["diff", "good.blend", swap, "--set", "edge"], 2),
+        (&["git"], 2),
+        (&["git", "textconv", "missing.blend"], 2),
+        (&["git", "diff-driver", "one", "two"], 2),
         (&["inspect", "missing"], 2),
         (&["inspect", "folder"], 2),
         (&["inspect", "empty.safetensors"], 2),
@@ -235,8 +260,11 @@ fn messages_for_programs() {
         &["build", "--threads", "0", "wrong.blend"],
         &["check", "wrong.blend"],
         &["completions", "tcsh"],
+        &["diff", "missing.blend", "wrong.blend"],
+        &["diff", "wrong.blend", "recipes/models/avatars-toon.safetensors"],
         &["explain", "E9999"],
         &["fmt", "missing.blend"],
+        &["git", "textconv", "missing.blend"],
         &["graph", "wrong.blend"],
         &["inspect", "missing.safetensors"],
         &["methods", "slrp"],

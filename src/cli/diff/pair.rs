@@ -26,7 +26,10 @@ use std::path::PathBuf;
 pub enum Found {
     Meaning(Changes),
     /// The texts, and why not the meaning.
-    Text { entries: Vec<Entry>, because: String },
+    Text {
+        entries: Vec<Entry>,
+        because: String,
+    },
 }
 
 impl Found {
@@ -69,25 +72,14 @@ pub fn of_texts(before: (&str, String), after: (&str, String), base: PathBuf) ->
 }
 
 /// Compares two recipes; problems of texts that do not parse are shown.
-pub fn compare(
-    before: &Side,
-    after: &Side,
-    sets: &[(String, Literal)],
-    by_text: bool,
-    ui: &Ui,
-) -> Result<Found, Exit> {
+pub fn compare(before: &Side, after: &Side, sets: &[(String, Literal)], by_text: bool, ui: &Ui) -> Result<Found, Exit> {
     found(before, after, sets, by_text).map_err(|(problems, sources)| match ui.problems(&problems, &sources) {
         Exit::Good => Exit::Wrong,
         exit => exit,
     })
 }
 
-fn found(
-    before: &Side,
-    after: &Side,
-    sets: &[(String, Literal)],
-    by_text: bool,
-) -> Result<Found, (Problems, Sources)> {
+fn found(before: &Side, after: &Side, sets: &[(String, Literal)], by_text: bool) -> Result<Found, (Problems, Sources)> {
     let mut because = "one of the recipes is empty".to_string();
     let is_whole = !before.text.trim().is_empty() && !after.text.trim().is_empty();
     if by_text {

@@ -33,10 +33,9 @@ pub fn all(args: &Args, revision: &str, ui: &Ui) -> Result<bool, Exit> {
         let name = format!("{revision}:{path}");
         let world = Revision { repo: repo.clone(), name: revision.into(), resolved: resolved.clone(), disk: &Disk };
         let (before, after) = match (old.contains(path), full.is_file()) {
-            (true, true) => (
-                Side::of_revision(&name, path, world).map_err(shown)?,
-                Side::of_disk(path, &full).map_err(shown)?,
-            ),
+            (true, true) => {
+                (Side::of_revision(&name, path, world).map_err(shown)?, Side::of_disk(path, &full).map_err(shown)?)
+            }
             (was, is) => {
                 let state = if is { "added" } else { "removed" };
                 if was || is {
@@ -98,8 +97,11 @@ fn paths(args: &Args, repo: &Repo, resolved: &str) -> Result<(Vec<String>, Vec<S
     for file in &args.files {
         let path = crate::git::path_in(repo, &here(file))?;
         if !old.contains(&path) && !repo.top.join(&path).is_file() {
-            let message = format!("`{file}` is neither in the working tree nor in `{}`", args.git.as_deref().unwrap_or(""));
-            return Err(Problem::new(Code("E0822"), message).help("write the path of a recipe, from here: `merge.blend`"));
+            let message =
+                format!("`{file}` is neither in the working tree nor in `{}`", args.git.as_deref().unwrap_or(""));
+            return Err(
+                Problem::new(Code("E0822"), message).help("write the path of a recipe, from here: `merge.blend`")
+            );
         }
         out.push(path);
     }

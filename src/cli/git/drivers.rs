@@ -66,7 +66,11 @@ pub fn diff(args: &[String], ui: &Ui) -> Exit {
                 }
                 _ => String::new(),
             };
-            let same = if found.is_same() && !is_text_same { "same meaning in another text\n".to_string() } else { found.show(look) };
+            let same = if found.is_same() && !is_text_same {
+                "same meaning in another text\n".to_string()
+            } else {
+                found.show(look)
+            };
             Ok(format!("{note}{same}").into_bytes())
         }
         // No recipe: lines, as git shows them.
