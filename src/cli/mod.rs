@@ -46,15 +46,22 @@ pub enum Exit {
     Interrupted,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(match exit {
+impl Exit {
+    /// What the process ends with; `topics/exit-codes.md` tells it to users.
+    pub fn code(self) -> u8 {
+        match self {
             Exit::Good => 0,
             Exit::ClaimFailed => 1,
             Exit::Wrong => 2,
             Exit::MachineFailed => 3,
             Exit::Interrupted => 130,
-        })
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit.code())
     }
 }
 
@@ -92,9 +99,16 @@ pub enum When {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum MessageFormat {
+    /// Frames around the lines
     Human,
+    /// `file:line:column: error[CODE]: message`
     Short,
+    /// One JSON object a line
     Json,
+    /// Annotations of a GitHub workflow
+    Github,
+    /// One SARIF 2.1.0 document
+    Sarif,
 }
 
 #[derive(Subcommand)]
@@ -142,22 +156,28 @@ fn work() -> Exit {
         Err(error) => return usage::show(&error, &words),
     };
     let ui = Ui::new(cli.color, cli.message_format, cli.quiet);
-    match cli.verb {
-        Verb::Build(args) => build::run(&args, &ui),
-        Verb::Check(args) => check::run(&args, &ui),
-        Verb::Compare(args) => compare::run(&args, &ui),
-        Verb::Completions(args) => completions::run(&args, &ui),
-        Verb::Convert(args) => convert::run(&args, &ui),
-        Verb::Doctor(args) => doctor::run(&args, &ui),
-        Verb::Explain(args) => explain::run(&args, &ui),
-        Verb::Fmt(args) => fmt::run(&args, &ui),
-        Verb::Graph(args) => graph::run(&args, &ui),
-        Verb::Inspect(args) => inspect::run(&args, &ui),
-        Verb::Methods(args) => methods::run(&args, &ui),
-        Verb::New(args) => new::run(&args, &ui),
-        Verb::Plan(args) => plan::run(&args, &ui),
-        Verb::Render(args) => render::run(&args, &ui),
-        Verb::Test(args) => test::run(&args, &ui),
+    let exit = verb(cli.verb, &ui);
+    ui.end(exit);
+    exit
+}
+
+fn verb(verb: Verb, ui: &Ui) -> Exit {
+    match verb {
+        Verb::Build(args) => build::run(&args, ui),
+        Verb::Check(args) => check::run(&args, ui),
+        Verb::Compare(args) => compare::run(&args, ui),
+        Verb::Completions(args) => completions::run(&args, ui),
+        Verb::Convert(args) => convert::run(&args, ui),
+        Verb::Doctor(args) => doctor::run(&args, ui),
+        Verb::Explain(args) => explain::run(&args, ui),
+        Verb::Fmt(args) => fmt::run(&args, ui),
+        Verb::Graph(args) => graph::run(&args, ui),
+        Verb::Inspect(args) => inspect::run(&args, ui),
+        Verb::Methods(args) => methods::run(&args, ui),
+        Verb::New(args) => new::run(&args, ui),
+        Verb::Plan(args) => plan::run(&args, ui),
+        Verb::Render(args) => render::run(&args, ui),
+        Verb::Test(args) => test::run(&args, ui),
     }
 }
 

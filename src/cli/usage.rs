@@ -34,7 +34,10 @@ pub fn show(error: &clap::Error, words: &[OsString]) -> Exit {
         let _ = error.print();
         return if good { Exit::Good } else { Exit::Wrong };
     }
-    Ui::new(When::Never, format, false).problem(problem(error))
+    let ui = Ui::new(When::Never, format, false);
+    let exit = ui.problem(problem(error));
+    ui.end(exit);
+    exit
 }
 
 /// The value of a flag in a command line that as a whole cannot be read.
