@@ -26,6 +26,8 @@ pub mod trace;
 mod written;
 
 pub use context::Settings;
+pub use outputs::Planned;
+pub use template::plain;
 pub use space::Space;
 
 use crate::channels::Catalogue;
@@ -62,6 +64,9 @@ pub trait World {
 pub struct Checked {
     pub recipe: Option<hir::Recipe>,
     pub problems: Problems,
+    /// The outputs of this run, which depend on the text and its parameters alone: they are known whatever is wrong with
+    /// models.
+    pub planned: Vec<Planned>,
 }
 
 /// Checks the recipe whose text is `root`; relative paths start at `base`.

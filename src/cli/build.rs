@@ -1,9 +1,13 @@
 //! `blend build`: the merged model.
 
 use super::Exit;
-use super::recipe;
+use super::depfile;
 use super::recipe::Outcome;
 use super::recipe::RecipeArgs;
+use super::render;
+use super::sweep::Matrix;
+use super::sweep::SweepArgs;
+use super::sweep::of_variant;
 use super::ui::Ui;
 use super::ui::exit_of;
 use crate::compile::Compiled;
@@ -15,11 +19,15 @@ use crate::exec::ClaimReport;
 use crate::exec::Progress;
 use crate::exec::Report;
 use crate::exec::Stop;
+use crate::plan;
+use crate::plan::Plan;
 use crate::plan::bytes_text;
 use crate::plan::tally;
 use crate::render::device::Device;
+use crate::text::Sources;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::Once;
@@ -32,10 +40,20 @@ use std::time::Instant;
 #[command(after_help = "\
 Examples:
   blend build recipes/stylegan2/layer-swap.blend --set edge=16
+  blend build recipes/stylegan2/layer-swap.blend --sweep edge=8,16,32 --grid sheet.png
+  blend build merge.blend --depfile merge.d
   blend build -e 'layer_swap(a, b, at = 32)' -m a=A.safetensors -m b=B.safetensors -o out.safetensors")]
 pub struct Args {
     #[command(flatten)]
     recipe: RecipeArgs,
+    #[command(flatten)]
+    sweep: SweepArgs,
+    /// Draw all variants of the sweep into one labelled picture
+    #[arg(long, value_name = "PNG", requires = "sweeps")]
+    grid: Option<PathBuf>,
+    /// Write what the outputs depend on, as a rule that Make and Ninja read
+    #[arg(long, value_name = "FILE")]
+    depfile: Option<PathBuf>,
     #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
@@ -80,14 +98,35 @@ impl RunArgs {
 }
 
 pub fn run(args: &Args, ui: &Ui) -> Exit {
-    let outcome = match recipe::compile(&args.recipe, ui) {
-        Ok(outcome) => outcome,
+    let mut matrix = match Matrix::new(&args.recipe, &args.sweep, &|_| {}, ui) {
+        Ok(matrix) => matrix,
         Err(exit) => return exit,
     };
+    let rule = args.depfile.as_ref().map(|path| (path, depfile::text(&matrix)));
+    let rule = match rule.map(|(path, text)| text.map(|text| (path, text))).transpose() {
+        Ok(rule) => rule,
+        Err(problem) => return ui.problem(problem),
+    };
     let options = exec::Options { force: args.force, device: args.pictures.device(), ..args.run.options() };
-    match execute(&outcome, &options, ui) {
-        Ok((_, exit)) => exit,
-        Err(exit) => exit,
+    let mut worst = Exit::Good;
+    for round in matrix.rounds() {
+        let mut outcomes = matrix.round(&round);
+        match execute_all(&mut outcomes, &options, ui) {
+            Ok((_, exit)) => worst = worst.max(exit),
+            Err(exit) => return exit,
+        }
+    }
+    if worst != Exit::Good {
+        return worst;
+    }
+    if let Some((path, text)) = rule
+        && let Err(problem) = depfile::write(path, &text, &matrix)
+    {
+        return ui.problem(problem);
+    }
+    match &args.grid {
+        Some(path) => render::grid(&args.recipe, &args.sweep.sweeps, matrix.is_table(), path, ui),
+        None => Exit::Good,
     }
 }
 
@@ -110,21 +149,42 @@ pub fn interruptible(progress: &Arc<Progress>) {
     });
 }
 
-/// Runs the plan with progress and shows what happened.  `Err`: it could not be finished.
-pub fn execute(outcome: &Outcome, options: &exec::Options, ui: &Ui) -> Result<(Report, Exit), Exit> {
+/// Shows the warnings of a recipe and runs its plan.  `Err`: it could not be finished.
+pub fn execute(outcome: &mut Outcome, options: &exec::Options, ui: &Ui) -> Result<Exit, Exit> {
     ui.problems(&outcome.problems, &outcome.sources);
-    let Some(compiled) = &outcome.compiled else { return Err(Exit::Wrong) };
+    execute_all(std::slice::from_mut(outcome), options, ui).map(|(_, exit)| exit)
+}
+
+/// Runs the plans of some variants as one, with progress, and shows what happened.  `Err`: it could not be finished.
+pub fn execute_all(
+    outcomes: &mut [Outcome],
+    options: &exec::Options,
+    ui: &Ui,
+) -> Result<(Vec<Report>, Exit), Exit> {
+    let mut plans: Vec<&mut Plan> =
+        outcomes.iter_mut().filter_map(|outcome| Some(&mut outcome.compiled.as_mut()?.plan)).collect();
+    if plans.len() > 1 {
+        plan::join(&mut plans);
+    }
+    let variants: Vec<(&Outcome, &Compiled)> =
+        outcomes.iter().filter_map(|outcome| Some((outcome, outcome.compiled.as_ref()?))).collect();
     let progress = Arc::new(Progress::default());
     interruptible(&progress);
     let start = Instant::now();
     let result = {
-        let _display = Display::start(compiled, progress.clone(), ui);
-        exec::run(&compiled.recipe, &compiled.plan, options, &progress)
+        let total = variants.iter().map(|(_, compiled)| compiled.plan.work_bytes()).sum();
+        let _display = Display::start(total, progress.clone(), ui);
+        let runs: Vec<_> = variants.iter().map(|(_, compiled)| (&compiled.recipe, &compiled.plan)).collect();
+        exec::run_all(&runs, options, &progress)
     };
     match result {
-        Ok(report) => {
-            let exit = finished(outcome, compiled, &report, start.elapsed(), ui);
-            Ok((report, exit))
+        Ok(reports) => {
+            let mut exit = Exit::Good;
+            for ((outcome, compiled), report) in variants.iter().zip(&reports) {
+                exit = exit.max(finished(outcome, compiled, report, ui));
+            }
+            told(&reports, start.elapsed(), ui);
+            Ok((reports, exit))
         }
         Err(Stop::Cancelled) => {
             ui.status("interrupted: nothing was changed");
@@ -133,18 +193,21 @@ pub fn execute(outcome: &Outcome, options: &exec::Options, ui: &Ui) -> Result<(R
         Err(Stop::Problems(list)) => {
             let mut problems = Problems::default();
             list.into_iter().for_each(|problem| problems.push(problem));
-            Err(ui.problems(&problems, &outcome.sources))
+            let none = Sources::default();
+            // What a run finds is at an output, which stands in the recipe's own text: it is the same in all variants.
+            Err(ui.problems(&problems, variants.first().map_or(&none, |(outcome, _)| &outcome.sources)))
         }
     }
 }
 
-fn finished(outcome: &Outcome, compiled: &Compiled, report: &Report, took: Duration, ui: &Ui) -> Exit {
+/// What became of one variant.
+fn finished(outcome: &Outcome, compiled: &Compiled, report: &Report, ui: &Ui) -> Exit {
     let mut problems = Problems::default();
     for claim in report.claims.iter().filter(|claim| !claim.holds) {
-        problems.push(failed_claim(claim));
+        problems.push(of_variant(failed_claim(claim), &outcome.label));
     }
     for claim in report.claims.iter().filter(|claim| claim.is_narrow) {
-        problems.push(narrow_claim(claim));
+        problems.push(of_variant(narrow_claim(claim), &outcome.label));
     }
     let exit = ui.problems(&problems, &outcome.sources);
     for path in &report.failed {
@@ -162,15 +225,20 @@ fn finished(outcome: &Outcome, compiled: &Compiled, report: &Report, took: Durat
             bytes_text(output.bytes()),
         ));
     }
-    if !report.written.is_empty() {
-        let claims = match report.claims.len() {
+    exit
+}
+
+/// The last line, where anything was written.
+fn told(reports: &[Report], took: Duration, ui: &Ui) {
+    let mut written = reports.iter().filter(|report| !report.written.is_empty()).peekable();
+    if written.peek().is_some() {
+        let claims = match written.map(|report| report.claims.len()).sum::<usize>() {
             0 => String::new(),
             1 => ", 1 claim holds".into(),
             count => format!(", {count} claims hold"),
         };
         ui.status(&format!("done in {:.2} s{claims}", took.as_secs_f64()));
     }
-    exit
 }
 
 fn failed_claim(claim: &ClaimReport) -> Problem {
@@ -204,11 +272,10 @@ const PLAIN_EVERY: Duration = Duration::from_secs(10);
 const BAR_EVERY: Duration = Duration::from_millis(100);
 
 impl Display {
-    fn start(compiled: &Compiled, progress: Arc<Progress>, ui: &Ui) -> Display {
+    fn start(total: u64, progress: Arc<Progress>, ui: &Ui) -> Display {
         if ui.quiet {
             return Display { stop: None, thread: None };
         }
-        let total = compiled.plan.work_bytes();
         let (stop, stopped) = std::sync::mpsc::channel::<()>();
         let bar = ui.is_interactive().then(|| bar(total));
         let every = if bar.is_some() { BAR_EVERY } else { PLAIN_EVERY };

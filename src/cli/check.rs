@@ -4,6 +4,8 @@ use super::Exit;
 use super::compare::stopped;
 use super::recipe;
 use super::recipe::RecipeArgs;
+use super::sweep::Matrix;
+use super::sweep::SweepArgs;
 use super::ui::Ui;
 use crate::compare;
 use crate::exec;
@@ -18,8 +20,10 @@ Examples:
 pub struct Args {
     #[command(flatten)]
     recipe: RecipeArgs,
+    #[command(flatten)]
+    sweep: SweepArgs,
     /// Read the weights of models that meet, and warn of those that have no common ancestor
-    #[arg(long)]
+    #[arg(long, conflicts_with = "sweeps")]
     weights: bool,
     /// Worker threads of `--weights` [default: one per core]
     #[arg(long, value_name = "N", requires = "weights", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -27,6 +31,16 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, ui: &Ui) -> Exit {
+    if !args.sweep.sweeps.is_empty() {
+        return match Matrix::new(&args.recipe, &args.sweep, &|_| {}, ui) {
+            Ok(matrix) => {
+                let (variants, outputs) = (matrix.variants.len(), matrix.targets.len());
+                ui.status(&format!("good: {variants} variants, {outputs} outputs"));
+                Exit::Good
+            }
+            Err(exit) => exit,
+        };
+    }
     let mut outcome = match recipe::compile(&args.recipe, ui) {
         Ok(outcome) => outcome,
         Err(exit) => return exit,

@@ -8,17 +8,22 @@ mod check;
 mod compare;
 mod completions;
 mod convert;
+mod depfile;
 mod doctor;
 mod explain;
 mod fmt;
 mod graph;
+mod inputs;
 mod inspect;
 mod methods;
 mod new;
+mod outputs;
 mod plan;
 mod recipe;
 mod render;
+mod sweep;
 mod test;
+mod topics;
 mod ui;
 mod usage;
 
@@ -88,7 +93,9 @@ A first recipe: blend new A.safetensors B.safetensors -o merge.blend
 Without a file: blend build -e 'mix(a, b, 0.5)' -m a=A.safetensors -m b=B.safetensors
 
 Exit codes: 0 good, 1 a claim does not hold, 2 recipe, input or usage is wrong,
-            3 the machine failed, 130 interrupted";
+            3 the machine failed, 130 interrupted
+
+More: `blend help topics`";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum When {
@@ -122,9 +129,11 @@ enum Verb {
     Explain(explain::Args),
     Fmt(fmt::Args),
     Graph(graph::Args),
+    Inputs(inputs::Args),
     Inspect(inspect::Args),
     Methods(methods::Args),
     New(new::Args),
+    Outputs(outputs::Args),
     Plan(plan::Args),
     Render(Box<render::Args>),
     Test(test::Args),
@@ -150,6 +159,9 @@ pub fn main() -> ExitCode {
 
 fn work() -> Exit {
     let words: Vec<OsString> = std::env::args_os().collect();
+    if let Some(exit) = topics::show(&words, &Ui::new(When::Auto, MessageFormat::Human, false)) {
+        return exit;
+    }
     let parsed = usage::colored(command(), &words).try_get_matches_from(&words);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
@@ -172,9 +184,11 @@ fn verb(verb: Verb, ui: &Ui) -> Exit {
         Verb::Explain(args) => explain::run(&args, ui),
         Verb::Fmt(args) => fmt::run(&args, ui),
         Verb::Graph(args) => graph::run(&args, ui),
+        Verb::Inputs(args) => inputs::run(&args, ui),
         Verb::Inspect(args) => inspect::run(&args, ui),
         Verb::Methods(args) => methods::run(&args, ui),
         Verb::New(args) => new::run(&args, ui),
+        Verb::Outputs(args) => outputs::run(&args, ui),
         Verb::Plan(args) => plan::run(&args, ui),
         Verb::Render(args) => render::run(&args, ui),
         Verb::Test(args) => test::run(&args, ui),

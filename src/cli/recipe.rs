@@ -3,6 +3,7 @@
 use super::Exit;
 use super::ui::Ui;
 use crate::check::Settings;
+use crate::check::World;
 use crate::compile;
 use crate::compile::Compiled;
 use crate::compile::Disk;
@@ -14,9 +15,11 @@ use crate::hir::Literal;
 use crate::store;
 use crate::syntax;
 use crate::text::Sources;
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// Recipe, or expression, and parameters.
 #[derive(clap::Args)]
@@ -42,6 +45,18 @@ pub struct RecipeArgs {
 }
 
 impl RecipeArgs {
+    /// The words of a command line that name the same recipe for another verb.
+    pub fn words(&self) -> Vec<OsString> {
+        let mut words: Vec<OsString> = self.recipe.iter().map(|path| path.into()).collect();
+        let options = [("--expression", self.expression.as_slice()), ("--model", &self.models), ("--set", &self.sets)];
+        let only = [("--only", self.only.as_slice())];
+        for (name, values) in options.into_iter().chain(only) {
+            // In one word: a value may begin with a dash.
+            words.extend(values.iter().map(|value| format!("{name}={value}").into()));
+        }
+        words
+    }
+
     /// A recipe file, some of its parameters set.
     pub fn of(path: &Path, sets: &[String]) -> RecipeArgs {
         RecipeArgs::only(path, sets, &[])
@@ -77,6 +92,41 @@ pub struct Outcome {
     pub sources: Sources,
     pub compiled: Option<Compiled>,
     pub problems: Problems,
+    /// What sets it apart from the other variants of a sweep: `edge = 8, strength = 0.5`.
+    pub label: String,
+}
+
+/// A recipe that was read, to be compiled once or with many values of its parameters.
+pub struct Text {
+    /// As diagnostics call it.
+    pub name: String,
+    pub text: String,
+    /// Where its relative paths start.
+    pub base: PathBuf,
+    pub settings: Settings,
+    /// Its file, where it has one.
+    pub file: Option<PathBuf>,
+}
+
+impl Text {
+    /// Reads the recipe that the command line names.
+    pub fn read(args: &RecipeArgs, change: &dyn Fn(&mut Settings)) -> Result<Text, Problem> {
+        let mut settings = settings(args)?;
+        change(&mut settings);
+        let (name, text, base) = text(args)?;
+        let file = args.recipe.clone().filter(|path| path != Path::new("-"));
+        Ok(Text { name, text, base, settings, file })
+    }
+
+    /// Compiles it with further parameters set.
+    pub fn compile(&self, more: &[(String, Literal)], world: &dyn World) -> Outcome {
+        let mut settings = self.settings.clone();
+        settings.sets.extend_from_slice(more);
+        let mut sources = Sources::default();
+        let root = sources.add(self.name.clone(), self.text.clone()).id;
+        let (compiled, problems) = compile::compile(&mut sources, root, &self.base, &settings, world);
+        Outcome { sources, compiled, problems, label: String::new() }
+    }
 }
 
 /// Reads and compiles; problems are shown already when there is an error.
@@ -91,28 +141,25 @@ pub fn compile_set(args: &RecipeArgs, more: &[(String, Literal)], ui: &Ui) -> Re
 
 /// The same with settings that the command line does not have.
 pub fn compile_changed(args: &RecipeArgs, change: &dyn Fn(&mut Settings), ui: &Ui) -> Result<Outcome, Exit> {
-    let mut settings = settings(args).map_err(|problem| ui.problem(problem))?;
-    change(&mut settings);
-    let (name, text, base) = text(args).map_err(|problem| ui.problem(problem))?;
-    compile_with(name, text, &base, &settings, ui)
+    let text = Text::read(args, change).map_err(|problem| ui.problem(problem))?;
+    compile_with(&text, ui)
 }
 
 /// Compiles a recipe that a verb has written; its paths start where the user is.
 pub fn compile_text(name: &str, text: String, ui: &Ui) -> Result<Outcome, Exit> {
-    compile_with(name.into(), text, Path::new(""), &Settings::default(), ui)
+    let base = PathBuf::new();
+    compile_with(&Text { name: name.into(), text, base, settings: Settings::default(), file: None }, ui)
 }
 
-fn compile_with(name: String, text: String, base: &Path, settings: &Settings, ui: &Ui) -> Result<Outcome, Exit> {
-    let mut sources = Sources::default();
-    let root = sources.add(name, text).id;
-    let (compiled, problems) = compile::compile(&mut sources, root, base, settings, &Disk);
-    if compiled.is_none() {
-        return Err(match ui.problems(&problems, &sources) {
+fn compile_with(text: &Text, ui: &Ui) -> Result<Outcome, Exit> {
+    let outcome = text.compile(&[], &Disk);
+    if outcome.compiled.is_none() {
+        return Err(match ui.problems(&outcome.problems, &outcome.sources) {
             Exit::Good => Exit::Wrong,
             exit => exit,
         });
     }
-    Ok(Outcome { sources, compiled, problems })
+    Ok(outcome)
 }
 
 fn settings(args: &RecipeArgs) -> Result<Settings, Problem> {
@@ -174,8 +221,13 @@ fn no_recipe(path: &Path, problem: Problem) -> Problem {
         .help(format!("look at it with `blend inspect {path}`, or start a recipe with `blend new {path}`"))
 }
 
-/// All of standard input.
+/// All of standard input.  It can be read once, so it is kept: a sweep and its pictures ask again.
 pub fn stdin() -> Result<String, Problem> {
+    static READ: OnceLock<Result<String, Problem>> = OnceLock::new();
+    READ.get_or_init(read_stdin).clone()
+}
+
+fn read_stdin() -> Result<String, Problem> {
     let mut bytes = vec![];
     let cannot = |reason: String| Problem::new(Code("E0601"), format!("standard input cannot be read: {reason}"));
     std::io::stdin()

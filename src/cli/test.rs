@@ -4,11 +4,13 @@ use super::Exit;
 use super::build;
 use super::build::PictureArgs;
 use super::build::RunArgs;
-use super::recipe;
 use super::recipe::RecipeArgs;
+use super::sweep::Matrix;
+use super::sweep::SweepArgs;
 use super::ui::Ui;
 use crate::check::Settings;
 use crate::exec;
+use crate::exec::Report;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -28,8 +30,10 @@ pub struct Args {
     /// A value for a parameter of the recipes
     #[arg(long = "set", value_name = "NAME=VALUE")]
     sets: Vec<String>,
+    #[command(flatten)]
+    sweep: SweepArgs,
     /// Write the pictures that claims name anew, and tell by how much each moved
-    #[arg(long)]
+    #[arg(long, conflicts_with = "sweeps")]
     update: bool,
     #[command(flatten)]
     pictures: PictureArgs,
@@ -51,17 +55,29 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
 
 fn one(path: &Path, args: &Args, ui: &Ui) -> Exit {
     let renew = |settings: &mut Settings| settings.renews_pictures = args.update;
-    let outcome = match recipe::compile_changed(&RecipeArgs::of(path, &args.sets), &renew, ui) {
-        Ok(outcome) => outcome,
+    let mut matrix = match Matrix::new(&RecipeArgs::of(path, &args.sets), &args.sweep, &renew, ui) {
+        Ok(matrix) => matrix,
         Err(exit) => return exit,
     };
     let device = args.pictures.device();
     let options = exec::Options { dry: true, device, renew: args.update, ..args.run.options() };
-    let (report, exit) = match build::execute(&outcome, &options, ui) {
-        Ok(done) => done,
-        Err(exit) => return exit,
-    };
-    let mut out = format!("{}\n", path.display());
+    let mut worst = Exit::Good;
+    for round in matrix.rounds() {
+        let mut outcomes = matrix.round(&round);
+        let (reports, exit) = match build::execute_all(&mut outcomes, &options, ui) {
+            Ok(done) => done,
+            Err(exit) => return exit,
+        };
+        let texts = outcomes.iter().zip(&reports).map(|(outcome, report)| told(path, &outcome.label, report));
+        worst = worst.max(exit).max(ui.print(&texts.collect::<String>()));
+    }
+    worst
+}
+
+/// What became of the claims of one variant.
+fn told(path: &Path, label: &str, report: &Report) -> String {
+    let label = if label.is_empty() { String::new() } else { format!("  ({label})") };
+    let mut out = format!("{}{label}\n", path.display());
     for line in &report.renewed {
         out.push_str(&format!("  wrote {line}\n"));
     }
@@ -76,5 +92,5 @@ fn one(path: &Path, args: &Args, ui: &Ui) -> Exit {
     if report.claims.is_empty() {
         out.push_str("  claims nothing: write for example `assert finite(…)`\n");
     }
-    exit.max(ui.print(&out))
+    out
 }

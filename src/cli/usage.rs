@@ -52,7 +52,7 @@ fn flag<V: ValueEnum>(words: &[OsString], name: &str) -> Option<V> {
 }
 
 /// The message of clap in our own shape: its first paragraph, its tip, its usage.
-fn problem(error: &clap::Error) -> Problem {
+pub fn problem(error: &clap::Error) -> Problem {
     let text = error.render().to_string();
     if matches!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand) {
         return Problem::new(Code("E0219"), "the command is missing").help("see the commands with `blend --help`");

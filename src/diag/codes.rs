@@ -166,6 +166,13 @@ static RENDER: &[Row] = rows![
     "E0760" "a file of channels that cannot be read",
 ];
 
+/// E08: pipelines.
+static PIPELINES: &[Row] = rows![
+    "E0855" "a sweep whose outputs meet",
+    "E0856" "a sweep that cannot be followed",
+    "E0857" "a path that a depfile cannot hold",
+];
+
 /// W: warnings.
 static WARNINGS: &[Row] = rows![
     "W0401" "counters that are taken from one model",
@@ -183,7 +190,7 @@ static WARNINGS: &[Row] = rows![
 
 /// Every row, in the order of the codes.
 pub fn all() -> impl Iterator<Item = &'static Row> {
-    [SYNTAX, NAMES, KINDS, TENSORS, FILES, RUN, RENDER, WARNINGS].into_iter().flatten()
+    [SYNTAX, NAMES, KINDS, TENSORS, FILES, RUN, RENDER, PIPELINES, WARNINGS].into_iter().flatten()
 }
 
 /// The row of a code.

@@ -19,6 +19,7 @@ pub use progress::Progress;
 
 use crate::diag::Problem;
 use crate::hir::Recipe;
+use crate::plan::Output;
 use crate::plan::Plan;
 use crate::render::device::Device;
 use crate::store::Inputs;
@@ -96,16 +97,28 @@ pub fn no_threads(threads: usize) -> Problem {
 
 /// Runs a plan.
 pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress) -> Result<Report, Stop> {
-    let inputs = Inputs::open(&plan.files)?;
-    let forbidden: Vec<PathBuf> = recipe
-        .inputs
-        .iter()
-        .map(|input| input.path.clone())
-        .chain(plan.files.iter().map(|file| file.path.clone()))
-        .collect();
+    let mut reports = run_all(&[(recipe, plan)], options, progress)?;
+    Ok(reports.pop().expect("one plan gives one report"))
+}
+
+/// Runs plans that `plan::join` has joined, the variants of a sweep, as one: what they have in common is read and
+/// computed once.  Claims are those of each variant: where one does not hold, the outputs of its variant are kept aside and
+/// those of the others take their places.  Anything else that is wrong stops all, and nothing is changed.
+pub fn run_all(
+    variants: &[(&Recipe, &Plan)],
+    options: &Options,
+    progress: &Progress,
+) -> Result<Vec<Report>, Stop> {
+    let Some((_, first)) = variants.first() else { return Ok(vec![]) };
+    let inputs = Inputs::open(&first.files)?;
+    let of_recipes = variants.iter().flat_map(|(recipe, _)| &recipe.inputs).map(|input| input.path.clone());
+    let mut forbidden: Vec<PathBuf> = of_recipes.chain(first.files.iter().map(|file| file.path.clone())).collect();
+    forbidden.sort();
+    forbidden.dedup();
+    let outputs: Vec<&Output> = variants.iter().flat_map(|(_, plan)| &plan.outputs).collect();
     let mut staged = vec![];
     let mut parts: Vec<Part> = vec![];
-    for output in &plan.outputs {
+    for output in &outputs {
         let kind = if output.directory { Kind::Directory } else { Kind::File };
         let stage = Staged::new(&output.path, kind, output.bytes(), &forbidden, options.force)?;
         for part in &output.parts {
@@ -120,36 +133,42 @@ pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress)
     }
     let pool = pool(options.threads)?;
     let files = Files { inputs: &inputs, parts: &parts };
-    let (claims, renewed) = pool.install(|| -> Result<_, Stop> {
-        jobs::write_all(plan, &files, options.piece, progress)?;
-        jobs::seal(plan, &files, progress)?;
-        claims::equal(recipe, plan, &files, progress)?;
-        claims::judge(recipe, plan, &files, options, progress)
+    let judged = pool.install(|| -> Result<Vec<_>, Stop> {
+        jobs::write_all(&outputs, &files, options.piece, progress)?;
+        jobs::seal(&outputs, &files, progress)?;
+        variants.iter().try_for_each(|(recipe, plan)| claims::equal(recipe, plan, &files, progress))?;
+        variants.iter().map(|(recipe, plan)| claims::judge(recipe, plan, &files, options, progress)).collect()
     })?;
     inputs.verify()?;
-    let mut report = Report { claims, renewed, ..Report::default() };
+    let report = |(claims, renewed)| Report { claims, renewed, ..Report::default() };
+    let mut reports: Vec<Report> = judged.into_iter().map(report).collect();
     if options.dry {
-        return Ok(report);
+        return Ok(reports);
     }
-    let failed = report.claims.iter().any(|claim| !claim.holds);
     let mut parts = parts.into_iter();
-    for (stage, output) in staged.into_iter().zip(&plan.outputs) {
-        let mut own: Vec<Part> = parts.by_ref().take(output.parts.len()).collect();
-        if let Some((name, text)) = &output.index {
-            let part = stage.part(name, text.len() as u64)?;
-            part.write_at(0, text.as_bytes())?;
-            own.push(part);
-        }
-        // Once an output has its place the others follow: who interrupts is told that nothing was changed.
-        if progress.cancelled() && report.written.is_empty() && report.failed.is_empty() {
-            return Err(Stop::Cancelled);
-        }
-        if failed {
-            report.failed.push(stage.keep_as_failed(own)?);
-        } else {
-            stage.commit(own)?;
-            report.written.push(output.path.clone());
+    let mut staged = staged.into_iter();
+    let mut is_begun = false;
+    for (report, (_, plan)) in reports.iter_mut().zip(variants) {
+        let failed = report.claims.iter().any(|claim| !claim.holds);
+        for (output, stage) in plan.outputs.iter().zip(staged.by_ref()) {
+            let mut own: Vec<Part> = parts.by_ref().take(output.parts.len()).collect();
+            if let Some((name, text)) = &output.index {
+                let part = stage.part(name, text.len() as u64)?;
+                part.write_at(0, text.as_bytes())?;
+                own.push(part);
+            }
+            // Once an output has its place the others follow: who interrupts is told that nothing was changed.
+            if progress.cancelled() && !is_begun {
+                return Err(Stop::Cancelled);
+            }
+            is_begun = true;
+            if failed {
+                report.failed.push(stage.keep_as_failed(own)?);
+            } else {
+                stage.commit(own)?;
+                report.written.push(output.path.clone());
+            }
         }
     }
-    Ok(report)
+    Ok(reports)
 }

@@ -28,7 +28,7 @@ pub fn codes_in(folders: &[&str]) -> BTreeSet<&'static str> {
 
 /// Codes that recipes show; those of files, of the run and of drawing have their own suites.
 fn is_ours(code: &str) -> bool {
-    !["E05", "E06", "E07", "W06"].iter().any(|group| code.starts_with(group))
+    !["E05", "E06", "E07", "E08", "W06"].iter().any(|group| code.starts_with(group))
 }
 
 /// Codes that no recipe alone can show.
