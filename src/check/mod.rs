@@ -27,8 +27,8 @@ mod written;
 
 pub use context::Settings;
 pub use outputs::Planned;
-pub use template::plain;
 pub use space::Space;
+pub use template::plain;
 
 use crate::channels::Catalogue;
 use crate::diag::Problem;

@@ -156,11 +156,7 @@ pub fn execute(outcome: &mut Outcome, options: &exec::Options, ui: &Ui) -> Resul
 }
 
 /// Runs the plans of some variants as one, with progress, and shows what happened.  `Err`: it could not be finished.
-pub fn execute_all(
-    outcomes: &mut [Outcome],
-    options: &exec::Options,
-    ui: &Ui,
-) -> Result<(Vec<Report>, Exit), Exit> {
+pub fn execute_all(outcomes: &mut [Outcome], options: &exec::Options, ui: &Ui) -> Result<(Vec<Report>, Exit), Exit> {
     let mut plans: Vec<&mut Plan> =
         outcomes.iter_mut().filter_map(|outcome| Some(&mut outcome.compiled.as_mut()?.plan)).collect();
     if plans.len() > 1 {

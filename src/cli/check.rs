@@ -10,16 +10,20 @@ use super::ui::Ui;
 use crate::compare;
 use crate::exec;
 use crate::exec::Progress;
+use std::path::PathBuf;
 
-/// Check a recipe: names, kinds, tensors, shapes; no weight is read without `--weights`
+/// Check recipes: names, kinds, tensors, shapes; no weight is read without `--weights`
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  blend check recipes/stylegan2/ramp.blend --message-format short
+  blend check recipes/stylegan2/*.blend --message-format github
   blend check recipes/stylegan2/ramp.blend --weights")]
 pub struct Args {
     #[command(flatten)]
     recipe: RecipeArgs,
+    /// Further recipes: every one is checked, the worst decides
+    #[arg(value_name = "RECIPES", requires = "recipe", conflicts_with_all = ["output", "only", "weights"])]
+    more: Vec<PathBuf>,
     #[command(flatten)]
     sweep: SweepArgs,
     /// Read the weights of models that meet, and warn of those that have no common ancestor
@@ -31,8 +35,14 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, ui: &Ui) -> Exit {
+    let others = args.more.iter().map(|path| args.recipe.like(path));
+    let first = one(&args.recipe, args, ui);
+    others.map(|recipe| one(&recipe, args, ui)).fold(first, Exit::max)
+}
+
+fn one(recipe: &RecipeArgs, args: &Args, ui: &Ui) -> Exit {
     if !args.sweep.sweeps.is_empty() {
-        return match Matrix::new(&args.recipe, &args.sweep, &|_| {}, ui) {
+        return match Matrix::new(recipe, &args.sweep, &|_| {}, ui) {
             Ok(matrix) => {
                 let (variants, outputs) = (matrix.variants.len(), matrix.targets.len());
                 ui.status(&format!("good: {variants} variants, {outputs} outputs"));
@@ -41,7 +51,7 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
             Err(exit) => exit,
         };
     }
-    let mut outcome = match recipe::compile(&args.recipe, ui) {
+    let mut outcome = match recipe::compile(recipe, ui) {
         Ok(outcome) => outcome,
         Err(exit) => return exit,
     };

@@ -96,11 +96,7 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
 
 /// What the text of a recipe alone says: its outputs, and the files that it names.  Problems that do not depend on models
 /// are shown.
-pub fn outline(
-    text: &Text,
-    sets: &[(String, Literal)],
-    ui: &Ui,
-) -> Result<(Vec<Planned>, Watched<'static>), Exit> {
+pub fn outline(text: &Text, sets: &[(String, Literal)], ui: &Ui) -> Result<(Vec<Planned>, Watched<'static>), Exit> {
     let mut settings = text.settings.clone();
     settings.sets.extend_from_slice(sets);
     let watched = Watched::blind(&Disk);

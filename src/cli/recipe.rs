@@ -68,6 +68,11 @@ impl RecipeArgs {
         path.and_then(Path::file_stem).map_or("blend".into(), |stem| stem.to_string_lossy().into_owned())
     }
 
+    /// Another recipe file with the same parameters set.
+    pub fn like(&self, path: &Path) -> RecipeArgs {
+        RecipeArgs::of(path, &self.sets)
+    }
+
     /// A recipe of one expression.
     pub fn one_shot(expression: Option<String>, models: &[String], sets: &[String]) -> RecipeArgs {
         let (models, sets) = (models.to_vec(), sets.to_vec());

@@ -78,12 +78,7 @@ pub struct Matrix {
 
 impl Matrix {
     /// Reads and checks every variant; what is wrong is shown, once where it is wrong in all of them.
-    pub fn new(
-        args: &RecipeArgs,
-        sweeps: &SweepArgs,
-        change: &dyn Fn(&mut Settings),
-        ui: &Ui,
-    ) -> Result<Matrix, Exit> {
+    pub fn new(args: &RecipeArgs, sweeps: &SweepArgs, change: &dyn Fn(&mut Settings), ui: &Ui) -> Result<Matrix, Exit> {
         let text = Text::read(args, change).map_err(|problem| ui.problem(problem))?;
         let sweeps = parsed(sweeps, &text.settings).map_err(|problem| ui.problem(problem))?;
         let variants = combinations(&sweeps);

@@ -104,11 +104,7 @@ pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress)
 /// Runs plans that `plan::join` has joined, the variants of a sweep, as one: what they have in common is read and
 /// computed once.  Claims are those of each variant: where one does not hold, the outputs of its variant are kept aside and
 /// those of the others take their places.  Anything else that is wrong stops all, and nothing is changed.
-pub fn run_all(
-    variants: &[(&Recipe, &Plan)],
-    options: &Options,
-    progress: &Progress,
-) -> Result<Vec<Report>, Stop> {
+pub fn run_all(variants: &[(&Recipe, &Plan)], options: &Options, progress: &Progress) -> Result<Vec<Report>, Stop> {
     let Some((_, first)) = variants.first() else { return Ok(vec![]) };
     let inputs = Inputs::open(&first.files)?;
     let of_recipes = variants.iter().flat_map(|(recipe, _)| &recipe.inputs).map(|input| input.path.clone());

@@ -163,7 +163,11 @@ pub fn shared(outputs: &[&Output]) -> Shared {
                 Work::Copy { file, offset } => read(*file, *offset, tensor.len),
                 Work::Gather(program) | Work::Compute { program, .. } => {
                     program.loads.iter().for_each(|load| {
-                        read(load.file, load.contiguous_offset().unwrap_or(load.offset), load.stored_bytes(program.elems()));
+                        read(
+                            load.file,
+                            load.contiguous_offset().unwrap_or(load.offset),
+                            load.stored_bytes(program.elems()),
+                        );
                     });
                     shared.made += 1;
                     shared.made_bytes += tensor.len;

@@ -26,8 +26,7 @@ pub fn shown(mut matrix: Matrix, threads: usize, as_json: bool) -> String {
             let Some(compiled) = &outcome.compiled else { continue };
             if as_json {
                 let mut row = plan::json(&compiled.recipe, &compiled.plan, threads);
-                let set: Map<String, Value> =
-                    variant.sets.iter().map(|(name, of)| (name.clone(), value(of))).collect();
+                let set: Map<String, Value> = variant.sets.iter().map(|(name, of)| (name.clone(), value(of))).collect();
                 row["set"] = json!(set);
                 rows.push(row);
             }
@@ -44,8 +43,15 @@ pub fn shown(mut matrix: Matrix, threads: usize, as_json: bool) -> String {
 }
 
 fn written(output: &Output) -> String {
-    let tensors = if output.tensors.len() == 1 { "1 tensor".into() } else { format!("{} tensors", output.tensors.len()) };
+    let tensors =
+        if output.tensors.len() == 1 { "1 tensor".into() } else { format!("{} tensors", output.tensors.len()) };
     format!("  write  {}: {tensors} ({}), {}\n", output.written, tally(output), bytes_text(output.bytes()))
+}
+
+/// Bytes that are known before anything is read.
+fn header_bytes(plan: &Plan) -> u64 {
+    let parts = plan.outputs.iter().flat_map(|output| &output.parts);
+    parts.flat_map(|part| &part.fixed).map(|fixed| fixed.bytes.len() as u64).sum()
 }
 
 /// What all rounds come to.
@@ -66,8 +72,10 @@ impl Sum {
         let all: Vec<&Compiled> = outcomes.iter().filter_map(|outcome| outcome.compiled.as_ref()).collect();
         let outputs: Vec<&Output> = all.iter().flat_map(|compiled| &compiled.plan.outputs).collect();
         let shared = plan::shared(&outputs);
-        let of_round = all.iter().map(|compiled| plan::peak_bytes(&compiled.plan, threads)).max().unwrap_or(0);
-        self.peak = self.peak.max(of_round);
+        // One variant's programs at a time, but the headers of all.
+        let headers: u64 = all.iter().map(|compiled| header_bytes(&compiled.plan)).sum();
+        let without = |compiled: &&Compiled| plan::peak_bytes(&compiled.plan, threads) - header_bytes(&compiled.plan);
+        self.peak = self.peak.max(headers + all.iter().map(without).max().unwrap_or(0));
         for input in all.iter().flat_map(|compiled| &compiled.recipe.inputs) {
             let files = all.first().map_or(&[][..], |first| &first.plan.files);
             let is_own = |at: &usize| input.header.files.iter().any(|file| *file == files[*at]);
