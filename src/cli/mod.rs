@@ -79,7 +79,7 @@ struct Cli {
     /// When to colour: `auto` looks at the terminal, NO_COLOR and CLICOLOR_FORCE
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: When,
-    /// How problems are shown
+    /// How problems are shown; `blend help formats` describes them
     #[arg(long, global = true, value_name = "FORMAT", default_value = "human")]
     message_format: MessageFormat,
     /// Say nothing but problems
@@ -106,15 +106,10 @@ pub enum When {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum MessageFormat {
-    /// Frames around the lines
     Human,
-    /// `file:line:column: error[CODE]: message`
     Short,
-    /// One JSON object a line
     Json,
-    /// Annotations of a GitHub workflow
     Github,
-    /// One SARIF 2.1.0 document
     Sarif,
 }
 

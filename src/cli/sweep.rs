@@ -87,7 +87,8 @@ impl Matrix {
         let mut found = Found::default();
         for at in 0..matrix.variants.len() {
             let mut outcome = matrix.compile(at);
-            found.add(at, &std::mem::take(&mut outcome.problems), &outcome.sources);
+            let is_swept = !matrix.variants[at].sets.is_empty();
+            found.add(at, is_swept, &std::mem::take(&mut outcome.problems), &outcome.sources);
             let Some(compiled) = &outcome.compiled else { continue };
             matrix.inputs = matrix.inputs.max(compiled.plan.files.len() as u64);
             matrix.targets.extend(compiled.plan.outputs.iter().map(|output| Target {
@@ -296,7 +297,7 @@ struct Found {
 }
 
 impl Found {
-    fn add(&mut self, variant: usize, problems: &Problems, sources: &Sources) {
+    fn add(&mut self, variant: usize, is_swept: bool, problems: &Problems, sources: &Sources) {
         // Variants read the same texts, but perhaps in another order.
         let ids: Vec<SourceId> = sources
             .iter()
@@ -312,6 +313,10 @@ impl Found {
             sites.chain(problem.fix.iter_mut().map(|edit| &mut edit.site)).for_each(|site| {
                 site.source = ids[site.source.0 as usize];
             });
+            // The checker knows parameters that are set.
+            if is_swept && problem.code == Code("E0206") && problem.labels.is_empty() {
+                problem.help = problem.help.map(|help| help.replace("--set", "--sweep"));
+            }
             match self.problems.iter_mut().find(|(own, _)| *own == problem) {
                 Some((_, variants)) => variants.push(variant),
                 None => self.problems.push((problem, vec![variant])),

@@ -6,6 +6,9 @@ use super::render::source;
 use super::window::escape;
 use crate::text::Sources;
 
+/// What a command and its text begin with.
+const SIGN: &str = "::";
+
 /// `::error file=…,line=…,col=…,endLine=…,endColumn=…,title=E0201::message`, on one line.  A problem in a text that is no file (`<stdin>`, `-e`,
 /// the library) has no place.
 pub fn render(problem: &Problem, sources: &Sources) -> String {
@@ -27,7 +30,7 @@ pub fn render(problem: &Problem, sources: &Sources) -> String {
     let properties: Vec<String> =
         properties.into_iter().map(|(name, value)| format!("{name}={}", property(&value))).collect();
     let text = super::render::whole(problem).lines().map(escape).collect::<Vec<_>>().join("\n");
-    format!("::{} {}::{}", severity_word(problem.severity()), properties.join(","), data(&text))
+    format!("{SIGN}{} {}{SIGN}{}", severity_word(problem.severity()), properties.join(","), data(&text))
 }
 
 /// What would end or split a command.

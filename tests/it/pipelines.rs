@@ -246,6 +246,26 @@ fn pre_commit_checks_recipes() {
     assert!(said.contains("E0201"), "{said}");
 }
 
+/// What stands in a depfile.
+#[test]
+fn depfiles_are_rules() {
+    let shop = Shop::new();
+    shop.run(&["blend", "build", "structure.blend", "--depfile", "merge.d"]);
+    let text = std::fs::read_to_string(shop.here().join("merge.d")).expect("it was written");
+    let wanted = "out/structure.safetensors: \\
+  structure.blend \\
+  ../models/avatars-toon.safetensors \\
+  ../models/avatars-ink.safetensors
+
+structure.blend:
+
+../models/avatars-toon.safetensors:
+
+../models/avatars-ink.safetensors:
+";
+    assert_eq!(text, wanted);
+}
+
 /// A depfile with names that need every escape, under both tools: an unchanged input builds nothing, a changed one does.
 #[test]
 fn depfiles_name_odd_files() {
