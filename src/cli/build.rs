@@ -10,6 +10,7 @@ use super::sweep::SweepArgs;
 use super::sweep::of_variant;
 use super::ui::Ui;
 use super::ui::exit_of;
+use crate::check;
 use crate::compile::Compiled;
 use crate::diag::Code;
 use crate::diag::Problem;
@@ -102,8 +103,7 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
         Ok(matrix) => matrix,
         Err(exit) => return exit,
     };
-    let rule = args.depfile.as_ref().map(|path| (path, depfile::text(&matrix)));
-    let rule = match rule.map(|(path, text)| text.map(|text| (path, text))).transpose() {
+    let rule = match rule(args, &matrix) {
         Ok(rule) => rule,
         Err(problem) => return ui.problem(problem),
     };
@@ -119,8 +119,8 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
     if worst != Exit::Good {
         return worst;
     }
-    if let Some((path, text)) = rule
-        && let Err(problem) = depfile::write(path, &text, &matrix)
+    if let Some((path, text)) = rule.as_ref()
+        && let Err(problem) = depfile::write(path, text, &matrix)
     {
         return ui.problem(problem);
     }
@@ -128,6 +128,18 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
         Some(path) => render::grid(&args.recipe, &args.sweep.sweeps, matrix.is_table(), path, ui),
         None => Exit::Good,
     }
+}
+
+/// What a build writes beside its outputs must not be one of them; the depfile and its text are known before the build.
+fn rule<'a>(args: &'a Args, matrix: &Matrix) -> Result<Option<(&'a PathBuf, String)>, Problem> {
+    for (option, path, other) in [("--depfile", &args.depfile, "merge.d"), ("--grid", &args.grid, "sheet.png")] {
+        let Some(path) = path else { continue };
+        if matrix.targets.iter().any(|target| check::plain(&target.path) == check::plain(path)) {
+            let message = format!("`{option} {}` names an output of the recipe", path.display());
+            return Err(Problem::new(Code("E0219"), message).help(format!("write another path: `{option} {other}`")));
+        }
+    }
+    args.depfile.as_ref().map(|path| Ok((path, depfile::text(path, matrix)?))).transpose()
 }
 
 /// The run that an interrupt ends: a process has one handler, `blend test` has several runs.

@@ -9,8 +9,9 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// One rule: the outputs as targets, every file that was read as a prerequisite; then a rule without a recipe for each of
-/// those, so that a file which is gone is told by blend and does not stop Make.  Errors: E0857.
-pub fn text(matrix: &Matrix) -> Result<String, Problem> {
+/// those, so that a file which is gone is told by blend and does not stop Make.  Errors: E0515, E0857.
+pub fn text(path: &Path, matrix: &Matrix) -> Result<String, Problem> {
+    store::may_write(path, &sources(matrix))?;
     let targets: Vec<String> =
         matrix.targets.iter().map(|target| escaped(&target.path)).collect::<Result<_, Problem>>()?;
     let files: Vec<String> = sources(matrix).iter().map(|path| escaped(path)).collect::<Result<_, Problem>>()?;

@@ -347,3 +347,6 @@ fn overflows(outputs: &[&Output], tallies: &BTreeMap<(usize, u64), Tally>) -> Ve
 fn strict(output: &Output) -> impl Iterator<Item = &Tensor> {
     output.tensors.iter().filter(|tensor| matches!(tensor.work, Work::Compute { strict: true, .. }))
 }
+
+#[cfg(test)]
+mod tests;

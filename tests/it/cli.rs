@@ -156,6 +156,8 @@ fn exit_codes() {
         (&["build", "swept.blend", "--sweep", "s=0,1", "--output", "x.safetensors"], 2),
         (&["build", "good.blend", "--grid", "x.png"], 2),
         (&["build", "good.blend", "--depfile", "good.blend"], 2),
+        (&["build", "good.blend", "--depfile", "./good.safetensors"], 2),
+        (&["build", "swept.blend", "--sweep", "s=0,1", "--grid", "swept-1.safetensors"], 2),
         (&["build", "--threads", "0", "good.blend"], 2),
         (&["build", "--threads", "99999999999999999999", "good.blend"], 2),
         (&["plan", "--threads", "0", "good.blend"], 2),

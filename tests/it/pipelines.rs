@@ -73,7 +73,9 @@ impl Shop {
         for name in ["DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR", "DVC_SITE_CACHE_DIR", "PRE_COMMIT_HOME"] {
             command.env(name, home.join(name));
         }
-        ["MAKEFLAGS", "MAKELEVEL", "GIT_DIR", "GIT_INDEX_FILE"].iter().for_each(|name| drop(command.env_remove(name)));
+        for name in ["MAKEFLAGS", "MAKELEVEL", "GIT_DIR", "GIT_INDEX_FILE"] {
+            command.env_remove(name);
+        }
         command
     }
 
