@@ -338,7 +338,10 @@ fn overflows(outputs: &[&Output], tallies: &BTreeMap<(usize, u64), Tally>) -> Ve
             })
             .collect();
         if !found.is_empty() {
-            problems.push(error::overflow(output, &found));
+            let problem = error::overflow(output, &found);
+            // The variants of a sweep have one statement.
+            let is_one = outputs.iter().filter(|other| other.site == output.site).count() == 1;
+            problems.push(if is_one { problem } else { problem.note(format!("in `{}`", output.written)) });
         }
     }
     problems

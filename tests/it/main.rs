@@ -11,6 +11,7 @@ mod fmt;
 mod goldens;
 mod grammar;
 mod hostile;
+mod inputs;
 mod kinds;
 mod laws;
 mod mutations;

@@ -127,6 +127,24 @@ fn what_variants_share_is_done_once() {
     assert_eq!(numbers, [3, 4, 5]);
 }
 
+/// A value that its type cannot hold is no claim: then no variant takes its place, and what stood there stays.
+#[test]
+fn an_error_in_one_variant_stops_all() {
+    let place = Place::new();
+    let here = place.here();
+    let text = format!("{HEAD}output \"out/a-{{s}}.safetensors\" = toon + 1e9 * s * (ink - toon) {{ dtype = f16 }}\n");
+    std::fs::write(here.join("r.blend"), text).expect("a recipe");
+    std::fs::create_dir(here.join("out")).expect("a folder");
+    std::fs::write(here.join("out/a-0.safetensors"), "before").expect("a file");
+    let words = ["build", "r.blend", "--sweep", "s=0,1", "--message-format", "github"];
+    let output = Command::new(BLEND).current_dir(&here).args(words).output().expect("blend starts");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("E0611") && stderr.contains("out/a-1.safetensors"), "{stderr}");
+    let there = files(&here.join("out"));
+    assert_eq!(there.into_iter().collect::<Vec<_>>(), [("a-0.safetensors".to_string(), b"before".to_vec())]);
+}
+
 /// More outputs than a process may have files open: they are built in rounds.
 #[test]
 fn open_files_are_bounded() {
