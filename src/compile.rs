@@ -1,5 +1,7 @@
 //! The whole pipeline: text, tokens, tree, recipe, graph, plan.  Reads recipes and headers, no weights.
 
+pub mod watched;
+
 use crate::bundle;
 use crate::bundle::Bundle;
 use crate::channels::Catalogue;

@@ -309,7 +309,7 @@ impl<'a> Context<'a> {
     pub fn finish(self, evaluated: Evaluated) -> Checked {
         let Context { exprs, patterns, inputs, models, aside, params, problems, sources, modules, claims, .. } = self;
         if problems.has_errors() {
-            return Checked { recipe: None, problems };
+            return Checked { recipe: None, problems, planned: evaluated.planned };
         }
         let mut used: Vec<SourceId> = modules.iter().map(|module| module.source).collect();
         used.sort();
@@ -331,7 +331,7 @@ impl<'a> Context<'a> {
             drawn: evaluated.drawn,
             sources: texts.map(|source| (source.name.to_string(), source.text.clone())).collect(),
         };
-        Checked { recipe: Some(recipe), problems }
+        Checked { recipe: Some(recipe), problems, planned: evaluated.planned }
     }
 }
 

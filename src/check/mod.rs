@@ -30,6 +30,7 @@ mod written;
 pub use constant::Constants;
 pub use context::Settings;
 pub use context::children;
+pub use outputs::Planned;
 pub use space::Space;
 pub use template::plain;
 
@@ -67,6 +68,9 @@ pub trait World {
 pub struct Checked {
     pub recipe: Option<hir::Recipe>,
     pub problems: Problems,
+    /// The outputs of this run, which depend on the text and its parameters alone: they are known whatever is wrong with
+    /// models.
+    pub planned: Vec<Planned>,
 }
 
 /// Binds the names of the recipe whose text is `root`, and reads nothing but the recipes that it uses.

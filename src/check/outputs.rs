@@ -72,6 +72,17 @@ impl Statement {
     }
 }
 
+/// Where an output will stand.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    /// As the recipe writes it, parameters filled in.
+    pub written: String,
+    pub path: PathBuf,
+    pub directory: bool,
+    /// The path's string in the recipe.
+    pub site: Site,
+}
+
 /// What evaluation gives.
 #[derive(Default)]
 pub struct Evaluated {
@@ -80,6 +91,7 @@ pub struct Evaluated {
     pub outputs: Vec<Output>,
     pub measured: Vec<Measured>,
     pub drawn: Vec<Drawn>,
+    pub planned: Vec<Planned>,
 }
 
 /// Evaluates all outputs and claims; what is wrong goes to the context's problems.
@@ -88,6 +100,10 @@ pub fn evaluate(context: &mut Context, settings: &Settings) -> Evaluated {
     let mut taken = Taken::default();
     let statements = chosen(context, settings);
     for statement in &statements {
+        let path = path_of(context, statement, settings);
+        let directory = written::is_directory(&path);
+        let (written, site) = (statement.written.clone(), statement.site);
+        evaluated.planned.push(Planned { written, path, directory, site });
         if let Some(output) = output(context, statement, settings, &mut evaluated.calls, &mut taken) {
             evaluated.outputs.push(output);
         }
@@ -277,6 +293,12 @@ fn network(tensors: &[Made]) -> Vec<(String, Vec<(String, u64)>)> {
     arch::check_network(tensors.iter().map(|made| (&*made.name, made.shape.as_slice(), &*made.traits)))
 }
 
+/// Where an output goes.
+fn path_of(context: &Context, statement: &Statement, settings: &Settings) -> PathBuf {
+    let base = &context.modules[statement.module].base;
+    settings.output.clone().unwrap_or_else(|| base.join(&statement.written))
+}
+
 /// Where the output goes and in which layout.
 fn place(
     context: &mut Context,
@@ -316,8 +338,7 @@ fn place(
         context.report(problem);
         return None;
     }
-    let base = &context.modules[statement.module].base;
-    let path: PathBuf = settings.output.clone().unwrap_or_else(|| base.join(&statement.written));
+    let path = path_of(context, statement, settings);
     let directory = written::is_directory(&path);
     let files = context.inputs.iter().flat_map(|input| &input.header.files).map(|file| file.path.clone());
     let inputs: Vec<PathBuf> = context.inputs.iter().map(|input| input.path.clone()).chain(files).collect();

@@ -343,6 +343,16 @@ fn open_model(
         return Some(Input { name, written, path: full, site, header: Arc::default(), canon: Arc::default() });
     }
     let key = options.key.as_ref().map(|(key, _)| key.as_str());
+    // Before the model, which may be missing: who asks what a recipe reads is told of both.
+    let own_text = match &options.arch {
+        Some((arch_path, arch_site)) => {
+            let text = context.world.architecture(&context.located(module, arch_path));
+            Some(text.map_err(|problem| {
+                context.report(problem.at(*arch_site, "this architecture file cannot be used"));
+            }))
+        }
+        None => None,
+    };
     let header = context.world.checkpoint(&full, key);
     let mut header = match header {
         Ok(header) => match options.renamed(header) {
@@ -361,18 +371,11 @@ fn open_model(
             return None;
         }
     };
-    let own_arch = match &options.arch {
-        Some((arch_path, arch_site)) => {
-            let text = context.world.architecture(&context.located(module, arch_path));
-            match text {
-                Ok(text) => Some(load_architecture(context, &text, arch_path, *arch_site)?),
-                Err(problem) => {
-                    context.report(problem.at(*arch_site, "this architecture file cannot be used"));
-                    return None;
-                }
-            }
+    let own_arch = match (&options.arch, own_text) {
+        (Some((arch_path, arch_site)), Some(text)) => {
+            Some(load_architecture(context, &text.ok()?, arch_path, *arch_site)?)
         }
-        None => None,
+        _ => None,
     };
     let layout = options.layout.as_ref().map(|(layout, _)| layout.as_str());
     match arch::detect(&header, own_arch.as_ref(), layout) {

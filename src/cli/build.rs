@@ -1,14 +1,19 @@
 //! `blend build`: the merged model.
 
 use super::Exit;
+use super::depfile;
 use super::locked;
 use super::locked::LockArgs;
 use super::provenance;
-use super::recipe;
 use super::recipe::Outcome;
 use super::recipe::RecipeArgs;
+use super::render;
+use super::sweep::Matrix;
+use super::sweep::SweepArgs;
+use super::sweep::of_variant;
 use super::ui::Ui;
 use super::ui::exit_of;
+use crate::check;
 use crate::compile::Compiled;
 use crate::diag::Code;
 use crate::diag::Problem;
@@ -20,9 +25,12 @@ use crate::exec::Report;
 use crate::exec::Stop;
 use crate::exec::align::Aligned;
 use crate::exec::align::AlignedSpace;
+use crate::plan;
+use crate::plan::Plan;
 use crate::plan::bytes_text;
 use crate::plan::tally;
 use crate::render::device::Device;
+use crate::text::Sources;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 use std::path::PathBuf;
@@ -38,10 +46,20 @@ use std::time::Instant;
 #[command(after_help = "\
 Examples:
   blend build recipes/stylegan2/layer-swap.blend --set edge=16
+  blend build recipes/stylegan2/layer-swap.blend --sweep edge=8,16,32 --grid sheet.png
+  blend build merge.blend --depfile merge.d
   blend build -e 'layer_swap(a, b, at = 32)' -m a=A.safetensors -m b=B.safetensors -o out.safetensors")]
 pub struct Args {
     #[command(flatten)]
     recipe: RecipeArgs,
+    #[command(flatten)]
+    sweep: SweepArgs,
+    /// Draw all variants of the sweep into one labelled picture
+    #[arg(long, value_name = "PNG", requires = "sweeps")]
+    grid: Option<PathBuf>,
+    /// Write what the outputs depend on, as a rule that Make and Ninja read
+    #[arg(long, value_name = "FILE")]
+    depfile: Option<PathBuf>,
     #[command(flatten)]
     run: RunArgs,
     #[command(flatten)]
@@ -49,7 +67,7 @@ pub struct Args {
     #[command(flatten)]
     lock: LockArgs,
     /// Write a statement of how the outputs came about, in the form of in-toto and SLSA
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "sweeps")]
     provenance: Option<PathBuf>,
     /// Replace directories that blend did not write
     #[arg(long)]
@@ -97,18 +115,49 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
 }
 
 fn done(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
-    let mut outcome = recipe::compile(&args.recipe, ui)?;
-    let held = locked::agree(&args.lock, &args.recipe, &mut outcome, args.run.threads(), ui)?;
+    let mut matrix = Matrix::new(&args.recipe, &args.sweep, &|_| {}, ui)?;
+    let rule = rule(args, &matrix).map_err(|problem| ui.problem(problem))?;
     let options = exec::Options { force: args.force, device: args.pictures.device(), ..args.run.options() };
-    let (report, exit) = execute(&outcome, &options, ui)?;
-    let Some(compiled) = &outcome.compiled else { return Ok(exit) };
-    if let (Some(path), false) = (&args.provenance, report.written.is_empty()) {
-        provenance::write(path, compiled, &report.written, args.run.threads(), ui)?;
+    let threads = args.run.threads();
+    let mut worst = Exit::Good;
+    let mut held = None;
+    for round in matrix.rounds() {
+        let mut outcomes = matrix.round(&round);
+        let agreed = locked::agree_all(&args.lock, &args.recipe, &mut outcomes, &mut held, threads, ui)?;
+        let (reports, exit) = execute_all(&mut outcomes, &options, ui)?;
+        worst = worst.max(exit);
+        for ((outcome, report), agrees) in outcomes.iter().zip(&reports).zip(agreed) {
+            let Some(compiled) = &outcome.compiled else { continue };
+            if let (Some(path), false) = (&args.provenance, report.written.is_empty()) {
+                provenance::write(path, compiled, &report.written, threads, ui)?;
+            }
+            if let (Some(held), true) = (&mut held, agrees && args.recipe.is_in_place()) {
+                worst = worst.max(held.record(compiled, &report.written, ui));
+            }
+        }
     }
-    match held {
-        Some(mut held) if args.recipe.is_in_place() => Ok(exit.max(held.record(compiled, &report.written, ui))),
-        _ => Ok(exit),
+    if worst != Exit::Good {
+        return Ok(worst);
     }
+    if let Some((path, text)) = rule.as_ref() {
+        depfile::write(path, text, &matrix).map_err(|problem| ui.problem(problem))?;
+    }
+    Ok(match &args.grid {
+        Some(path) => render::grid(&args.recipe, &args.sweep.sweeps, matrix.is_table(), path, ui),
+        None => Exit::Good,
+    })
+}
+
+/// What a build writes beside its outputs must not be one of them; the depfile and its text are known before the build.
+fn rule<'a>(args: &'a Args, matrix: &Matrix) -> Result<Option<(&'a PathBuf, String)>, Problem> {
+    for (option, path, other) in [("--depfile", &args.depfile, "merge.d"), ("--grid", &args.grid, "sheet.png")] {
+        let Some(path) = path else { continue };
+        if matrix.targets.iter().any(|target| check::plain(&target.path) == check::plain(path)) {
+            let message = format!("`{option} {}` names an output of the recipe", path.display());
+            return Err(Problem::new(Code("E0219"), message).help(format!("write another path: `{option} {other}`")));
+        }
+    }
+    args.depfile.as_ref().map(|path| Ok((path, depfile::text(path, matrix)?))).transpose()
 }
 
 /// Does some work on `total` bytes with progress.
@@ -138,25 +187,42 @@ pub fn interruptible(progress: &Arc<Progress>) {
     });
 }
 
-/// Runs the plan with progress and shows what happened.  `Err`: it could not be finished.
-pub fn execute(outcome: &Outcome, options: &exec::Options, ui: &Ui) -> Result<(Report, Exit), Exit> {
+/// Shows the warnings of a recipe and runs its plan.  `Err`: it could not be finished.
+pub fn execute(outcome: &mut Outcome, options: &exec::Options, ui: &Ui) -> Result<Exit, Exit> {
     ui.problems(&outcome.problems, &outcome.sources);
-    let Some(compiled) = &outcome.compiled else { return Err(Exit::Wrong) };
+    execute_all(std::slice::from_mut(outcome), options, ui).map(|(_, exit)| exit)
+}
+
+/// Runs the plans of some variants as one, with progress, and shows what happened.  `Err`: it could not be finished.
+pub fn execute_all(outcomes: &mut [Outcome], options: &exec::Options, ui: &Ui) -> Result<(Vec<Report>, Exit), Exit> {
+    let mut plans: Vec<&mut Plan> =
+        outcomes.iter_mut().filter_map(|outcome| Some(&mut outcome.compiled.as_mut()?.plan)).collect();
+    if plans.len() > 1 {
+        plan::join(&mut plans);
+    }
+    let variants: Vec<(&Outcome, &Compiled)> =
+        outcomes.iter().filter_map(|outcome| Some((outcome, outcome.compiled.as_ref()?))).collect();
     let progress = Arc::new(Progress::default());
     interruptible(&progress);
     let start = Instant::now();
-    for alignment in &compiled.plan.alignments {
+    for alignment in variants.iter().flat_map(|(_, compiled)| &compiled.plan.alignments) {
         let channels: u64 = alignment.spaces.iter().map(|space| space.channels).sum();
         ui.status(&format!("finding the places of {channels} channels: {}", alignment.text));
     }
     let result = {
-        let _display = Display::start(compiled.plan.work_bytes(), progress.clone(), ui);
-        exec::run(&compiled.recipe, &compiled.plan, options, &progress)
+        let total = variants.iter().map(|(_, compiled)| compiled.plan.work_bytes()).sum();
+        let _display = Display::start(total, progress.clone(), ui);
+        let runs: Vec<_> = variants.iter().map(|(_, compiled)| (&compiled.recipe, &compiled.plan)).collect();
+        exec::run_all(&runs, options, &progress)
     };
     match result {
-        Ok(report) => {
-            let exit = finished(outcome, compiled, &report, start.elapsed(), ui);
-            Ok((report, exit))
+        Ok(reports) => {
+            let mut exit = Exit::Good;
+            for ((outcome, compiled), report) in variants.iter().zip(&reports) {
+                exit = exit.max(finished(outcome, compiled, report, ui));
+            }
+            told(&reports, start.elapsed(), ui);
+            Ok((reports, exit))
         }
         Err(Stop::Cancelled) => {
             ui.status("interrupted: nothing was changed");
@@ -165,18 +231,21 @@ pub fn execute(outcome: &Outcome, options: &exec::Options, ui: &Ui) -> Result<(R
         Err(Stop::Problems(list)) => {
             let mut problems = Problems::default();
             list.into_iter().for_each(|problem| problems.push(problem));
-            Err(ui.problems(&problems, &outcome.sources))
+            let none = Sources::default();
+            // What a run finds is at an output, which stands in the recipe's own text: it is the same in all variants.
+            Err(ui.problems(&problems, variants.first().map_or(&none, |(outcome, _)| &outcome.sources)))
         }
     }
 }
 
-fn finished(outcome: &Outcome, compiled: &Compiled, report: &Report, took: Duration, ui: &Ui) -> Exit {
+/// What became of one variant.
+fn finished(outcome: &Outcome, compiled: &Compiled, report: &Report, ui: &Ui) -> Exit {
     let mut problems = Problems::default();
     for claim in report.claims.iter().filter(|claim| !claim.holds) {
-        problems.push(failed_claim(claim));
+        problems.push(of_variant(failed_claim(claim), &outcome.label));
     }
     for claim in report.claims.iter().filter(|claim| claim.is_narrow) {
-        problems.push(narrow_claim(claim));
+        problems.push(of_variant(narrow_claim(claim), &outcome.label));
     }
     let exit = ui.problems(&problems, &outcome.sources);
     for path in &report.failed {
@@ -197,15 +266,20 @@ fn finished(outcome: &Outcome, compiled: &Compiled, report: &Report, took: Durat
             bytes_text(output.bytes()),
         ));
     }
-    if !report.written.is_empty() {
-        let claims = match report.claims.len() {
+    exit
+}
+
+/// The last line, where anything was written.
+fn told(reports: &[Report], took: Duration, ui: &Ui) {
+    let mut written = reports.iter().filter(|report| !report.written.is_empty()).peekable();
+    if written.peek().is_some() {
+        let claims = match written.map(|report| report.claims.len()).sum::<usize>() {
             0 => String::new(),
             1 => ", 1 claim holds".into(),
             count => format!(", {count} claims hold"),
         };
         ui.status(&format!("done in {:.2} s{claims}", took.as_secs_f64()));
     }
-    exit
 }
 
 /// Channel spaces that are listed one by one.

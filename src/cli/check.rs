@@ -6,24 +6,32 @@ use super::locked;
 use super::locked::LockArgs;
 use super::recipe;
 use super::recipe::RecipeArgs;
+use super::sweep::Matrix;
+use super::sweep::SweepArgs;
 use super::ui::Ui;
 use crate::compare;
 use crate::exec;
 use crate::exec::Progress;
+use std::path::PathBuf;
 
-/// Check a recipe: names, kinds, tensors, shapes; no weight is read without `--weights`
+/// Check recipes: names, kinds, tensors, shapes; no weight is read without `--weights`
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  blend check recipes/stylegan2/ramp.blend --message-format short
+  blend check recipes/stylegan2/*.blend --message-format github
   blend check recipes/stylegan2/ramp.blend --weights")]
 pub struct Args {
     #[command(flatten)]
     recipe: RecipeArgs,
     #[command(flatten)]
     lock: LockArgs,
+    /// Further recipes: every one is checked, the worst decides
+    #[arg(value_name = "RECIPES", requires = "recipe", conflicts_with_all = ["output", "only", "weights"])]
+    more: Vec<PathBuf>,
+    #[command(flatten)]
+    sweep: SweepArgs,
     /// Read the weights of models that meet, and warn of those that have no common ancestor
-    #[arg(long)]
+    #[arg(long, conflicts_with = "sweeps")]
     weights: bool,
     /// Worker threads of `--weights` [default: one per core]
     #[arg(long, value_name = "N", requires = "weights", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -31,12 +39,37 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, ui: &Ui) -> Exit {
-    let mut outcome = match recipe::compile(&args.recipe, ui) {
+    let others = args.more.iter().map(|path| args.recipe.like(path));
+    let first = one(&args.recipe, args, ui);
+    others.map(|recipe| one(&recipe, args, ui)).fold(first, Exit::max)
+}
+
+fn one(recipe: &RecipeArgs, args: &Args, ui: &Ui) -> Exit {
+    if !args.sweep.sweeps.is_empty() {
+        return match Matrix::new(recipe, &args.sweep, &|_| {}, ui) {
+            Ok(mut matrix) => {
+                for round in if args.lock.locked { matrix.rounds() } else { vec![] } {
+                    let mut outcomes = matrix.round(&round);
+                    let threads = exec::Options::default().threads;
+                    if let Err(exit) =
+                        locked::agree_all(&args.lock, recipe, &mut outcomes, &mut None, threads, ui)
+                    {
+                        return exit;
+                    }
+                }
+                let (variants, outputs) = (matrix.variants.len(), matrix.targets.len());
+                ui.status(&format!("good: {variants} variants, {outputs} outputs"));
+                Exit::Good
+            }
+            Err(exit) => exit,
+        };
+    }
+    let mut outcome = match recipe::compile(recipe, ui) {
         Ok(outcome) => outcome,
         Err(exit) => return exit,
     };
     if args.lock.locked
-        && let Err(exit) = locked::agree(&args.lock, &args.recipe, &mut outcome, exec::Options::default().threads, ui)
+        && let Err(exit) = locked::agree(&args.lock, recipe, &mut outcome, exec::Options::default().threads, ui)
     {
         return exit;
     }

@@ -99,14 +99,12 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
     if args.recipe {
         return ui.print(&text);
     }
-    let outcome = match recipe::compile_text("<convert>", text, ui) {
+    let mut outcome = match recipe::compile_text("<convert>", text, ui) {
         Ok(outcome) => outcome,
         Err(exit) => return exit,
     };
-    match build::execute(&outcome, &exec::Options { force: args.force, ..args.run.options() }, ui) {
-        Ok((_, exit)) => exit,
-        Err(exit) => exit,
-    }
+    let options = exec::Options { force: args.force, ..args.run.options() };
+    build::execute(&mut outcome, &options, ui).unwrap_or_else(|exit| exit)
 }
 
 /// The recipe, which is kept in the result like any other.

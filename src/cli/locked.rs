@@ -120,6 +120,31 @@ pub fn agree(
     Err(ui.problems(&problems, &outcome.sources))
 }
 
+/// The same for the variants of a sweep, which have one lock: which of them it holds for.  What is wrong with it is shown
+/// once.
+pub fn agree_all(
+    args: &LockArgs,
+    recipe: &RecipeArgs,
+    outcomes: &mut [Outcome],
+    held: &mut Option<Held>,
+    threads: usize,
+    ui: &Ui,
+) -> Result<Vec<bool>, Exit> {
+    let mut agreed = vec![];
+    for outcome in outcomes {
+        let own = agree(args, recipe, outcome, threads, ui)?;
+        if own.is_none() && !agreed.contains(&false) {
+            ui.problems(&outcome.problems, &outcome.sources);
+        }
+        outcome.problems = Problems::default();
+        agreed.push(own.is_some());
+        if held.is_none() {
+            *held = own;
+        }
+    }
+    Ok(agreed)
+}
+
 impl Held {
     /// Compares what was built with what the lock says, and notes it there unless the lock is not to be touched.
     pub fn record(&mut self, compiled: &Compiled, written: &[PathBuf], ui: &Ui) -> Exit {

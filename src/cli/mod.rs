@@ -10,6 +10,7 @@ mod check;
 mod compare;
 mod completions;
 mod convert;
+mod depfile;
 mod diff;
 mod doctor;
 mod explain;
@@ -17,16 +18,20 @@ mod fmt;
 mod git;
 mod graph;
 mod hash;
+mod inputs;
 mod inspect;
 mod lock;
 mod locked;
 mod methods;
 mod new;
+mod outputs;
 mod plan;
 mod provenance;
 mod recipe;
 mod render;
+mod sweep;
 mod test;
+mod topics;
 mod ui;
 mod usage;
 
@@ -54,15 +59,22 @@ pub enum Exit {
     Interrupted,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(match exit {
+impl Exit {
+    /// What the process ends with; `topics/exit-codes.md` tells it to users.
+    pub fn code(self) -> u8 {
+        match self {
             Exit::Good => 0,
             Exit::ClaimFailed => 1,
             Exit::Wrong => 2,
             Exit::MachineFailed => 3,
             Exit::Interrupted => 130,
-        })
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit.code())
     }
 }
 
@@ -75,7 +87,7 @@ struct Cli {
     /// When to colour: `auto` looks at the terminal, NO_COLOR and CLICOLOR_FORCE
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: When,
-    /// How problems are shown
+    /// How problems are shown; `blend help formats` describes them
     #[arg(long, global = true, value_name = "FORMAT", default_value = "human")]
     message_format: MessageFormat,
     /// Say nothing but problems
@@ -89,7 +101,9 @@ A first recipe: blend new A.safetensors B.safetensors -o merge.blend
 Without a file: blend build -e 'mix(a, b, 0.5)' -m a=A.safetensors -m b=B.safetensors
 
 Exit codes: 0 good, 1 a claim does not hold, 2 recipe, input or usage is wrong,
-            3 the machine failed, 130 interrupted";
+            3 the machine failed, 130 interrupted
+
+More: `blend help topics`";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum When {
@@ -103,6 +117,8 @@ pub enum MessageFormat {
     Human,
     Short,
     Json,
+    Github,
+    Sarif,
 }
 
 #[derive(Subcommand)]
@@ -120,10 +136,12 @@ enum Verb {
     Git(git::Args),
     Graph(graph::Args),
     Hash(hash::Args),
+    Inputs(inputs::Args),
     Inspect(inspect::Args),
     Lock(lock::Args),
     Methods(methods::Args),
     New(new::Args),
+    Outputs(outputs::Args),
     Plan(plan::Args),
     Render(Box<render::Args>),
     Test(test::Args),
@@ -149,33 +167,44 @@ pub fn main() -> ExitCode {
 
 fn work() -> Exit {
     let words: Vec<OsString> = std::env::args_os().collect();
+    if let Some(exit) = topics::show(&words, &Ui::new(When::Auto, MessageFormat::Human, false)) {
+        return exit;
+    }
     let parsed = usage::colored(command(), &words).try_get_matches_from(&words);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return usage::show(&error, &words),
     };
     let ui = Ui::new(cli.color, cli.message_format, cli.quiet);
-    match cli.verb {
-        Verb::Build(args) => build::run(&args, &ui),
-        Verb::Channels(args) => channels::run(&args, &ui),
-        Verb::Check(args) => check::run(&args, &ui),
-        Verb::Compare(args) => compare::run(&args, &ui),
-        Verb::Completions(args) => completions::run(&args, &ui),
-        Verb::Convert(args) => convert::run(&args, &ui),
-        Verb::Diff(args) => diff::run(&args, &ui),
-        Verb::Doctor(args) => doctor::run(&args, &ui),
-        Verb::Explain(args) => explain::run(&args, &ui),
-        Verb::Fmt(args) => fmt::run(&args, &ui),
-        Verb::Git(args) => git::run(&args, &ui),
-        Verb::Graph(args) => graph::run(&args, &ui),
-        Verb::Hash(args) => hash::run(&args, &ui),
-        Verb::Inspect(args) => inspect::run(&args, &ui),
-        Verb::Lock(args) => lock::run(&args, &ui),
-        Verb::Methods(args) => methods::run(&args, &ui),
-        Verb::New(args) => new::run(&args, &ui),
-        Verb::Plan(args) => plan::run(&args, &ui),
-        Verb::Render(args) => render::run(&args, &ui),
-        Verb::Test(args) => test::run(&args, &ui),
+    let exit = verb(cli.verb, &ui);
+    ui.end(exit);
+    exit
+}
+
+fn verb(verb: Verb, ui: &Ui) -> Exit {
+    match verb {
+        Verb::Build(args) => build::run(&args, ui),
+        Verb::Channels(args) => channels::run(&args, ui),
+        Verb::Check(args) => check::run(&args, ui),
+        Verb::Compare(args) => compare::run(&args, ui),
+        Verb::Completions(args) => completions::run(&args, ui),
+        Verb::Convert(args) => convert::run(&args, ui),
+        Verb::Diff(args) => diff::run(&args, ui),
+        Verb::Doctor(args) => doctor::run(&args, ui),
+        Verb::Explain(args) => explain::run(&args, ui),
+        Verb::Fmt(args) => fmt::run(&args, ui),
+        Verb::Git(args) => git::run(&args, ui),
+        Verb::Graph(args) => graph::run(&args, ui),
+        Verb::Hash(args) => hash::run(&args, ui),
+        Verb::Inputs(args) => inputs::run(&args, ui),
+        Verb::Inspect(args) => inspect::run(&args, ui),
+        Verb::Lock(args) => lock::run(&args, ui),
+        Verb::Methods(args) => methods::run(&args, ui),
+        Verb::New(args) => new::run(&args, ui),
+        Verb::Outputs(args) => outputs::run(&args, ui),
+        Verb::Plan(args) => plan::run(&args, ui),
+        Verb::Render(args) => render::run(&args, ui),
+        Verb::Test(args) => test::run(&args, ui),
     }
 }
 

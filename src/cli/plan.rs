@@ -4,11 +4,15 @@ use super::Exit;
 use super::recipe;
 use super::recipe::Outcome;
 use super::recipe::RecipeArgs;
+use super::sweep::Matrix;
+use super::sweep::SweepArgs;
 use super::ui::Ui;
 use crate::check::trace;
 use crate::check::trace::Trace;
 use crate::exec;
 use crate::plan;
+
+mod matrix;
 
 /// Show what a build reads and writes, with the weights of every group of tensors
 #[derive(clap::Args)]
@@ -19,8 +23,10 @@ use crate::plan;
 pub struct Args {
     #[command(flatten)]
     recipe: RecipeArgs,
+    #[command(flatten)]
+    sweep: SweepArgs,
     /// Where the weights of these tensors come from, by line of the recipe
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", conflicts_with = "sweeps")]
     tensor: Option<String>,
     /// For programs
     #[arg(long)]
@@ -41,9 +47,22 @@ Example: blend plan recipes/stylegan2/ramp.blend --tensor '**.torgb.*'
   checks      names of tensors that must be equal in their models
   claims      the asserts, as written
   threads     what peak_bytes is counted for
-  peak_bytes  the most memory that the build takes";
+  peak_bytes  the most memory that the build takes
+
+With `--sweep` it is one object of
+  variants    set (value by parameter), and the fields above for each variant alone
+  common      of the sweep built as one: tensors and bytes that programs make, of them given by another
+              variant's; inputs: path, bytes, read_bytes (each byte once)
+  peak_bytes  the most memory that the build of the whole sweep takes";
 
 pub fn run(args: &Args, ui: &Ui) -> Exit {
+    if !args.sweep.sweeps.is_empty() {
+        let threads = args.threads.map_or(exec::Options::default().threads, usize::from);
+        return match Matrix::new(&args.recipe, &args.sweep, &|_| {}, ui) {
+            Ok(matrix) => ui.print(&matrix::shown(matrix, threads, args.json)),
+            Err(exit) => exit,
+        };
+    }
     let outcome = match recipe::compile(&args.recipe, ui) {
         Ok(outcome) => outcome,
         Err(exit) => return exit,

@@ -16,9 +16,11 @@ use crate::normal::Normal;
 use crate::store;
 use crate::syntax;
 use crate::text::Sources;
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// Recipe, or expression, and parameters.
 #[derive(Clone, clap::Args)]
@@ -47,6 +49,18 @@ pub struct RecipeArgs {
 }
 
 impl RecipeArgs {
+    /// The words of a command line that name the same recipe for another verb.
+    pub fn words(&self) -> Vec<OsString> {
+        let mut words: Vec<OsString> = self.recipe.iter().map(|path| path.into()).collect();
+        let options = [("--expression", self.expression.as_slice()), ("--model", &self.models), ("--set", &self.sets)];
+        let only = [("--only", self.only.as_slice())];
+        for (name, values) in options.into_iter().chain(only) {
+            // In one word: a value may begin with a dash.
+            words.extend(values.iter().map(|value| format!("{name}={value}").into()));
+        }
+        words
+    }
+
     /// A recipe file, some of its parameters set.
     pub fn of(path: &Path, sets: &[String]) -> RecipeArgs {
         RecipeArgs::only(path, sets, &[])
@@ -71,6 +85,11 @@ impl RecipeArgs {
     /// The same with parameters at their defaults.
     pub fn unset(&self) -> RecipeArgs {
         RecipeArgs { sets: vec![], output: None, only: vec![], ..self.clone() }
+    }
+
+    /// Another recipe file with the same parameters set.
+    pub fn like(&self, path: &Path) -> RecipeArgs {
+        RecipeArgs::of(path, &self.sets)
     }
 
     /// A recipe of one expression.
@@ -98,6 +117,57 @@ pub struct Outcome {
     pub sources: Sources,
     pub compiled: Option<Compiled>,
     pub problems: Problems,
+    /// What sets it apart from the other variants of a sweep: `edge = 8, strength = 0.5`.
+    pub label: String,
+}
+
+/// A recipe that was read, to be compiled once or with many values of its parameters.
+pub struct Text {
+    /// As diagnostics call it.
+    pub name: String,
+    pub text: String,
+    /// Where its relative paths start.
+    pub base: PathBuf,
+    pub settings: Settings,
+    /// Its file, where it has one.
+    pub file: Option<PathBuf>,
+}
+
+impl Text {
+    /// Reads the recipe that the command line names.
+    pub fn read(args: &RecipeArgs, change: &dyn Fn(&mut Settings)) -> Result<Text, Problem> {
+        let mut settings = settings(args)?;
+        change(&mut settings);
+        let (name, text, base) = text(args)?;
+        let file = args.recipe.clone().filter(|path| path != Path::new("-"));
+        Ok(Text { name, text, base, settings, file })
+    }
+
+    /// A recipe that a verb has written; its paths start where the user is.
+    pub fn written(name: &str, text: String) -> Text {
+        Text { name: name.into(), text, base: PathBuf::new(), settings: Settings::default(), file: None }
+    }
+
+    /// Compiles it with other settings, in a world of one's own; problems are shown already when there is an error.
+    pub fn compile_in(&self, change: &dyn Fn(&mut Settings), world: &dyn World, ui: &Ui) -> Result<Outcome, Exit> {
+        let mut settings = self.settings.clone();
+        change(&mut settings);
+        shown(self.compiled(&settings, world), ui)
+    }
+
+    /// Compiles it with further parameters set.
+    pub fn compile(&self, more: &[(String, Literal)], world: &dyn World) -> Outcome {
+        let mut settings = self.settings.clone();
+        settings.sets.extend_from_slice(more);
+        self.compiled(&settings, world)
+    }
+
+    fn compiled(&self, settings: &Settings, world: &dyn World) -> Outcome {
+        let mut sources = Sources::default();
+        let root = sources.add(self.name.clone(), self.text.clone()).id;
+        let (compiled, problems) = compile::compile(&mut sources, root, &self.base, settings, world);
+        Outcome { sources, compiled, problems, label: String::new() }
+    }
 }
 
 /// Reads and compiles; problems are shown already when there is an error.
@@ -112,64 +182,37 @@ pub fn compile_set(args: &RecipeArgs, more: &[(String, Literal)], ui: &Ui) -> Re
 
 /// The same with settings that the command line does not have.
 pub fn compile_changed(args: &RecipeArgs, change: &dyn Fn(&mut Settings), ui: &Ui) -> Result<Outcome, Exit> {
-    let mut settings = settings(args).map_err(|problem| ui.problem(problem))?;
-    change(&mut settings);
-    let text = text(args).map_err(|problem| ui.problem(problem))?;
-    compile_with(&text, &settings, &Disk, ui)
-}
-
-/// A recipe that is compiled several times, each time a little changed.
-pub struct Again {
-    text: Text,
-    settings: Settings,
-}
-
-impl Again {
-    /// Reads it.
-    pub fn read(args: &RecipeArgs, ui: &Ui) -> Result<Again, Exit> {
-        let told = |problem| ui.problem(problem);
-        Ok(Again { text: text(args).map_err(told)?, settings: settings(args).map_err(told)? })
-    }
-
-    /// A recipe that a verb has written; its paths start where the user is.
-    pub fn written(name: &str, text: String) -> Again {
-        Again { text: Text { name: name.into(), text, base: PathBuf::new() }, settings: Settings::default() }
-    }
-
-    /// Compiles it in a world of one's own.
-    pub fn compile(&self, change: &dyn Fn(&mut Settings), world: &dyn World, ui: &Ui) -> Result<Outcome, Exit> {
-        let mut settings = self.settings.clone();
-        change(&mut settings);
-        compile_with(&self.text, &settings, world, ui)
-    }
+    let text = Text::read(args, change).map_err(|problem| ui.problem(problem))?;
+    compile_with(&text, ui)
 }
 
 /// Compiles a recipe that a verb has written; its paths start where the user is.
 pub fn compile_text(name: &str, text: String, ui: &Ui) -> Result<Outcome, Exit> {
-    Again::written(name, text).compile(&|_| {}, &Disk, ui)
+    compile_with(&Text::written(name, text), ui)
 }
 
 /// The normal form of a recipe; problems are shown already when there is an error.
 pub fn normal(args: &RecipeArgs, ui: &Ui) -> Result<Normal, Exit> {
-    let settings = settings(args).map_err(|problem| ui.problem(problem))?;
-    let text = text(args).map_err(|problem| ui.problem(problem))?;
+    let text = Text::read(args, &|_| {}).map_err(|problem| ui.problem(problem))?;
     let mut sources = Sources::default();
     let root = sources.add(text.name, text.text).id;
-    let (normal, problems) = compile::normal(&mut sources, root, &text.base, &settings, &Disk);
+    let (normal, problems) = compile::normal(&mut sources, root, &text.base, &text.settings, &Disk);
     normal.ok_or_else(|| ui.problems(&problems, &sources).max(Exit::Wrong))
 }
 
-fn compile_with(text: &Text, settings: &Settings, world: &dyn World, ui: &Ui) -> Result<Outcome, Exit> {
-    let mut sources = Sources::default();
-    let root = sources.add(text.name.clone(), text.text.clone()).id;
-    let (compiled, problems) = compile::compile(&mut sources, root, &text.base, settings, world);
-    if compiled.is_none() {
-        return Err(match ui.problems(&problems, &sources) {
+fn compile_with(text: &Text, ui: &Ui) -> Result<Outcome, Exit> {
+    shown(text.compile(&[], &Disk), ui)
+}
+
+/// Shows what is wrong with a recipe that could not be compiled.
+fn shown(outcome: Outcome, ui: &Ui) -> Result<Outcome, Exit> {
+    if outcome.compiled.is_none() {
+        return Err(match ui.problems(&outcome.problems, &outcome.sources) {
             Exit::Good => Exit::Wrong,
             exit => exit,
         });
     }
-    Ok(Outcome { sources, compiled, problems })
+    Ok(outcome)
 }
 
 fn settings(args: &RecipeArgs) -> Result<Settings, Problem> {
@@ -213,27 +256,19 @@ pub fn literal(text: &str) -> Literal {
     Literal::Text(bare.unwrap_or(text).into())
 }
 
-/// A recipe as it is written.
-struct Text {
-    /// As diagnostics show it.
-    name: String,
-    text: String,
-    /// Where its relative paths start.
-    base: PathBuf,
-}
-
-fn text(args: &RecipeArgs) -> Result<Text, Problem> {
-    let here = |name: &str, text| Text { name: name.into(), text, base: PathBuf::new() };
+/// Name, text and base directory of the recipe.
+fn text(args: &RecipeArgs) -> Result<(String, String, PathBuf), Problem> {
+    let here = PathBuf::new();
     if let Some(expression) = &args.expression {
-        return Ok(here("<command line>", one_shot(expression, args)?));
+        return Ok(("<command line>".into(), one_shot(expression, args)?, here));
     }
     let path = args.recipe.as_deref().unwrap_or(Path::new("-"));
     if path == Path::new("-") {
-        return Ok(here("<stdin>", stdin()?));
+        return Ok(("<stdin>".into(), stdin()?, here));
     }
     let text = store::read_text(path, compile::TEXT_LIMIT).map_err(|problem| no_recipe(path, problem))?;
-    let base = path.parent().map_or(PathBuf::new(), Path::to_path_buf);
-    Ok(Text { name: path.display().to_string(), text, base })
+    let base = path.parent().map_or(here, Path::to_path_buf);
+    Ok((path.display().to_string(), text, base))
 }
 
 /// A checkpoint in the place of a recipe deserves a better word than "not UTF-8".
@@ -246,8 +281,13 @@ fn no_recipe(path: &Path, problem: Problem) -> Problem {
         .help(format!("look at it with `blend inspect {path}`, or start a recipe with `blend new {path}`"))
 }
 
-/// All of standard input.
+/// All of standard input.  It can be read once, so it is kept: a sweep and its pictures ask again.
 pub fn stdin() -> Result<String, Problem> {
+    static READ: OnceLock<Result<String, Problem>> = OnceLock::new();
+    READ.get_or_init(read_stdin).clone()
+}
+
+fn read_stdin() -> Result<String, Problem> {
     let mut bytes = vec![];
     let cannot = |reason: String| Problem::new(Code("E0601"), format!("standard input cannot be read: {reason}"));
     std::io::stdin()

@@ -37,6 +37,8 @@ use crate::render::drawer::Start;
 use crate::render::latents;
 use crate::store;
 use crate::text::Sources;
+use clap::FromArgMatches;
+use std::ffi::OsString;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -269,6 +271,21 @@ fn work(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
         pictures::write(&targets, &columns, &wish, &output, args, ui)
     } else {
         sheet::write(&targets, columns, &wish, &output, args, ui)
+    }
+}
+
+/// The variants of a sweep as a labelled sheet, for `blend build --grid`: a table where there are two sweeps and one output.
+pub fn grid(recipe: &RecipeArgs, sweeps: &[String], is_table: bool, output: &Path, ui: &Ui) -> Exit {
+    let mut words: Vec<OsString> = vec!["render".into()];
+    words.extend(recipe.words());
+    words.extend(sweeps.iter().map(|sweep| format!("--sweep={sweep}").into()));
+    words.extend(is_table.then(|| "--matrix".into()));
+    words.extend(["--output".into(), output.as_os_str().to_os_string()]);
+    let command = <Args as clap::Args>::augment_args(clap::Command::new("render"));
+    let matches = command.try_get_matches_from(words).and_then(|matches| Args::from_arg_matches(&matches));
+    match matches {
+        Ok(args) => run(&args, ui),
+        Err(error) => ui.problem(super::usage::problem(&error)),
     }
 }
 

@@ -6,11 +6,13 @@ use super::build::PictureArgs;
 use super::build::RunArgs;
 use super::locked;
 use super::locked::LockArgs;
-use super::recipe;
 use super::recipe::RecipeArgs;
+use super::sweep::Matrix;
+use super::sweep::SweepArgs;
 use super::ui::Ui;
 use crate::check::Settings;
 use crate::exec;
+use crate::exec::Report;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -30,8 +32,10 @@ pub struct Args {
     /// A value for a parameter of the recipes
     #[arg(long = "set", value_name = "NAME=VALUE")]
     sets: Vec<String>,
+    #[command(flatten)]
+    sweep: SweepArgs,
     /// Write the pictures that claims name anew, and tell by how much each moved
-    #[arg(long)]
+    #[arg(long, conflicts_with = "sweeps")]
     update: bool,
     #[command(flatten)]
     lock: LockArgs,
@@ -56,22 +60,35 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
 fn one(path: &Path, args: &Args, ui: &Ui) -> Exit {
     let renew = |settings: &mut Settings| settings.renews_pictures = args.update;
     let recipe = RecipeArgs::of(path, &args.sets);
-    let mut outcome = match recipe::compile_changed(&recipe, &renew, ui) {
-        Ok(outcome) => outcome,
+    let mut matrix = match Matrix::new(&recipe, &args.sweep, &renew, ui) {
+        Ok(matrix) => matrix,
         Err(exit) => return exit,
     };
-    if args.lock.locked
-        && let Err(exit) = locked::agree(&args.lock, &recipe, &mut outcome, args.run.threads(), ui)
-    {
-        return exit;
-    }
     let device = args.pictures.device();
     let options = exec::Options { dry: true, device, renew: args.update, ..args.run.options() };
-    let (report, exit) = match build::execute(&outcome, &options, ui) {
-        Ok(done) => done,
-        Err(exit) => return exit,
-    };
-    let mut out = format!("{}\n", path.display());
+    let mut worst = Exit::Good;
+    for round in matrix.rounds() {
+        let mut outcomes = matrix.round(&round);
+        if args.lock.locked
+            && let Err(exit) =
+                locked::agree_all(&args.lock, &recipe, &mut outcomes, &mut None, args.run.threads(), ui)
+        {
+            return exit;
+        }
+        let (reports, exit) = match build::execute_all(&mut outcomes, &options, ui) {
+            Ok(done) => done,
+            Err(exit) => return exit,
+        };
+        let texts = outcomes.iter().zip(&reports).map(|(outcome, report)| told(path, &outcome.label, report));
+        worst = worst.max(exit).max(ui.print(&texts.collect::<String>()));
+    }
+    worst
+}
+
+/// What became of the claims of one variant.
+fn told(path: &Path, label: &str, report: &Report) -> String {
+    let label = if label.is_empty() { String::new() } else { format!("  ({label})") };
+    let mut out = format!("{}{label}\n", path.display());
     for line in &report.renewed {
         out.push_str(&format!("  wrote {line}\n"));
     }
@@ -86,5 +103,5 @@ fn one(path: &Path, args: &Args, ui: &Ui) -> Exit {
     if report.claims.is_empty() {
         out.push_str("  claims nothing: write for example `assert finite(…)`\n");
     }
-    exit.max(ui.print(&out))
+    out
 }

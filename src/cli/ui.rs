@@ -8,9 +8,12 @@ use crate::diag::Problems;
 use crate::diag::Severity;
 use crate::diag::render;
 use crate::diag::render::Format;
+use crate::diag::sarif::Log;
 use crate::text::Sources;
 use std::io::IsTerminal;
 use std::io::Write;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 /// How to speak to the user.
 pub struct Ui {
@@ -20,6 +23,8 @@ pub struct Ui {
     pub color_out: bool,
     format: Format,
     pub quiet: bool,
+    /// What a document holds that is written at the end.
+    log: Mutex<Log>,
 }
 
 impl Ui {
@@ -28,9 +33,23 @@ impl Ui {
             MessageFormat::Human => Format::Human,
             MessageFormat::Short => Format::Short,
             MessageFormat::Json => Format::Json,
+            MessageFormat::Github => Format::Github,
+            MessageFormat::Sarif => Format::Sarif,
         };
         let color_out = wants_color(color, std::io::stdout().is_terminal());
-        Ui { color: wants_color(color, std::io::stderr().is_terminal()), color_out, format, quiet }
+        let color = wants_color(color, std::io::stderr().is_terminal());
+        // What a program reads is not mixed with remarks for people.
+        let quiet = quiet || matches!(format, Format::Json | Format::Sarif);
+        Ui { color, color_out, format, quiet, log: Mutex::default() }
+    }
+
+    /// The last word: the document of all problems, for the format that is one.  Stderr holds nothing else then, so that
+    /// it can be sent to a file, whatever a verb prints on stdout.
+    pub fn end(&self, exit: Exit) {
+        if self.format == Format::Sarif {
+            let document = self.log.lock().unwrap_or_else(PoisonError::into_inner).document(Some(exit.code()));
+            let _ = std::io::stderr().write_all(document.as_bytes());
+        }
     }
 
     /// Whether a progress bar makes sense.
@@ -40,8 +59,12 @@ impl Ui {
 
     /// Shows problems on stderr and says how to exit.
     pub fn problems(&self, problems: &Problems, sources: &Sources) -> Exit {
-        let text = render::render(problems, sources, self.format, self.color, width());
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        if self.format == Format::Sarif {
+            self.log.lock().unwrap_or_else(PoisonError::into_inner).add(problems, sources);
+        } else {
+            let text = render::render(problems, sources, self.format, self.color, width());
+            let _ = std::io::stderr().write_all(text.as_bytes());
+        }
         exit_of(problems)
     }
 

@@ -34,7 +34,10 @@ pub fn show(error: &clap::Error, words: &[OsString]) -> Exit {
         let _ = error.print();
         return if good { Exit::Good } else { Exit::Wrong };
     }
-    Ui::new(When::Never, format, false).problem(problem(error))
+    let ui = Ui::new(When::Never, format, false);
+    let exit = ui.problem(problem(error));
+    ui.end(exit);
+    exit
 }
 
 /// The value of a flag in a command line that as a whole cannot be read.
@@ -49,7 +52,7 @@ fn flag<V: ValueEnum>(words: &[OsString], name: &str) -> Option<V> {
 }
 
 /// The message of clap in our own shape: its first paragraph, its tip, its usage.
-fn problem(error: &clap::Error) -> Problem {
+pub fn problem(error: &clap::Error) -> Problem {
     let text = error.render().to_string();
     if matches!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand) {
         return Problem::new(Code("E0219"), "the command is missing").help("see the commands with `blend --help`");

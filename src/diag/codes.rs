@@ -199,6 +199,13 @@ static LOCK: &[Row] = rows![
     "E0806" "a model that is not in the recipe",
 ];
 
+/// E08: pipelines.
+static PIPELINES: &[Row] = rows![
+    "E0855" "a sweep whose outputs meet",
+    "E0856" "a sweep that cannot be followed",
+    "E0857" "a path that a depfile cannot hold",
+];
+
 /// W: warnings.
 static WARNINGS: &[Row] = rows![
     "W0401" "counters that are taken from one model",
@@ -221,7 +228,7 @@ static WARNINGS: &[Row] = rows![
 
 /// Every row, in the order of the codes.
 pub fn all() -> impl Iterator<Item = &'static Row> {
-    [SYNTAX, NAMES, KINDS, TENSORS, FILES, RUN, RENDER, LOCK, GIT, WARNINGS].into_iter().flatten()
+    [SYNTAX, NAMES, KINDS, TENSORS, FILES, RUN, RENDER, LOCK, GIT, PIPELINES, WARNINGS].into_iter().flatten()
 }
 
 /// The row of a code.

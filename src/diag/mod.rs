@@ -2,8 +2,10 @@
 //! here are only the shape of a problem, the table of codes and the renderers.
 
 pub mod codes;
+mod github;
 mod human;
 pub mod render;
+pub mod sarif;
 pub mod shown;
 pub mod suggest;
 mod window;

@@ -1,9 +1,11 @@
-//! Problems as text: for people, one line each, or JSON.  It decides nothing: order and wording come from the problems.
+//! Problems as text: for people, one line each, or for programs.  It decides nothing: order and wording come from the problems.
 
 use super::Problem;
 use super::Problems;
 use super::Severity;
+use super::github;
 use super::human;
+use super::sarif;
 use super::window::escape;
 use crate::text::Site;
 use crate::text::Source;
@@ -21,6 +23,10 @@ pub enum Format {
     Short,
     /// One JSON object per line, for programs; see [`render`].
     Json,
+    /// One command per line that a GitHub workflow's runner shows beside the lines.
+    Github,
+    /// One document of SARIF 2.1.0; a run that shows problems several times collects them in a [`sarif::Log`].
+    Sarif,
 }
 
 impl Format {
@@ -30,6 +36,8 @@ impl Format {
             "human" => Some(Format::Human),
             "short" => Some(Format::Short),
             "json" => Some(Format::Json),
+            "github" => Some(Format::Github),
+            "sarif" => Some(Format::Sarif),
             _ => None,
         }
     }
@@ -54,7 +62,24 @@ pub fn render(problems: &Problems, sources: &Sources, format: Format, color: boo
         Format::Human => human::render(problems, sources, color, width),
         Format::Short => problems.sorted().iter().map(|problem| short(problem, sources) + "\n").collect(),
         Format::Json => problems.sorted().iter().map(|problem| json(problem, sources).to_string() + "\n").collect(),
+        Format::Github => problems.sorted().iter().map(|problem| github::render(problem, sources) + "\n").collect(),
+        Format::Sarif => {
+            let mut log = sarif::Log::default();
+            log.add(problems, sources);
+            log.document(None)
+        }
     }
+}
+
+/// A problem in words, without its places: what is wrong, what its label says, notes, what to type.
+pub(super) fn whole(problem: &Problem) -> String {
+    let primary = problem.labels.iter().find(|label| label.primary).or(problem.labels.first());
+    let label = primary.map(|label| label.text.clone()).filter(|text| !text.is_empty());
+    let mut lines = vec![problem.message.clone()];
+    lines.extend(label.map(|text| format!("here: {text}")));
+    lines.extend(problem.notes.iter().map(|note| format!("note: {note}")));
+    lines.extend(problem.help.iter().map(|help| format!("help: {help}")));
+    lines.join("\n")
 }
 
 pub(super) fn severity_word(severity: Severity) -> &'static str {
@@ -80,7 +105,7 @@ pub(super) fn summary(problems: &Problems) -> String {
     format!("{}{}\n", parts.join(", "), more.unwrap_or_default())
 }
 
-fn source(sources: &Sources, site: Site) -> Option<&Source> {
+pub(super) fn source(sources: &Sources, site: Site) -> Option<&Source> {
     sources.iter().find(|source| source.id == site.source)
 }
 

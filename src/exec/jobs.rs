@@ -7,9 +7,10 @@ use super::reader::Files;
 use super::reader::InPlace;
 use super::reader::Reader;
 use crate::diag::Problem;
+use crate::plan;
 use crate::plan::Output;
-use crate::plan::Plan;
 use crate::plan::Tensor;
+use crate::plan::Twins;
 use crate::plan::Work;
 use crate::store::Part;
 use crate::tile::Fetch;
@@ -20,6 +21,7 @@ use crate::tile::Tally;
 use rayon::prelude::*;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
@@ -57,6 +59,8 @@ struct Workshop<'w> {
     tallies: Tallies,
     /// First part of every output among all parts.
     first_part: Vec<usize>,
+    /// Where else the bytes of a tensor go: from part and offset to parts and offsets.
+    also: HashMap<(usize, u64), Vec<(usize, u64)>>,
 }
 
 /// What a worker works in.
@@ -72,27 +76,34 @@ thread_local! {
     static BUFFERS: RefCell<Buffers> = RefCell::default();
 }
 
-/// Does all the work of a plan.
-pub fn write_all(plan: &Plan, files: &Files, piece: u64, progress: &Progress) -> Result<(), Stop> {
+/// Does all the work of some outputs, which may be those of several plans that were joined.
+pub fn write_all(outputs: &[&Output], files: &Files, piece: u64, progress: &Progress) -> Result<(), Stop> {
     let piece = piece.max(1);
     let mut first_part = vec![];
     let mut parts = 0;
-    for output in &plan.outputs {
+    for output in outputs {
         first_part.push(parts);
         parts += output.parts.len();
     }
-    let jobs = jobs(plan, &first_part, piece);
-    let reader = Reader { files, inputs: files.input_count(plan) };
-    let shop = Workshop { piece, files, reader, progress, tallies: Mutex::default(), first_part };
+    let twins = plan::twins(outputs);
+    let jobs = jobs(outputs, &twins, &first_part, piece);
+    let place = |(output, number): plan::Place| {
+        let tensor = &outputs[output].tensors[number];
+        (first_part[output] + tensor.part, tensor.offset)
+    };
+    let also = twins.also.iter().map(|(first, others)| (place(*first), others.iter().copied().map(place).collect()));
+    let also = also.collect();
+    let reader = Reader { files, inputs: files.inputs.count() };
+    let shop = Workshop { piece, files, reader, progress, tallies: Mutex::default(), first_part, also };
     in_order(jobs.len(), progress, |at| shop.run(&jobs[at]))?;
     let tallies = shop.tallies.into_inner().expect("no worker panicked");
-    let problems = overflows(plan, &tallies);
+    let problems = overflows(outputs, &tallies);
     if problems.is_empty() { Ok(()) } else { Err(Stop::Problems(problems)) }
 }
 
 /// Fills in the sums of tensors that stand between them.
-pub fn seal(plan: &Plan, files: &Files, progress: &Progress) -> Result<(), Stop> {
-    let planned = plan.outputs.iter().flat_map(|output| &output.parts);
+pub fn seal(outputs: &[&Output], files: &Files, progress: &Progress) -> Result<(), Stop> {
+    let planned = outputs.iter().flat_map(|output| &output.parts);
     let sums: Vec<_> =
         planned.zip(files.parts).flat_map(|(planned, part)| planned.sums.iter().map(move |sum| (sum, part))).collect();
     in_order(sums.len(), progress, |at| {
@@ -132,10 +143,20 @@ pub fn in_order(
     if progress.cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
 }
 
-fn jobs<'p>(plan: &'p Plan, first_part: &[usize], piece: u64) -> Vec<Job<'p>> {
-    let mut jobs: Vec<Job> = vec![];
-    for (at, output) in plan.outputs.iter().enumerate() {
-        for tensor in output.tensors.iter().filter(|tensor| tensor.len > 0) {
+/// The jobs of all outputs.  Those of one tensor follow each other, piece by piece, whichever output they are for: what
+/// one of them has read of an input is still in memory for the next.
+fn jobs<'p>(outputs: &[&'p Output], twins: &Twins, first_part: &[usize], piece: u64) -> Vec<Job<'p>> {
+    let mut ranks: HashMap<&str, usize> = HashMap::new();
+    let mut all: Vec<((usize, u64), Job)> = vec![];
+    for (at, output) in outputs.iter().enumerate() {
+        let mut jobs: Vec<Job> = vec![];
+        let mut keys: Vec<(usize, u64)> = vec![];
+        for (number, tensor) in output.tensors.iter().enumerate() {
+            let next = ranks.len();
+            let rank = *ranks.entry(&tensor.canonical).or_insert(next);
+            if tensor.len == 0 || twins.given.contains(&(at, number)) {
+                continue;
+            }
             let elems = crate::tensor::elems(&tensor.shape);
             let run = elems_at_once(tensor, piece).saturating_mul(PIECES_AT_ONCE);
             let pieces = (0..elems).step_by(run as usize).map(|start| start..start.saturating_add(run).min(elems));
@@ -148,9 +169,19 @@ fn jobs<'p>(plan: &'p Plan, first_part: &[usize], piece: u64) -> Vec<Job<'p>> {
                     jobs.extend(pieces.map(|range| Job::Piece { output: at, tensor, range }));
                 }
             }
+            let new = &jobs[keys.len()..];
+            keys.extend(new.iter().map(|job| match job {
+                Job::Copy { to, .. } => (rank, to - tensor.offset),
+                Job::Piece { range, .. } => (rank, range.start * tensor.dtype.bytes()),
+                Job::Staged { .. } => (rank, 0),
+            }));
         }
+        all.extend(keys.into_iter().zip(jobs));
     }
-    jobs
+    if outputs.len() > 1 {
+        all.sort_by_key(|(key, _)| *key);
+    }
+    all.into_iter().map(|(_, job)| job).collect()
 }
 
 /// Elements of one piece of a tensor, at least 1.
@@ -180,6 +211,11 @@ fn copy(jobs: &mut Vec<Job>, mut file_: usize, mut from_: u64, part_: usize, mut
 impl Workshop<'_> {
     fn part(&self, output: usize, tensor: &Tensor) -> &Part {
         &self.files.parts[self.first_part[output] + tensor.part]
+    }
+
+    /// Parts and offsets where the same bytes belong.
+    fn also(&self, output: usize, tensor: &Tensor) -> &[(usize, u64)] {
+        self.also.get(&(self.first_part[output] + tensor.part, tensor.offset)).map_or(&[], Vec::as_slice)
     }
 
     fn run(&self, job: &Job) -> Result<(), Problem> {
@@ -243,6 +279,9 @@ impl Workshop<'_> {
             let bytes = &mut buffers.bytes[..len as usize];
             let tally = program.evaluate(range, state, reader, &mut buffers.scratch, bytes)?;
             self.part(output, tensor).write_at(tensor.offset + at, bytes)?;
+            for (part, offset) in self.also(output, tensor) {
+                self.files.parts[*part].write_at(offset + at, bytes)?;
+            }
             Ok::<Tally, Problem>(tally)
         })?;
         if tally.overflows > 0 {
@@ -250,7 +289,7 @@ impl Workshop<'_> {
             let sum = tallies.entry((output, tensor.offset + ((tensor.part as u64) << 48))).or_default();
             *sum = sum.merge(tally);
         }
-        self.progress.add(len);
+        self.progress.add(len * (1 + self.also(output, tensor).len() as u64));
         Ok(())
     }
 }
@@ -289,9 +328,9 @@ pub fn reduce<F: Fetch<Error = Problem>>(program: &Program, fetch: &F) -> Result
     Ok(state)
 }
 
-fn overflows(plan: &Plan, tallies: &BTreeMap<(usize, u64), Tally>) -> Vec<Problem> {
+fn overflows(outputs: &[&Output], tallies: &BTreeMap<(usize, u64), Tally>) -> Vec<Problem> {
     let mut problems = vec![];
-    for (at, output) in plan.outputs.iter().enumerate() {
+    for (at, output) in outputs.iter().enumerate() {
         let found: Vec<(&Tensor, Tally)> = strict(output)
             .filter_map(|tensor| {
                 let tally = tallies.get(&(at, tensor.offset + ((tensor.part as u64) << 48)))?;
@@ -299,7 +338,10 @@ fn overflows(plan: &Plan, tallies: &BTreeMap<(usize, u64), Tally>) -> Vec<Proble
             })
             .collect();
         if !found.is_empty() {
-            problems.push(error::overflow(output, &found));
+            let problem = error::overflow(output, &found);
+            // The variants of a sweep have one statement.
+            let is_one = outputs.iter().filter(|other| other.site == output.site).count() == 1;
+            problems.push(if is_one { problem } else { problem.note(format!("in `{}`", output.written)) });
         }
     }
     problems
@@ -308,3 +350,6 @@ fn overflows(plan: &Plan, tallies: &BTreeMap<(usize, u64), Tally>) -> Vec<Proble
 fn strict(output: &Output) -> impl Iterator<Item = &Tensor> {
     output.tensors.iter().filter(|tensor| matches!(tensor.work, Work::Compute { strict: true, .. }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,14 +21,19 @@ pub use progress::Progress;
 
 use crate::diag::Problem;
 use crate::hir::Recipe;
+use crate::plan::Alignment;
+use crate::plan::Output;
 use crate::plan::Plan;
+use crate::plan::Tables;
 use crate::render::device::Device;
 use crate::store::Inputs;
 use crate::store::Kind;
 use crate::store::Part;
 use crate::store::Staged;
+use align::Aligned;
 use reader::Files;
 use reader::Reader;
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// What a run may be told.
@@ -99,18 +104,55 @@ pub fn no_threads(threads: usize) -> Problem {
     error::no_threads(threads, "the system does not give them")
 }
 
+/// Plans with the orders of channels that they wait for, and what was found; the same alignments are solved once.
+fn settled<'p>(
+    variants: &[(&Recipe, &'p Plan)],
+    files: &Files,
+    progress: &Progress,
+) -> Result<Vec<(Cow<'p, Plan>, Vec<Aligned>)>, Stop> {
+    let mut known: Vec<(&[Alignment], Tables, Vec<Aligned>)> = vec![];
+    let mut out = vec![];
+    for (_, plan) in variants {
+        let alignments = plan.alignments.as_slice();
+        if alignments.is_empty() {
+            out.push((Cow::Borrowed(*plan), vec![]));
+            continue;
+        }
+        let at = match known.iter().position(|(own, _, _)| *own == alignments) {
+            Some(at) => at,
+            None => {
+                let reader = Reader { files, inputs: files.input_count(plan) };
+                let (tables, aligned) = align::solve(alignments, &reader, progress)?;
+                known.push((alignments, tables, aligned));
+                known.len() - 1
+            }
+        };
+        let (_, tables, aligned) = &known[at];
+        out.push((Cow::Owned(plan.settled(tables)), aligned.clone()));
+    }
+    Ok(out)
+}
+
 /// Runs a plan.
 pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress) -> Result<Report, Stop> {
-    let inputs = Inputs::open(&plan.files)?;
-    let forbidden: Vec<PathBuf> = recipe
-        .inputs
-        .iter()
-        .map(|input| input.path.clone())
-        .chain(plan.files.iter().map(|file| file.path.clone()))
-        .collect();
+    let mut reports = run_all(&[(recipe, plan)], options, progress)?;
+    Ok(reports.pop().expect("one plan gives one report"))
+}
+
+/// Runs plans that `plan::join` has joined, the variants of a sweep, as one: what they have in common is read and
+/// computed once.  Claims are those of each variant: where one does not hold, the outputs of its variant are kept aside and
+/// those of the others take their places.  Anything else that is wrong stops all, and nothing is changed.
+pub fn run_all(variants: &[(&Recipe, &Plan)], options: &Options, progress: &Progress) -> Result<Vec<Report>, Stop> {
+    let Some((_, first)) = variants.first() else { return Ok(vec![]) };
+    let inputs = Inputs::open(&first.files)?;
+    let of_recipes = variants.iter().flat_map(|(recipe, _)| &recipe.inputs).map(|input| input.path.clone());
+    let mut forbidden: Vec<PathBuf> = of_recipes.chain(first.files.iter().map(|file| file.path.clone())).collect();
+    forbidden.sort();
+    forbidden.dedup();
+    let outputs: Vec<&Output> = variants.iter().flat_map(|(_, plan)| &plan.outputs).collect();
     let mut staged = vec![];
     let mut parts: Vec<Part> = vec![];
-    for output in &plan.outputs {
+    for output in &outputs {
         let kind = if output.directory { Kind::Directory } else { Kind::File };
         let stage = Staged::new(&output.path, kind, output.bytes(), &forbidden, options.force)?;
         for part in &output.parts {
@@ -125,46 +167,49 @@ pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress)
     }
     let pool = pool(options.threads)?;
     let files = Files { inputs: &inputs, parts: &parts };
-    let ((claims, renewed), aligned) = pool.install(|| -> Result<_, Stop> {
-        let settled: Plan;
-        let (plan, aligned) = match plan.alignments.as_slice() {
-            [] => (plan, vec![]),
-            alignments => {
-                let reader = Reader { files: &files, inputs: files.input_count(plan) };
-                let (tables, aligned) = align::solve(alignments, &reader, progress)?;
-                settled = plan.settled(&tables);
-                (&settled, aligned)
-            }
-        };
-        jobs::write_all(plan, &files, options.piece, progress)?;
-        jobs::seal(plan, &files, progress)?;
-        claims::equal(recipe, plan, &files, progress)?;
-        Ok((claims::judge(recipe, plan, &files, options, progress)?, aligned))
+    let (settled, judged) = pool.install(|| -> Result<_, Stop> {
+        let settled = settled(variants, &files, progress)?;
+        let runs: Vec<(&Recipe, &Plan)> =
+            variants.iter().zip(&settled).map(|((recipe, _), (plan, _))| (*recipe, &**plan)).collect();
+        let outputs: Vec<&Output> = runs.iter().flat_map(|(_, plan)| &plan.outputs).collect();
+        jobs::write_all(&outputs, &files, options.piece, progress)?;
+        jobs::seal(&outputs, &files, progress)?;
+        runs.iter().try_for_each(|(recipe, plan)| claims::equal(recipe, plan, &files, progress))?;
+        let judge = |(recipe, plan): &(&Recipe, &Plan)| claims::judge(recipe, plan, &files, options, progress);
+        let judged = runs.iter().map(judge).collect::<Result<Vec<_>, Stop>>()?;
+        Ok((settled, judged))
     })?;
     inputs.verify()?;
-    let mut report = Report { claims, renewed, aligned, ..Report::default() };
+    let aligned = settled.into_iter().map(|(_, aligned)| aligned);
+    let report = |((claims, renewed), aligned)| Report { claims, renewed, aligned, ..Report::default() };
+    let mut reports: Vec<Report> = judged.into_iter().zip(aligned).map(report).collect();
     if options.dry {
-        return Ok(report);
+        return Ok(reports);
     }
-    let failed = report.claims.iter().any(|claim| !claim.holds);
     let mut parts = parts.into_iter();
-    for (stage, output) in staged.into_iter().zip(&plan.outputs) {
-        let mut own: Vec<Part> = parts.by_ref().take(output.parts.len()).collect();
-        if let Some((name, text)) = &output.index {
-            let part = stage.part(name, text.len() as u64)?;
-            part.write_at(0, text.as_bytes())?;
-            own.push(part);
-        }
-        // Once an output has its place the others follow: who interrupts is told that nothing was changed.
-        if progress.cancelled() && report.written.is_empty() && report.failed.is_empty() {
-            return Err(Stop::Cancelled);
-        }
-        if failed {
-            report.failed.push(stage.keep_as_failed(own)?);
-        } else {
-            stage.commit(own)?;
-            report.written.push(output.path.clone());
+    let mut staged = staged.into_iter();
+    let mut is_begun = false;
+    for (report, (_, plan)) in reports.iter_mut().zip(variants) {
+        let failed = report.claims.iter().any(|claim| !claim.holds);
+        for (output, stage) in plan.outputs.iter().zip(staged.by_ref()) {
+            let mut own: Vec<Part> = parts.by_ref().take(output.parts.len()).collect();
+            if let Some((name, text)) = &output.index {
+                let part = stage.part(name, text.len() as u64)?;
+                part.write_at(0, text.as_bytes())?;
+                own.push(part);
+            }
+            // Once an output has its place the others follow: who interrupts is told that nothing was changed.
+            if progress.cancelled() && !is_begun {
+                return Err(Stop::Cancelled);
+            }
+            is_begun = true;
+            if failed {
+                report.failed.push(stage.keep_as_failed(own)?);
+            } else {
+                stage.commit(own)?;
+                report.written.push(output.path.clone());
+            }
         }
     }
-    Ok(report)
+    Ok(reports)
 }

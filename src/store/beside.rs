@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Files that are asked.
-const FILES: [&str; 2] = ["config.json", "params.json"];
+pub const FILES: [&str; 2] = ["config.json", "params.json"];
 
 /// Largest file that is read: published ones have a few kilobytes, with long tables of labels some hundred.
 const LARGEST: u64 = 1 << 20;

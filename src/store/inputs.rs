@@ -92,6 +92,11 @@ impl Inputs {
         Ok(Inputs { files: files.iter().map(open).collect::<Result<_, _>>()?, touched: AtomicU64::new(0) })
     }
 
+    /// How many files there are.
+    pub fn count(&self) -> usize {
+        self.files.len()
+    }
+
     /// Size, time of change and identity of every file are as they were at the start, under its path too, and no page
     /// was missing.  Errors: E0604.
     pub fn verify(&self) -> Result<(), Problem> {

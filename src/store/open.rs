@@ -80,6 +80,18 @@ fn open_directory(path: &Path, key: Option<&str>, budget: &mut Budget) -> Result
     Ok(header)
 }
 
+/// The index in a directory that [`open`] takes, if it does.
+pub fn index_of(path: &Path) -> Option<PathBuf> {
+    let listing = std::fs::read_dir(path).ok()?;
+    let names = listing.take(ENTRIES).filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
+    names.sort();
+    let has_safetensors = names.iter().any(|name| name.ends_with(".safetensors"));
+    let torch = |names| if has_safetensors { None } else { index_in(path, names, index::TORCH).ok().flatten() };
+    let index = index_in(path, &names, INDEX).ok().flatten().or_else(|| torch(&names));
+    index.map(|name| path.join(name))
+}
+
 /// The index of a directory: the usual one, or the only one that ends so.
 fn index_in<'n>(path: &Path, names: &'n [String], ending: &str) -> Result<Option<&'n String>, Problem> {
     let indexes: Vec<&String> = names.iter().filter(|name| name.ends_with(ending)).collect();

@@ -300,3 +300,29 @@ pub fn prepare_process() {
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
 }
+
+/// How many files this process may have open, after asking for as many as it may ask for.
+#[cfg(unix)]
+pub fn open_files() -> u64 {
+    use rustix::process::Resource;
+    use rustix::process::Rlimit;
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    // More than that nobody needs; some systems say "no limit" and keep to another one.
+    let wanted = limit.maximum.unwrap_or(MOST_FILES).min(MOST_FILES);
+    match limit.current {
+        Some(current) if current < wanted => {
+            let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
+            if rustix::process::setrlimit(Resource::Nofile, raised).is_ok() { wanted } else { current }
+        }
+        current => current.unwrap_or(MOST_FILES),
+    }
+}
+
+#[cfg(not(unix))]
+pub fn open_files() -> u64 {
+    512
+}
+
+/// Open files that are asked for.
+#[cfg(unix)]
+const MOST_FILES: u64 = 8192;

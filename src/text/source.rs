@@ -26,6 +26,11 @@ impl Source {
         Source { id, name: name.into(), text, line_starts }
     }
 
+    /// Whether it stands in a file: standard input, the command line and the library do not.
+    pub fn is_file(&self) -> bool {
+        !self.name.starts_with('<') && &*self.name != "std"
+    }
+
     pub fn slice(&self, span: Span) -> &str {
         &self.text[span.range()]
     }

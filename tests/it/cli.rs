@@ -101,6 +101,11 @@ fn exit_codes() {
     let model = "model a = \"recipes/models/avatars-toon.safetensors\"\n";
     write("good.blend", &format!("blend 1\n\n{model}\noutput \"good.safetensors\" = a\n"));
     write("claim.blend", &format!("blend 1\n{model}output \"claim.safetensors\" = a\nassert distance(a, a) >= 1\n"));
+    write("gone.blend", "blend 1\nmodel a = \"gone.pt\" { arch = \"gone.toml\" }\noutput \"x.safetensors\" = a\n");
+    let other = "model b = \"recipes/models/avatars-ink.safetensors\"\nparam s = 0.5 in 0..1\n";
+    let mixed = format!("blend 1\n{model}{other}output \"swept-{{s}}.safetensors\" = mix(a, b, s)\n");
+    write("swept.blend", &mixed);
+    write("far.blend", &format!("{}assert distance(mix(a, b, s), a) <= 0.01\n", mixed.replace("swept", "far")));
     write("wrong.blend", "blend 1\nlet x = y\n");
     write("broken.blend", "blend 1\nlet x =\n");
     write("loose.blend", "blend 1\nlet   x=1\n");
@@ -133,7 +138,19 @@ fn exit_codes() {
         (&["explain", "e0302"], 0),
         (&["explain", "302"], 0),
         (&["methods"], 0),
+        (&["help", "topics"], 0),
+        (&["help", "exit-codes"], 0),
+        (&["outputs", "good.blend"], 0),
+        (&["outputs", "gone.blend", "--json"], 0),
+        (&["inputs", "gone.blend", "--null"], 0),
+        (&["build", "swept.blend", "--sweep", "s=0..1:0.5", "--depfile", "swept.d"], 0),
+        (&["check", "swept.blend", "--sweep", "s=0,1"], 0),
+        (&["check", "good.blend", swap], 0),
+        (&["plan", "swept.blend", "--sweep", "s=0,1"], 0),
         (&["build", "claim.blend"], 1),
+        (&["build", "claim.blend", "--message-format", "sarif"], 1),
+        (&["build", "far.blend", "--sweep", "s=0,1", "--depfile", "far.d"], 1),
+        (&["test", "far.blend", "--sweep", "s=0,1"], 1),
         (&["test", "good.blend", "claim.blend"], 1),
         (&["fmt", "--check", "loose.blend", "good.blend"], 1),
         (&["diff", "good.blend", "claim.blend", "--exit-code"], 1),
@@ -141,6 +158,22 @@ fn exit_codes() {
         (&[], 2),
         (&["bild"], 2),
         (&["build"], 2),
+        (&["help", "topic"], 2),
+        (&["check", "good.blend", "wrong.blend"], 2),
+        (&["outputs", "wrong.blend"], 2),
+        (&["inputs", "missing.blend"], 2),
+        (&["build", "good.blend", "--sweep", "s=0,1"], 2),
+        (&["build", "swept.blend", "--sweep", "s"], 2),
+        (&["build", "swept.blend", "--sweep", "s=0,2"], 2),
+        (&["build", "swept.blend", "--sweep", "s=0,0"], 2),
+        (&["build", "swept.blend", "--sweep", "s=0,1", "--sweep", "s=0,1"], 2),
+        (&["build", "swept.blend", "--sweep", "s=0,1", "--set", "s=1"], 2),
+        (&["build", "swept.blend", "--sweep", "s=0..1:0.0001"], 2),
+        (&["build", "swept.blend", "--sweep", "s=0,1", "--output", "x.safetensors"], 2),
+        (&["build", "good.blend", "--grid", "x.png"], 2),
+        (&["build", "good.blend", "--depfile", "good.blend"], 2),
+        (&["build", "good.blend", "--depfile", "./good.safetensors"], 2),
+        (&["build", "swept.blend", "--sweep", "s=0,1", "--grid", "swept-1.safetensors"], 2),
         (&["build", "--threads", "0", "good.blend"], 2),
         (&["build", "--threads", "99999999999999999999", "good.blend"], 2),
         (&["plan", "--threads", "0", "good.blend"], 2),
@@ -187,6 +220,7 @@ fn exit_codes() {
         (&["completions", "tcsh"], 2),
         (&["build", "-e", "a", "-m", a, "-o", "/proc/blend.safetensors"], 3),
         (&["convert", toon, "/proc/blend.pt"], 3),
+        (&["build", "good.blend", "--depfile", "/proc/blend.d"], 3),
     ];
     for (args, code) in rows {
         let output = output(dir.path(), args);
@@ -196,7 +230,18 @@ fn exit_codes() {
             assert!(said > 0, "blend {args:?} exits with {code} and says nothing");
         }
     }
-    assert!(!dir.path().join("claim.safetensors").exists(), "a claim that fails leaves no output");
+    let is_there = |name: &str| dir.path().join(name).exists();
+    assert!(!is_there("claim.safetensors"), "a claim that fails leaves no output");
+    assert!(is_there("far-0.safetensors") && is_there("far-1.safetensors.failed"), "variants are judged one by one");
+    assert!(!is_there("far-1.safetensors") && !is_there("far.d"), "a rule stands for a build that is done");
+    assert!(is_there("swept-0.5.safetensors") && is_there("swept.d"));
+    // One place tells the codes: the page, README and `--help` agree with it.
+    let page = stdout(&output(dir.path(), &["help", "exit-codes"]));
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("README");
+    for code in rows.iter().map(|row| row.1).chain([130]) {
+        assert!(page.lines().any(|line| line.trim_start().starts_with(&format!("{code} "))), "{code} in\n{page}");
+        assert!(readme.contains(&format!("\n| {code} | ")), "{code} in README");
+    }
 }
 
 #[test]
@@ -287,6 +332,17 @@ fn messages_for_programs() {
         let text = stderr(&output(dir.path(), &args));
         let shaped = text.lines().all(|line| line.contains("error[E"));
         assert!(shaped && !text.is_empty(), "{args:?}: {text}");
+        let count = text.lines().count();
+        let args: Vec<&str> = args.iter().map(|arg| if *arg == "short" { "github" } else { arg }).collect();
+        let text = stderr(&output(dir.path(), &args));
+        let shaped = text.lines().all(|line| line.starts_with("::error ") && line.contains("title=E"));
+        assert!(shaped && text.lines().count() == count, "{args:?}: {text}");
+        let args: Vec<&str> = args.iter().map(|arg| if *arg == "github" { "sarif" } else { arg }).collect();
+        let output = output(dir.path(), &args);
+        let log: Value = serde_json::from_slice(&output.stderr).unwrap_or_else(|reason| panic!("{args:?}: {reason}"));
+        let run = &log["runs"][0];
+        assert_eq!(run["results"].as_array().map(Vec::len), Some(count), "{args:?}");
+        assert_eq!(run["invocations"][0]["exitCode"].as_i64(), output.status.code().map(i64::from), "{args:?}");
     }
 }
 
@@ -411,6 +467,58 @@ fn test_leaves_nothing_behind() {
     let before = list();
     assert!(output(dir.path(), &["test", RAMP]).status.success());
     assert_eq!(list(), before);
+}
+
+/// Whatever is good: the document is there, and nothing else, beside the results on stdout.
+#[test]
+fn a_document_that_finds_nothing_is_one() {
+    let dir = sandbox();
+    let rows: &[&[&str]] = &[
+        &["build", RAMP, "--threads", "1"],
+        &["check", RAMP],
+        &["plan", RAMP],
+        &["test", RAMP],
+        &["outputs", RAMP],
+        &["render", RAMP, "--seeds", "0", "--device", "cpu"],
+    ];
+    for args in rows {
+        let args: Vec<&str> = args.iter().copied().chain(["--message-format", "sarif"]).collect();
+        let text = stderr(&output(dir.path(), &args));
+        let log: Value = serde_json::from_str(&text).unwrap_or_else(|reason| panic!("{args:?}: {reason}: {text}"));
+        assert_eq!((&log["version"], &log["runs"][0]["results"]), (&Value::from("2.1.0"), &Value::Array(vec![])));
+        let args: Vec<&str> = args.iter().map(|arg| if *arg == "sarif" { "json" } else { arg }).collect();
+        assert_eq!(stderr(&output(dir.path(), &args)), "", "{args:?}");
+    }
+}
+
+/// A recipe that a program makes: every verb reads it from standard input, and its paths start in the working directory.
+#[test]
+fn a_recipe_from_standard_input() {
+    let dir = sandbox();
+    let text = std::fs::read_to_string(root().join(RAMP)).expect("a recipe").replace("../models", "recipes/models");
+    let piped = dir.path().join("piped");
+    std::fs::write(&piped, text.replace("out/ramp", "out/ramp-{s}").replace("let share", "param s = 1\n\nlet share"))
+        .expect("a file");
+    let rows: &[(&[&str], &str)] = &[
+        (&["build", "-"], ""),
+        (&["build", "-", "--sweep", "s=2,3", "--grid", "grid.png"], ""),
+        (&["check", "-"], ""),
+        (&["fmt", "-"], "blend 1"),
+        (&["graph", "-"], "digraph"),
+        (&["inputs", "-"], "recipes/models/avatars-toon.safetensors\nrecipes/models/avatars-ink.safetensors\n"),
+        (&["outputs", "-", "--sweep", "s=2,3"], "out/ramp-2.safetensors\nout/ramp-3.safetensors\n"),
+        (&["plan", "-", "--tensor", "**"], ""),
+        (&["render", "-", "--seeds", "0", "--device", "cpu", "-o", "x.png"], ""),
+        (&["test", "-"], "-\n  holds"),
+    ];
+    for (args, wanted) in rows {
+        let input = std::fs::File::open(&piped).expect("the file");
+        let output = blend(dir.path(), args).stdin(input).output().expect("blend starts");
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", stderr(&output));
+        assert!(stdout(&output).starts_with(wanted), "{args:?}: {}", stdout(&output));
+    }
+    let there = ["out/ramp-1.safetensors", "out/ramp-2.safetensors", "out/ramp-3.safetensors", "grid.png", "x.png"];
+    assert!(there.iter().all(|name| dir.path().join(name).is_file()));
 }
 
 /// Standard input in the place of a file, in and out.

@@ -84,7 +84,7 @@ fn shipped_recipes_check_without_a_word() {
 
 #[test]
 fn shipped_recipes_are_formatted() {
-    for path in recipes("stylegan2").into_iter().chain(recipes("llm")) {
+    for path in ["stylegan2", "llm", "pipelines"].into_iter().flat_map(recipes) {
         let text = read(&path);
         let mut sources = Sources::default();
         let source = sources.add("recipe.blend", text.as_str()).clone();

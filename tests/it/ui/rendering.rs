@@ -1,4 +1,4 @@
-//! The three formats, with hostile and large texts.
+//! The formats, with hostile and large texts.
 
 use blend::diag::Code;
 use blend::diag::Problem;
@@ -68,7 +68,7 @@ fn places_beyond_the_text_do_not_panic() {
         [(0, 0), (4, 5), (5, 6), (6, 7), (7, 8), (end, end), (end, end + 9), (end + 3, end + 9), (5, 5)]
     {
         let problems = Problems::from(Problem::new(Code("E0201"), "m").at(Span::new(start, stop).at(source.id), "l"));
-        for format in [Format::Human, Format::Short, Format::Json] {
+        for format in [Format::Human, Format::Short, Format::Json, Format::Github, Format::Sarif] {
             assert!(render(&problems, &sources, format, false, 80).contains("E0201"), "{start}..{stop}");
         }
     }
@@ -133,4 +133,78 @@ fn json_is_stable() {
     // Two sources: a frame for each.
     let human = render(&problems, &sources, Format::Human, false, 80);
     assert!(human.contains("[a.blend:2:9]") && human.contains("[b.blend:1:5]"), "{human}");
+}
+
+/// A problem with all that one can have, in a file with a name that needs every kind of escape.
+fn whole(name: &str) -> (Problems, Sources) {
+    let mut sources = Sources::default();
+    let first = sources.add(name, "# ä\nlet b = ä\n");
+    let other = sources.add("<stdin>", "let c = 1\n");
+    let site = Span::new(13, 15).at(first.id);
+    let problem = Problem::new(Code("E0201"), "the name `ä` is 100% not\nthere")
+        .at(site, "here, it: is")
+        .because(Span::new(4, 5).at(other.id), "near")
+        .help("write `c`")
+        .note("n")
+        .edit(site, "c");
+    (problem.into(), sources)
+}
+
+#[test]
+fn annotations_are_one_line() {
+    let shown = |name: &str| {
+        let (problems, sources) = whole(name);
+        render(&problems, &sources, Format::Github, false, 80)
+    };
+    let text = "the name `ä` is 100%25 not%0Athere%0Ahere: here, it: is%0Anote: n%0Ahelp: write `c`\n";
+    let place = "line=2,col=9,endLine=2,endColumn=9,title=E0201";
+    assert_eq!(shown("a%b:c,d.blend"), format!("::error file=a%25b%3Ac%2Cd.blend,{place}::{text}"));
+    // What is no file has no lines.
+    assert_eq!(shown("<command line>"), format!("::error title=E0201::{text}"));
+    let mut sources = Sources::default();
+    let source = sources.add("a.blend", "a\nb\n");
+    let long = Problem::new(Code("W0401"), "m").at(Span::new(0, 3).at(source.id), "");
+    let shown = render(&long.into(), &sources, Format::Github, false, 80);
+    assert_eq!(shown, "::warning file=a.blend,line=1,col=1,endLine=2,title=W0401::m\n");
+}
+
+/// The document was checked against the schema of OASIS (`sarif-schema-2.1.0.json`) when this was written.
+#[test]
+fn sarif_is_stable() {
+    let (problems, sources) = whole("my recipes/ä.blend");
+    let log: serde_json::Value =
+        serde_json::from_str(&render(&problems, &sources, Format::Sarif, false, 80)).expect("it is JSON");
+    let region = serde_json::json!({
+        "startLine": 2, "startColumn": 9, "endLine": 2, "endColumn": 10, "byteOffset": 13, "byteLength": 2
+    });
+    let artifact = serde_json::json!({ "uri": "my%20recipes/%C3%A4.blend" });
+    let expected = serde_json::json!([{
+        "ruleId": "E0201",
+        "ruleIndex": 0,
+        "level": "error",
+        "message": { "text": "the name `ä` is 100% not\nthere\nhere: here, it: is\nnote: n\nhelp: write `c`" },
+        "locations": [{
+            "physicalLocation": { "artifactLocation": artifact, "region": region },
+            "message": { "text": "here, it: is" },
+        }],
+        "relatedLocations": [{ "logicalLocations": [{ "name": "<stdin>" }], "message": { "text": "near" } }],
+        "fixes": [{
+            "artifactChanges": [{
+                "artifactLocation": artifact,
+                "replacements": [{ "deletedRegion": region, "insertedContent": { "text": "c" } }],
+            }],
+            "description": { "text": "write `c`" },
+        }],
+    }]);
+    let run = &log["runs"][0];
+    assert_eq!(run["results"], expected);
+    assert_eq!((&log["version"], &run["columnKind"]), (&"2.1.0".into(), &"unicodeCodePoints".into()));
+    let rule = &run["tool"]["driver"]["rules"][0];
+    assert_eq!(rule["id"], "E0201");
+    assert_eq!(rule["shortDescription"]["text"], "an unknown name");
+    assert!(rule["help"]["markdown"].as_str().is_some_and(|text| text.contains("## What to do")), "{rule}");
+    // A path from the root, and a file twice in one document.
+    let (problems, sources) = whole("/home/a b.blend");
+    let text = render(&problems, &sources, Format::Sarif, false, 80);
+    assert_eq!(text.matches("\"file:///home/a%20b.blend\"").count(), 2, "{text}");
 }

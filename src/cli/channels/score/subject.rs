@@ -5,7 +5,7 @@ use super::wrong;
 use crate::channels::Catalogue;
 use crate::check;
 use crate::cli::Exit;
-use crate::cli::recipe::Again;
+use crate::cli::recipe::Text;
 use crate::cli::recipe::RecipeArgs;
 use crate::cli::recipe::quoted;
 use crate::cli::ui::Ui;
@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 /// What is scored.
 pub struct Subject {
-    pub again: Again,
+    pub again: Text,
     pub base: Model,
     pub other: Model,
     /// The base among the inputs of the recipe.
@@ -62,11 +62,11 @@ pub fn of(args: &Args, ui: &Ui) -> Result<Subject, Exit> {
                     ui.problem(wrong("`--channels` chooses a mask for two models, and one file is given", help))
                 );
             }
-            Again::read(&RecipeArgs::only(recipe, &args.sets, &args.only), ui)?
+            Text::read(&RecipeArgs::only(recipe, &args.sets, &args.only), &|_| {}).map_err(|problem| ui.problem(problem))?
         }
-        targets => Again::written("<score>", written(args, targets).map_err(|problem| ui.problem(problem))?),
+        targets => Text::written("<score>", written(args, targets).map_err(|problem| ui.problem(problem))?),
     };
-    let outcome = again.compile(&|_| {}, &Disk, ui)?;
+    let outcome = again.compile_in(&|_| {}, &Disk, ui)?;
     ui.problems(&outcome.problems, &outcome.sources);
     let Some(compiled) = outcome.compiled else { return Err(Exit::Wrong) };
     let told = |problem: Problem| ui.problems(&Problems::from(problem), &outcome.sources);

@@ -136,8 +136,8 @@ pub fn run(args: &Args, subject: &Subject, seeds: &[u32], psi: f64, ui: &Ui) -> 
 fn blend(subject: &Subject, mode: &str, random: Option<(u64, usize)>, ui: &Ui) -> Result<Model, Exit> {
     let change = |settings: &mut crate::check::Settings| settings.mode = Mode::from_text(mode);
     let outcome = match random {
-        None => subject.again.compile(&change, &Disk, ui),
-        Some((seed, number)) => subject.again.compile(&change, &Shuffled { seed, number }, ui),
+        None => subject.again.compile_in(&change, &Disk, ui),
+        Some((seed, number)) => subject.again.compile_in(&change, &Shuffled { seed, number }, ui),
     }?;
     let Some(compiled) = &outcome.compiled else { return Err(Exit::Wrong) };
     let outputs = draw::subject::outputs(compiled, &Variant::default(), None);
