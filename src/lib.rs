@@ -19,6 +19,7 @@ pub mod network;
 pub mod pickle;
 pub mod picture;
 pub mod plan;
+pub mod rebuild;
 pub mod render;
 pub mod report;
 pub mod store;

@@ -26,6 +26,7 @@ pub mod trace;
 mod written;
 
 pub use context::Settings;
+pub use options::parse_size;
 pub use space::Space;
 
 use crate::channels::Catalogue;

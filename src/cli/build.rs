@@ -12,9 +12,11 @@ use crate::diag::Problem;
 use crate::diag::Problems;
 use crate::exec;
 use crate::exec::ClaimReport;
+use crate::exec::Made;
 use crate::exec::Progress;
 use crate::exec::Report;
 use crate::exec::Stop;
+use crate::identity;
 use crate::plan::bytes_text;
 use crate::plan::tally;
 use crate::render::device::Device;
@@ -43,6 +45,40 @@ pub struct Args {
     /// Replace directories that blend did not write
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    reuse: ReuseArgs,
+    /// Print why each group of tensors is made again
+    #[arg(long)]
+    explain: bool,
+}
+
+/// What may be taken from earlier builds.
+#[derive(clap::Args)]
+pub struct ReuseArgs {
+    /// Make everything anew, whatever earlier builds have left
+    #[arg(long, visible_alias = "no-cache")]
+    fresh: bool,
+    /// Compare the bytes of earlier outputs with the sums of their builds before they are taken
+    #[arg(long)]
+    verify: bool,
+}
+
+impl ReuseArgs {
+    fn options(&self) -> Option<exec::Reuse> {
+        Some(exec::Reuse { fresh: self.fresh, verify: self.verify, ..reuse() })
+    }
+}
+
+/// Earlier builds are gone on with.
+pub fn reuse() -> exec::Reuse {
+    exec::Reuse { digests: digests_of, fresh: false, verify: false }
+}
+
+/// Digests of an input that somebody has asked for before; nothing is read to know them.
+fn digests_of(input: &crate::hir::Input) -> Option<Vec<[u8; 32]>> {
+    let memo = identity::Memo::of_user()?;
+    let known = identity::remembered(&input.header, &input.canon, &memo)?;
+    Some(known.tensors.iter().map(|tensor| *tensor.digest.as_bytes()).collect())
 }
 
 /// How to run.
@@ -84,9 +120,13 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
         Ok(outcome) => outcome,
         Err(exit) => return exit,
     };
-    let options = exec::Options { force: args.force, device: args.pictures.device(), ..args.run.options() };
+    let device = args.pictures.device();
+    let options = exec::Options { force: args.force, device, reuse: args.reuse.options(), ..args.run.options() };
     match execute(&outcome, &options, ui) {
-        Ok((_, exit)) => exit,
+        Ok((report, exit)) => {
+            let lines: String = report.reasons.iter().flatten().map(|line| format!("{line}\n")).collect();
+            if args.explain { ui.print(&lines).max(exit) } else { exit }
+        }
         Err(exit) => exit,
     }
 }
@@ -153,14 +193,15 @@ fn finished(outcome: &Outcome, compiled: &Compiled, report: &Report, took: Durat
     if exit_of(&problems) != Exit::Good {
         return exit;
     }
-    for (path, output) in report.written.iter().zip(&compiled.plan.outputs) {
-        ui.status(&format!(
-            "wrote {}: {} tensors ({}), {}",
-            path.display(),
-            output.tensors.len(),
-            tally(output),
-            bytes_text(output.bytes()),
-        ));
+    for ((path, output), made) in report.written.iter().zip(&compiled.plan.outputs).zip(&report.made) {
+        let (path, count, bytes) = (path.display(), output.tensors.len(), bytes_text(output.bytes()));
+        ui.status(&match made {
+            Made { unchanged: true, .. } => format!("{path} is as it should be: {count} tensors, {bytes}"),
+            Made { kept: 0, resumed: 0, .. } => format!("wrote {path}: {count} tensors ({}), {bytes}", tally(output)),
+            made => {
+                format!("wrote {path}: {count} tensors ({}), {bytes}, {} of it new", ways(made), bytes_text(made.bytes))
+            }
+        });
     }
     if !report.written.is_empty() {
         let claims = match report.claims.len() {
@@ -171,6 +212,13 @@ fn finished(outcome: &Outcome, compiled: &Compiled, report: &Report, took: Durat
         ui.status(&format!("done in {:.2} s{claims}", took.as_secs_f64()));
     }
     exit
+}
+
+/// `74 kept, 0 copied, 24 computed`; what did not happen is left out, but for the last two.
+fn ways(made: &Made) -> String {
+    let rare = [(made.kept, "kept"), (made.resumed, "resumed"), (made.decoded, "decoded")];
+    let rare = rare.iter().filter(|(count, _)| *count > 0).map(|(count, way)| format!("{count} {way}, "));
+    format!("{}{} copied, {} computed", rare.collect::<String>(), made.copied, made.computed)
 }
 
 fn failed_claim(claim: &ClaimReport) -> Problem {

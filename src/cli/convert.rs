@@ -103,7 +103,8 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
         Ok(outcome) => outcome,
         Err(exit) => return exit,
     };
-    match build::execute(&outcome, &exec::Options { force: args.force, ..args.run.options() }, ui) {
+    let options = exec::Options { force: args.force, reuse: Some(build::reuse()), ..args.run.options() };
+    match build::execute(&outcome, &options, ui) {
         Ok((_, exit)) => exit,
         Err(exit) => exit,
     }

@@ -4,6 +4,7 @@
 //! wrong; 3 the machine failed; 130 interrupted.
 
 mod build;
+mod cache;
 mod check;
 mod compare;
 mod completions;
@@ -100,6 +101,7 @@ pub enum MessageFormat {
 #[derive(Subcommand)]
 enum Verb {
     Build(build::Args),
+    Cache(cache::Args),
     Check(check::Args),
     Compare(compare::Args),
     Completions(completions::Args),
@@ -144,6 +146,7 @@ fn work() -> Exit {
     let ui = Ui::new(cli.color, cli.message_format, cli.quiet);
     match cli.verb {
         Verb::Build(args) => build::run(&args, &ui),
+        Verb::Cache(args) => cache::run(&args, &ui),
         Verb::Check(args) => check::run(&args, &ui),
         Verb::Compare(args) => compare::run(&args, &ui),
         Verb::Completions(args) => completions::run(&args, &ui),

@@ -166,6 +166,9 @@ static RENDER: &[Row] = rows![
     "E0760" "a file of channels that cannot be read",
 ];
 
+/// E084: what is remembered between builds.
+static CACHE: &[Row] = rows!["E0840" "a cache that has no place"];
+
 /// W: warnings.
 static WARNINGS: &[Row] = rows![
     "W0401" "counters that are taken from one model",
@@ -183,7 +186,7 @@ static WARNINGS: &[Row] = rows![
 
 /// Every row, in the order of the codes.
 pub fn all() -> impl Iterator<Item = &'static Row> {
-    [SYNTAX, NAMES, KINDS, TENSORS, FILES, RUN, RENDER, WARNINGS].into_iter().flatten()
+    [SYNTAX, NAMES, KINDS, TENSORS, FILES, RUN, RENDER, CACHE, WARNINGS].into_iter().flatten()
 }
 
 /// The row of a code.

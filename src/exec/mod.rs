@@ -3,10 +3,12 @@
 //!
 //! Invariant: until [`run`] returns a report without problems, what stood at the outputs' places is still there.
 
+mod again;
 mod claims;
 pub mod easel;
 mod error;
 mod jobs;
+mod ledger;
 mod pictures;
 mod progress;
 mod reader;
@@ -14,18 +16,21 @@ pub mod stats;
 pub mod sums;
 pub mod values;
 
+pub use again::Reuse;
 pub use claims::ClaimReport;
 pub use jobs::in_order;
 pub use progress::Progress;
 
 use crate::diag::Problem;
 use crate::hir::Recipe;
+use crate::plan::Output;
 use crate::plan::Plan;
 use crate::render::device::Device;
 use crate::store::Inputs;
 use crate::store::Kind;
 use crate::store::Part;
 use crate::store::Staged;
+use again::Before;
 use reader::Files;
 use std::path::PathBuf;
 
@@ -44,6 +49,8 @@ pub struct Options {
     pub device: Device,
     /// The pictures that claims name are written anew, from what they are compared with.
     pub renew: bool,
+    /// Earlier builds are gone on with, and this one is remembered.
+    pub reuse: Option<Reuse>,
 }
 
 impl Default for Options {
@@ -51,7 +58,7 @@ impl Default for Options {
     /// in the second cache until they are written.
     fn default() -> Options {
         let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
-        Options { threads, force: false, dry: false, piece: 131_072, device: Device::CPU, renew: false }
+        Options { threads, force: false, dry: false, piece: 131_072, device: Device::CPU, renew: false, reuse: None }
     }
 }
 
@@ -65,6 +72,26 @@ pub struct Report {
     pub claims: Vec<ClaimReport>,
     /// The pictures that were written anew, and by how much each moved.
     pub renewed: Vec<String>,
+    /// Per output, why its tensors are made, one line per reason; empty where earlier builds are not looked at.
+    pub reasons: Vec<Vec<String>>,
+    /// Per output, how its tensors came about.
+    pub made: Vec<Made>,
+}
+
+/// How many tensors of an output came about in which way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Made {
+    /// All of it stood at its place as it should, and was left alone.
+    pub unchanged: bool,
+    /// Taken from an earlier output.
+    pub kept: usize,
+    /// Taken from a build that was killed.
+    pub resumed: usize,
+    pub copied: usize,
+    pub decoded: usize,
+    pub computed: usize,
+    /// Bytes of tensors that are neither kept nor resumed.
+    pub bytes: u64,
 }
 
 /// How a run ended early.
@@ -104,38 +131,61 @@ pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress)
         .map(|input| input.path.clone())
         .chain(plan.files.iter().map(|file| file.path.clone()))
         .collect();
+    let pool = pool(options.threads)?;
+    let reuse = options.reuse.filter(|_| !options.dry);
+    let mut before = match reuse {
+        Some(reuse) => Some(pool.install(|| again::look(recipe, plan, &inputs, reuse, progress))?),
+        None => None,
+    };
     let mut staged = vec![];
     let mut parts: Vec<Part> = vec![];
-    for output in &plan.outputs {
-        let kind = if output.directory { Kind::Directory } else { Kind::File };
-        let stage = Staged::new(&output.path, kind, output.bytes(), &forbidden, options.force)?;
-        for part in &output.parts {
-            let mut open = stage.part(&part.name, part.size)?;
-            part.fixed.iter().try_for_each(|fixed| open.write_at(fixed.offset, &fixed.bytes))?;
-            if !part.sums.is_empty() {
-                open.keep_sums();
-            }
-            parts.push(open);
+    for (number, output) in plan.outputs.iter().enumerate() {
+        let standing = before.as_mut().and_then(|before| before.standing(number, output));
+        if let Some(standing) = standing {
+            parts.extend(standing);
+            staged.push(None);
+            continue;
         }
-        staged.push(stage);
+        let (stage, own) = stage(number, output, &forbidden, options, before.as_mut())?;
+        parts.extend(own);
+        staged.push(Some(stage));
     }
-    let pool = pool(options.threads)?;
     let files = Files { inputs: &inputs, parts: &parts };
-    let (claims, renewed) = pool.install(|| -> Result<_, Stop> {
-        jobs::write_all(plan, &files, options.piece, progress)?;
-        jobs::seal(plan, &files, progress)?;
+    if let Some(before) = &mut before {
+        pool.install(|| before.resume(plan, &files, &staged, progress))?;
+    }
+    let (claims, renewed, sums) = pool.install(|| -> Result<_, Stop> {
+        let sums = match &before {
+            Some(before) => before.write_all(plan, &files, &staged, options.piece, progress)?,
+            None => {
+                jobs::write_all(plan, &files, options.piece, None, None, progress)?;
+                vec![]
+            }
+        };
+        jobs::seal(plan, &files, &|output| staged[output].is_some(), progress)?;
         claims::equal(recipe, plan, &files, progress)?;
-        claims::judge(recipe, plan, &files, options, progress)
+        let (claims, renewed) = claims::judge(recipe, plan, &files, options, progress)?;
+        Ok((claims, renewed, sums))
     })?;
     inputs.verify()?;
+    before.iter().try_for_each(Before::verify)?;
     let mut report = Report { claims, renewed, ..Report::default() };
     if options.dry {
         return Ok(report);
     }
+    report.made = again::made(plan, before.as_ref());
+    report.reasons = before.as_ref().map_or_else(Vec::new, |before| before.reasons.clone());
     let failed = report.claims.iter().any(|claim| !claim.holds);
     let mut parts = parts.into_iter();
-    for (stage, output) in staged.into_iter().zip(&plan.outputs) {
+    for (number, (stage, output)) in staged.into_iter().zip(&plan.outputs).enumerate() {
         let mut own: Vec<Part> = parts.by_ref().take(output.parts.len()).collect();
+        let Some(stage) = stage else {
+            before.iter().for_each(|before| before.settled(number, output));
+            if !failed {
+                report.written.push(output.path.clone());
+            }
+            continue;
+        };
         if let Some((name, text)) = &output.index {
             let part = stage.part(name, text.len() as u64)?;
             part.write_at(0, text.as_bytes())?;
@@ -148,9 +198,38 @@ pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress)
         if failed {
             report.failed.push(stage.keep_as_failed(own)?);
         } else {
-            stage.commit(own)?;
+            let prints = stage.commit(own)?;
+            before.iter().for_each(|before| before.remember(number, output, &sums[number], &prints));
             report.written.push(output.path.clone());
         }
     }
     Ok(report)
+}
+
+/// An output under construction, and its parts with all bytes that the plan knows.
+fn stage(
+    number: usize,
+    output: &Output,
+    forbidden: &[PathBuf],
+    options: &Options,
+    mut before: Option<&mut Before>,
+) -> Result<(Staged, Vec<Part>), Stop> {
+    let kind = if output.directory { Kind::Directory } else { Kind::File };
+    let digest = before.as_ref().and_then(|before| before.plans[number]);
+    let stage = Staged::of(&output.path, kind, output.bytes(), forbidden, options.force, digest.as_ref())?;
+    let mut parts = vec![];
+    for (at, part) in output.parts.iter().enumerate() {
+        let model = before.as_ref().and_then(|before| before.model(number, output, at));
+        let file = model.map(|(file, _)| file);
+        let (mut open, shares) = stage.part_like(&part.name, part.size, model.map(|(_, handle)| handle))?;
+        if let (Some(before), Some(file), true) = (before.as_deref_mut(), file, shares) {
+            before.begun(number, output, at, file);
+        }
+        part.fixed.iter().try_for_each(|fixed| open.write_at(fixed.offset, &fixed.bytes))?;
+        if !part.sums.is_empty() {
+            open.keep_sums();
+        }
+        parts.push(open);
+    }
+    Ok((stage, parts))
 }

@@ -6,6 +6,7 @@
 
 mod drawing;
 mod dropped;
+mod facts;
 mod json;
 mod measures;
 mod memory;
@@ -22,17 +23,21 @@ pub use drawing::Drawing;
 pub use drawing::Subject;
 pub use drawing::drawing;
 pub use drawing::input_files;
+pub use facts::Fact;
 pub use json::json;
 pub use memory::peak_bytes;
 pub use names::compare;
 pub use names::globs;
+pub use print::Way;
 pub use print::bytes_text;
 pub use print::form_text;
 pub use print::print;
 pub use print::tally;
+pub use print::way;
 pub use verdict::Judged;
 pub use verdict::Quantity;
 pub use verdict::verdict;
+pub use work::Target;
 
 use crate::graph::Graph;
 use crate::hir::Format;
@@ -84,6 +89,15 @@ pub struct Output {
 }
 
 impl Output {
+    /// Names of its files in the order of the parts, then of its index; a file has none.
+    pub fn file_names(&self) -> Vec<&str> {
+        if !self.directory {
+            return vec![""];
+        }
+        let index = self.index.iter().map(|index| index.0.as_str());
+        self.parts.iter().map(|part| part.name.as_str()).chain(index).collect()
+    }
+
     /// Bytes that are written, index included.
     pub fn bytes(&self) -> u64 {
         let index = self.index.as_ref().map_or(0, |index| index.1.len() as u64);
@@ -142,7 +156,11 @@ pub struct Tensor {
     pub len: u64,
     /// Holds the canonical values in canonical order.
     pub plain: bool,
+    /// How canonical values are stored.
+    pub target: Target,
     pub work: Work,
+    /// How it is made, for people.
+    pub facts: Vec<Fact>,
 }
 
 /// How the bytes of a tensor come about.

@@ -41,6 +41,28 @@ impl Part {
         Part { file, temporary, target, size, window, written, sums: None }
     }
 
+    /// A file of an output that stands at its place already and is only read.
+    pub fn standing(file: &File, target: &Path) -> Option<Part> {
+        let size = file.metadata().ok()?.len();
+        let path = target.to_path_buf();
+        Some(Part::new(file.try_clone().ok()?, path.clone(), path, size))
+    }
+
+    /// Notes bytes that are there already, as if they had been written.
+    pub fn found(&self, offset: u64, bytes: &[u8]) {
+        if let Some(sums) = &self.sums {
+            sums.add(offset, bytes);
+        }
+        self.arrived(offset, bytes.len() as u64);
+    }
+
+    /// Forgets bytes that were found and are not what they should be: they will be written.
+    pub fn lost(&self, offset: u64, len: u64) {
+        if let Some(sums) = &self.sums {
+            let _ = sums.take(offset, len);
+        }
+    }
+
     /// From now on, which is before the first byte that counts, keeps the CRC-32 of what is written, for [`Part::seal`].
     pub fn keep_sums(&mut self) {
         self.sums = Some(Sums::default());

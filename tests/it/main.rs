@@ -20,6 +20,7 @@ mod nvidia;
 mod pickle;
 mod picture;
 mod presets;
+mod rebuild;
 mod recipes;
 mod render;
 mod run;

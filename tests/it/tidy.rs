@@ -22,7 +22,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("plan", &["text", "diag", "tensor", "field", "arch", "tile", "methods", "hir", "graph", "network"]),
     ("pickle", &["diag", "tensor"]),
     ("store", &["diag", "tensor", "tile", "channels", "pickle"]),
-    ("exec", &["text", "diag", "tensor", "tile", "hir", "plan", "store", "network", "picture", "render"]),
+    ("rebuild", &["tile", "methods", "hir", "plan", "store"]),
+    ("exec", &["text", "diag", "tensor", "tile", "hir", "plan", "rebuild", "store", "network", "picture", "render"]),
     ("compare", &["diag", "tensor", "arch", "tile", "hir", "plan", "exec"]),
     ("identity", &["diag", "tensor", "arch", "tile", "store", "exec"]),
     ("network", &["diag"]),
@@ -42,6 +43,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const FOREIGN: &[(&str, &[&str])] = &[
     ("nom", &["syntax"]),
     ("petgraph", &["graph", "plan"]),
+    ("twox_hash", &["rebuild"]),
     ("rayon", &["exec", "render", "picture"]),
     ("png", &["picture"]),
     ("wgpu", &["render"]),

@@ -2,6 +2,7 @@
 
 use crate::laws::model;
 use crate::laws::model::Random;
+use crate::run::forgetful;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
@@ -56,6 +57,7 @@ pub fn blend(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_blend"));
     command.current_dir(dir).args(args).env_remove("BLEND_READ").env("NO_COLOR", "1");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    forgetful(&mut command);
     command
 }
 
