@@ -167,7 +167,9 @@ static RENDER: &[Row] = rows![
 ];
 
 /// E084: what is remembered between builds.
-static CACHE: &[Row] = rows!["E0840" "a cache that has no place"];
+static CACHE: &[Row] = rows![
+    "E0840" "a cache that has no place",
+];
 
 /// W: warnings.
 static WARNINGS: &[Row] = rows![

@@ -77,7 +77,9 @@ pub struct Before {
     /// Files of earlier outputs.
     pub olds: Inputs,
     /// Per output: the first of the files at its own place, if its record is known.
-    own: Vec<Option<usize>>,
+    first: Vec<Option<usize>>,
+    /// Per output: that record, and the files as they were before anything was read of them.
+    own: Vec<Option<(Record, Vec<Option<(Fingerprint, bool)>>)>>,
     /// Tensors of earlier outputs that were not what their records say, and had to be made.
     spoilt: Mutex<Vec<(usize, usize)>>,
 }
@@ -87,7 +89,10 @@ struct Known {
     record: Record,
     files: Inputs,
     intact: Vec<bool>,
+    changed: bool,
     path: PathBuf,
+    /// The files before anything was read of them, and whether they may be written to without a trace.
+    prints: Vec<Option<(Fingerprint, bool)>>,
 }
 
 fn key_of(path: &Path) -> [u8; 32] {
@@ -108,14 +113,16 @@ impl Known {
         let at = |file: &File| if file.name.is_empty() { path.clone() } else { path.join(&file.name) };
         let paths: Vec<PathBuf> = record.files.iter().map(at).collect();
         let files = Inputs::standing(&paths)?;
-        let intact =
-            record.files.iter().enumerate().map(|(number, file)| {
-                !reuse.verify && !file.unsettled && files.fingerprint(number) == Some(file.print)
-            });
-        let intact = intact.collect();
+        let numbered = || record.files.iter().enumerate();
+        let now = SystemTime::now();
+        let print = |number| files.fingerprint(number).map(|print| (print, print.unsettled(now).is_some()));
+        let prints: Vec<_> = (0..record.files.len()).map(print).collect();
+        let same = |(number, file): (usize, &File)| prints[number].map(|print| print.0) == Some(file.print);
+        let intact = numbered().map(|one| !reuse.verify && !one.1.unsettled && same(one)).collect();
+        let changed = !numbered().all(same);
         // Shorter than it was: what is left cannot be told apart.
-        let whole = record.files.iter().enumerate().all(|(number, file)| files.size(number) == Some(file.print.size));
-        whole.then_some(Known { record, files, intact, path })
+        let whole = numbered().all(|(number, file)| files.size(number) == Some(file.print.size));
+        whole.then_some(Known { record, files, intact, changed, path, prints })
     }
 }
 
@@ -146,19 +153,21 @@ pub fn look(recipe: &Recipe, plan: &Plan, inputs: &Inputs, reuse: Reuse, progres
     let readable = shelf.as_ref().filter(|_| !reuse.fresh);
     let mut olds: Vec<Old> = vec![];
     let mut files = Inputs::default();
-    let mut own = vec![];
+    let (mut own, mut own_prints) = (vec![], vec![]);
     let mut known_paths = vec![];
     let mut count = 0;
     let mut add = |known: Known, files: Inputs, olds: &mut Vec<Old>| {
         let first = count;
         count += known.record.files.len();
-        olds.push(Old { record: known.record, first, intact: known.intact, in_place: false });
-        files.joined(known.files)
+        let Known { record, intact, changed, files: own, .. } = known;
+        olds.push(Old { record, first, intact, changed, in_place: false });
+        files.joined(own)
     };
     for output in &plan.outputs {
         let known = readable.zip(store::real_path(&output.path));
         let known = known.and_then(|(shelf, path)| Known::of(shelf, path, reuse));
         own.push(known.as_ref().map(|_| olds.len()));
+        own_prints.push(known.as_ref().map_or_else(Vec::new, |known| known.prints.clone()));
         if let Some(known) = known {
             known_paths.push(known.path.clone());
             files = add(known, files, &mut olds);
@@ -208,9 +217,10 @@ pub fn look(recipe: &Recipe, plan: &Plan, inputs: &Inputs, reuse: Reuse, progres
     if progress.cancelled() {
         return Err(Stop::Cancelled);
     }
-    let own = own.into_iter().map(|own| own.map(|at| olds[at].first)).collect();
+    let first = own.iter().map(|own| own.map(|at| olds[at].first)).collect();
+    let own = own.into_iter().zip(own_prints).map(|(own, prints)| Some((olds[own?].record.clone(), prints))).collect();
     let fates = again.into_iter().map(|again| again.fates).collect();
-    Ok(Before { shelf, described, plans, fates, unchanged, reasons, olds: files, own, spoilt: Mutex::default() })
+    Ok(Before { shelf, described, plans, fates, unchanged, reasons, olds: files, first, own, spoilt: Mutex::default() })
 }
 
 /// Bytes that are still to be computed.
@@ -252,8 +262,8 @@ fn as_recorded(output: &Output, old: &Old, files: &Inputs, progress: &Progress) 
 
 impl Before {
     /// The file whose content a part of an output may begin with: the one in its place, if most of it stays.
-    pub fn model(&self, output: usize, planned: &Output, part: usize) -> Option<(usize, &std::fs::File)> {
-        let file = self.own[output]? + part;
+    pub fn model(&self, output: usize, planned: &Output, part: usize) -> Option<usize> {
+        let file = self.first[output]? + part;
         let sums = !planned.parts[part].sums.is_empty();
         let stays = planned.tensors.iter().zip(&self.fates[output]).filter(|(tensor, fate)| {
             tensor.part == part
@@ -262,7 +272,7 @@ impl Before {
         });
         let bytes: u64 = stays.map(|(tensor, _)| tensor.len).sum();
         let most = !sums && bytes > planned.parts[part].size / 2;
-        self.olds.handle(file).filter(|_| most).map(|handle| (file, handle))
+        most.then_some(file)
     }
 
     /// A part begins with the content of a file of an earlier output.
@@ -279,10 +289,10 @@ impl Before {
 
     /// The files of an output that stands as it should, to be read.
     pub fn standing(&mut self, output: usize, planned: &Output) -> Option<Vec<Part>> {
-        let first = self.own[output].filter(|_| self.unchanged[output])?;
+        let first = self.first[output].filter(|_| self.unchanged[output])?;
         let part = |number: usize, name: &str| {
             let path = if planned.directory { planned.path.join(name) } else { planned.path.clone() };
-            Part::standing(self.olds.handle(first + number)?, &path)
+            Part::standing(&self.olds, first + number, &path)
         };
         let parts: Option<Vec<Part>> =
             planned.parts.iter().enumerate().map(|(number, own)| part(number, &own.name)).collect();
@@ -392,14 +402,19 @@ impl Before {
         self.olds.verify_content(&used)
     }
 
-    /// Remembers an output: `prints` are its files as they were left, in the order of their names.
-    pub fn remember(&self, output: usize, planned: &Output, sums: &[Option<Sum>], prints: &[Option<Fingerprint>]) {
+    /// Remembers an output: `prints` are its files as they were left, in the order of their names, and whether they may be
+    /// written to without a trace.
+    pub fn remember(
+        &self,
+        output: usize,
+        planned: &Output,
+        sums: &[Option<Sum>],
+        prints: &[Option<(Fingerprint, bool)>],
+    ) {
         let (Some(shelf), Some(path)) = (&self.shelf, store::real_path(&planned.path)) else { return };
         let names = planned.file_names();
-        let now = SystemTime::now();
-        let file = |(name, print): (&&str, &Option<Fingerprint>)| {
-            let print = (*print)?;
-            Some(File { name: name.to_string(), print, unsettled: print.unsettled(now).is_some() })
+        let file = |(name, print): (&&str, &Option<(Fingerprint, bool)>)| {
+            print.map(|(print, unsettled)| File { name: name.to_string(), print, unsettled })
         };
         let Some(files) = names.iter().zip(prints).map(file).collect::<Option<Vec<File>>>() else { return };
         if files.len() != names.len() {
@@ -417,19 +432,17 @@ impl Before {
         }
     }
 
-    /// Remembers again an output that stands as it should, now that its files have settled.
+    /// Remembers again an output that stands as it should, by the files as they were before they were looked at: they may
+    /// have settled, and keys may be other ones.
     pub fn settled(&self, output: usize, planned: &Output) {
-        let Some((first, shelf)) = self.own[output].zip(self.shelf.as_ref()) else { return };
-        let Some(path) = store::real_path(&planned.path) else { return };
-        let Some(record) = shelf.get(&key_of(&path)).and_then(|bytes| Record::from_bytes(&bytes)) else { return };
-        let names = planned.file_names();
-        let prints: Vec<Option<Fingerprint>> = (0..names.len()).map(|at| self.olds.fingerprint(first + at)).collect();
-        let same = |(file, print): (&File, &Option<Fingerprint>)| !file.unsettled && Some(file.print) == *print;
-        if record.files.iter().zip(&prints).all(same) {
+        let Some((own, prints)) = &self.own[output] else { return };
+        if own.tensors.iter().zip(&self.described[output]).all(|(row, described)| row.keys == described.keys)
+            && own.files.iter().zip(prints).all(|(file, print)| Some((file.print, file.unsettled)) == *print)
+        {
             return;
         }
-        let sums: Vec<Option<Sum>> = record.tensors.iter().map(|row| row.sum).collect();
-        self.remember(output, planned, &sums, &prints);
+        let sums: Vec<Option<Sum>> = own.tensors.iter().map(|row| row.sum).collect();
+        self.remember(output, planned, &sums, prints);
     }
 }
 

@@ -219,9 +219,9 @@ fn stage(
     let stage = Staged::of(&output.path, kind, output.bytes(), forbidden, options.force, digest.as_ref())?;
     let mut parts = vec![];
     for (at, part) in output.parts.iter().enumerate() {
-        let model = before.as_ref().and_then(|before| before.model(number, output, at));
-        let file = model.map(|(file, _)| file);
-        let (mut open, shares) = stage.part_like(&part.name, part.size, model.map(|(_, handle)| handle))?;
+        let file = before.as_ref().and_then(|before| before.model(number, output, at));
+        let model = before.as_ref().map(|before| &before.olds).zip(file);
+        let (mut open, shares) = stage.part_like(&part.name, part.size, model)?;
         if let (Some(before), Some(file), true) = (before.as_deref_mut(), file, shares) {
             before.begun(number, output, at, file);
         }

@@ -34,6 +34,8 @@ pub struct Old {
     pub first: usize,
     /// Per file: it is as it was left.
     pub intact: Vec<bool>,
+    /// Some file is not what it was when it was built.
+    pub changed: bool,
     /// It stands where the output goes.
     pub in_place: bool,
 }

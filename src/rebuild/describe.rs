@@ -5,6 +5,7 @@ use super::manifest::Keys;
 use super::manifest::Manifest;
 use super::manifest::Story;
 use super::sources::Sources;
+use crate::field::Weight;
 use crate::hir::Recipe;
 use crate::methods::CallOn;
 use crate::methods::Method;
@@ -41,7 +42,11 @@ fn describe(recipe: &Recipe, tensor: &Tensor, sources: &Sources, to: &mut dyn Ma
         match fact {
             Fact::Share { of, share } => {
                 let of = of.map_or_else(String::new, |of| recipe.input(of).name.to_string());
-                to.text("share", &of, &share.to_string());
+                match share {
+                    Weight::Number(share) => to.number("share", &of, *share),
+                    // Which channels have which share, the program says.
+                    Weight::Field(_) => to.text("share", &of, &share.to_string()),
+                }
             }
             Fact::Method { method, on } => to.text("method", "", &call(method, on)),
         }

@@ -38,7 +38,7 @@ pub fn explain(output: &Output, described: &[Described], fates: &[Fate], old: Op
         let count = if names.len() == 1 { "1 tensor".into() } else { format!("{} tensors", names.len()) };
         out.push(format!("  {} ({count}): {reason}", globs(&all, &names).join(", ")));
     }
-    if old.intact.contains(&false) {
+    if old.changed {
         out.push(
             "  its file may have changed since: what is taken from it is compared with the sums of its build".into(),
         );

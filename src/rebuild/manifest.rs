@@ -7,6 +7,9 @@ pub trait Manifest {
     /// A fact in words that people understand.
     fn text(&mut self, what: &'static str, of: &str, value: &str);
 
+    /// A number, which people read rounded.
+    fn number(&mut self, what: &'static str, of: &str, value: f64);
+
     /// A fact of which people only want to know that it is another one.
     fn detail(&mut self, what: &'static str, value: &str);
 
@@ -51,6 +54,10 @@ impl Manifest for Keys {
         self.both(what, value.as_bytes());
     }
 
+    fn number(&mut self, what: &'static str, _: &str, value: f64) {
+        self.both(what, &value.to_bits().to_le_bytes());
+    }
+
     fn detail(&mut self, what: &'static str, value: &str) {
         self.both(what, value.as_bytes());
     }
@@ -85,6 +92,10 @@ impl Manifest for Story {
     fn text(&mut self, what: &'static str, of: &str, value: &str) {
         let label = if of.is_empty() { what.to_string() } else { format!("{what} of {of}") };
         self.lines.push((label, value.to_string()));
+    }
+
+    fn number(&mut self, what: &'static str, of: &str, value: f64) {
+        self.text(what, of, &((value * 1e6).round() / 1e6).to_string());
     }
 
     fn detail(&mut self, what: &'static str, value: &str) {

@@ -88,6 +88,8 @@ impl Record {
             let size = record.files.get(row.part).map(|file| file.print.size);
             row.offset.checked_add(row.len).zip(size).is_some_and(|(end, size)| end <= size)
         };
-        (record.edition == EDITION && record.tensors.iter().all(fits)).then_some(record)
+        // Files of the output itself, and no others.
+        let plain = record.files.iter().all(|file| !file.name.contains(['/', '\\']) && file.name != "..");
+        (record.edition == EDITION && plain && record.tensors.iter().all(fits)).then_some(record)
     }
 }

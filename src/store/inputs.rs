@@ -153,9 +153,14 @@ impl Inputs {
         self.files.get(file).map(|input| input.stamp.size)
     }
 
-    /// The open file itself, for copies of all of it.
-    pub fn handle(&self, file: usize) -> Option<&File> {
-        self.files.get(file).map(|input| &input.file)
+    /// Another handle of an open file.
+    pub(super) fn handle(&self, file: usize) -> Option<File> {
+        self.files.get(file)?.file.try_clone().ok()
+    }
+
+    /// Gives an empty file the content of this one, in shared blocks.  False: the file system cannot.
+    pub(super) fn clone_into(&self, file: usize, to: &File) -> bool {
+        self.files.get(file).is_some_and(|input| sys::clone_whole(&input.file, to))
     }
 
     /// Reads by position, past the map.  Errors: E0601, E0604.

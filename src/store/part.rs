@@ -1,5 +1,6 @@
 //! One file of an output: positioned writes from any thread.
 
+use super::Inputs;
 use super::error;
 use super::sums::Sums;
 use super::sys;
@@ -42,10 +43,10 @@ impl Part {
     }
 
     /// A file of an output that stands at its place already and is only read.
-    pub fn standing(file: &File, target: &Path) -> Option<Part> {
-        let size = file.metadata().ok()?.len();
-        let path = target.to_path_buf();
-        Some(Part::new(file.try_clone().ok()?, path.clone(), path, size))
+    pub fn standing(files: &Inputs, file: usize, target: &Path) -> Option<Part> {
+        let (handle, path) = (files.handle(file)?, target.to_path_buf());
+        let size = handle.metadata().ok()?.len();
+        Some(Part::new(handle, path.clone(), path, size))
     }
 
     /// Notes bytes that are there already, as if they had been written.

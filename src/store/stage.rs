@@ -1,5 +1,6 @@
 //! Something being written beside its target, and put in its place in one step.
 
+use super::Inputs;
 use super::Part;
 use super::error;
 use super::fingerprint::Fingerprint;
@@ -175,8 +176,8 @@ impl Staged {
     }
 
     /// The same; where the file system can share blocks, and this output is begun anew, the part starts with the content
-    /// of `model`.  Tells whether it does.
-    pub fn part_like(&self, name: &str, size: u64, model: Option<&File>) -> Result<(Part, bool), Problem> {
+    /// of `model`, a file of those.  Tells whether it does.
+    pub fn part_like(&self, name: &str, size: u64, model: Option<(&Inputs, usize)>) -> Result<(Part, bool), Problem> {
         let mut made = self.made.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let taken = if self.kind == Kind::File { !made.is_empty() } else { made.iter().any(|other| other == name) };
         if taken || (self.kind == Kind::Directory && !is_file_name(name)) {
@@ -198,7 +199,7 @@ impl Staged {
             }
         };
         let part = part.map_err(|error| error::write(&self.target, "made", &error))?;
-        let shares = self.notes.is_none() && model.is_some_and(|model| sys::clone_whole(model, &part.file));
+        let shares = self.notes.is_none() && model.is_some_and(|(files, file)| files.clone_into(file, &part.file));
         if shares || self.notes.is_some() {
             part.file.set_len(size).map_err(|error| error::write(&part.target, "made", &error))?;
         }
@@ -210,10 +211,10 @@ impl Staged {
     }
 
     /// Puts the output in its place: all of it is on the disk when this returns, and the files that it consists of are
-    /// told, in the order of the parts.  A directory gets a `blend.json` that
+    /// told, in the order of the parts, and for each whether it may be written to again without a trace.  A directory gets a `blend.json` that
     /// lists its files, unless a part has that name.  Errors: E0516, E0602, E0603; then what stood there is unchanged,
     /// save that a last E0602 says when the new output is in place but may not outlive a power cut.
-    pub fn commit(mut self, parts: Vec<Part>) -> Result<Vec<Option<Fingerprint>>, Problem> {
+    pub fn commit(mut self, parts: Vec<Part>) -> Result<Vec<Option<(Fingerprint, bool)>>, Problem> {
         self.finish(&parts)?;
         if self.journal.is_some() {
             settle(&parts);
@@ -221,7 +222,10 @@ impl Staged {
         let old = self.put(&self.place.clone())?;
         self.sealed(old)?;
         // Of the open files: under their names others may have put theirs by now.
-        let of = |part: &Part| part.file.metadata().ok().as_ref().and_then(Fingerprint::of);
+        let of = |part: &Part| {
+            let print = part.file.metadata().ok().as_ref().and_then(Fingerprint::of)?;
+            Some((print, print.unsettled(std::time::SystemTime::now()).is_some()))
+        };
         Ok(parts.iter().map(of).collect())
     }
 

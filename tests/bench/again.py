@@ -25,8 +25,9 @@ import models
 import run as bench
 
 
-def recipe(share):
-    return ('blend 1\n\nmodel a = "llama-a.safetensors"\nmodel b = "llama-b.safetensors"\n\n'
+def recipe(models_, share):
+    a, b = models_
+    return (f'blend 1\n\nmodel a = "{a}"\nmodel b = "{b}"\n\n'
             f'output "blend.safetensors" = match {{\n  layer 7 => mix(a, b, {share})\n  else => mix(a, b, 0.4)\n}}\n')
 
 
@@ -35,6 +36,7 @@ def measure(args, folder, title):
     cache = os.path.join(folder, "cache")
     os.environ["BLEND_CACHE_DIR"] = cache
     paths = models.make(folder, args.size, {"llama-a", "llama-b"})
+    names = [os.path.basename(paths[key]) for key in ("llama-a", "llama-b")]
     for path in paths.values():
         subprocess.run(["cat", path], stdout=subprocess.DEVNULL, check=True)
     output = os.path.join(folder, "blend.safetensors")
@@ -44,7 +46,7 @@ def measure(args, folder, title):
 
     def build(share, *more):
         with open(os.path.join(folder, "r.blend"), "w") as file:
-            file.write(recipe(share))
+            file.write(recipe(names, share))
         return bench.run([[args.blend, "build", "r.blend", "--quiet", *more], ["sync", "-f", output]], folder)
 
     runs = {"full": [], "cp": [], "edit": [], "unchanged": []}
@@ -64,7 +66,7 @@ def measure(args, folder, title):
         line = ", ".join(f"{side} {runs[side][-1].wall:.2f} s {runs[side][-1].cpu:.2f} CPU-s" for side in runs)
         print(f"{title} {number + 1}: {line}", file=sys.stderr)
     with open(os.path.join(folder, "r.blend"), "w") as file:
-        file.write(recipe(0.55))
+        file.write(recipe(names, 0.55))
     told = subprocess.run([args.blend, "build", "r.blend", "--explain"], cwd=folder, capture_output=True, text=True)
     print(told.stderr, told.stdout, file=sys.stderr)
 

@@ -22,7 +22,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("plan", &["text", "diag", "tensor", "field", "arch", "tile", "methods", "hir", "graph", "network"]),
     ("pickle", &["diag", "tensor"]),
     ("store", &["diag", "tensor", "tile", "channels", "pickle"]),
-    ("rebuild", &["tile", "methods", "hir", "plan", "store"]),
+    ("rebuild", &["field", "tile", "methods", "hir", "plan", "store"]),
     ("exec", &["text", "diag", "tensor", "tile", "hir", "plan", "rebuild", "store", "network", "picture", "render"]),
     ("compare", &["diag", "tensor", "arch", "tile", "hir", "plan", "exec"]),
     ("identity", &["diag", "tensor", "arch", "tile", "store", "exec"]),

@@ -45,6 +45,8 @@ pub struct Scene {
     /// What the build makes.
     pub new: Snapshot,
     inputs: Snapshot,
+    /// For builds that remember.
+    pub cache: tempfile::TempDir,
 }
 
 /// A folder for tests with a path that does not change under `canonicalize`.
@@ -114,7 +116,7 @@ impl Scene {
         std::fs::write(dir.path().join("r.blend"), &recipe).expect("a recipe");
         let target = dir.path().join(target);
         let inputs = Scene::inputs_of(dir.path());
-        let mut scene = Scene { dir, recipe, target, old: Snapshot::new(), new: Snapshot::new(), inputs };
+        let mut scene = Scene { dir, recipe, target, old: Snapshot::new(), new: Snapshot::new(), inputs, cache: folder() };
         scene.build(&[]);
         scene.new = snapshot(&scene.target);
         scene.build(&["--set", "edge=1"]);
