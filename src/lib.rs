@@ -28,6 +28,7 @@ pub mod picture;
 pub mod plan;
 pub mod provenance;
 pub mod random;
+pub mod rebuild;
 pub mod render;
 pub mod report;
 pub mod store;

@@ -31,6 +31,7 @@ pub use constant::Constants;
 pub use context::Settings;
 pub use context::children;
 pub use outputs::Planned;
+pub use options::parse_size;
 pub use space::Space;
 pub use template::plain;
 

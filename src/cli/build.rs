@@ -20,11 +20,13 @@ use crate::diag::Problem;
 use crate::diag::Problems;
 use crate::exec;
 use crate::exec::ClaimReport;
+use crate::exec::Made;
 use crate::exec::Progress;
 use crate::exec::Report;
 use crate::exec::Stop;
 use crate::exec::align::Aligned;
 use crate::exec::align::AlignedSpace;
+use crate::identity;
 use crate::plan;
 use crate::plan::Plan;
 use crate::plan::bytes_text;
@@ -72,6 +74,31 @@ pub struct Args {
     /// Replace directories that blend did not write
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    reuse: ReuseArgs,
+    /// Print why each group of tensors is made again
+    #[arg(long)]
+    explain: bool,
+}
+
+/// What may be taken from earlier builds.
+#[derive(clap::Args)]
+pub struct ReuseArgs {
+    /// Make everything anew, whatever earlier builds have left
+    #[arg(long, visible_alias = "no-cache")]
+    fresh: bool,
+}
+
+/// Earlier builds are gone on with.
+pub fn reuse() -> exec::Reuse {
+    exec::Reuse { digests: digests_of, fresh: false, verify: false }
+}
+
+/// Digests of an input that somebody has asked for before; nothing is read to know them.
+fn digests_of(input: &crate::hir::Input) -> Option<Vec<[u8; 32]>> {
+    let memo = identity::Memo::of_user()?;
+    let known = identity::remembered(&input.header, &input.canon, &memo)?;
+    Some(known.tensors.iter().map(|tensor| *tensor.digest.as_bytes()).collect())
 }
 
 /// How to run.
@@ -117,7 +144,9 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
 fn done(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
     let mut matrix = Matrix::new(&args.recipe, &args.sweep, &|_| {}, ui)?;
     let rule = rule(args, &matrix).map_err(|problem| ui.problem(problem))?;
-    let options = exec::Options { force: args.force, device: args.pictures.device(), ..args.run.options() };
+    let device = args.pictures.device();
+    let reuse = exec::Reuse { fresh: args.reuse.fresh, verify: args.lock.verify, ..reuse() };
+    let options = exec::Options { force: args.force, device, reuse: Some(reuse), ..args.run.options() };
     let threads = args.run.threads();
     let mut worst = Exit::Good;
     let mut held = None;
@@ -126,6 +155,10 @@ fn done(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
         let agreed = locked::agree_all(&args.lock, &args.recipe, &mut outcomes, &mut held, threads, ui)?;
         let (reports, exit) = execute_all(&mut outcomes, &options, ui)?;
         worst = worst.max(exit);
+        if args.explain {
+            let lines = reports.iter().flat_map(|report| report.reasons.iter().flatten());
+            worst = worst.max(ui.print(&lines.map(|line| format!("{line}\n")).collect::<String>()));
+        }
         for ((outcome, report), agrees) in outcomes.iter().zip(&reports).zip(agreed) {
             let Some(compiled) = &outcome.compiled else { continue };
             if let (Some(path), false) = (&args.provenance, report.written.is_empty()) {
@@ -257,14 +290,15 @@ fn finished(outcome: &Outcome, compiled: &Compiled, report: &Report, ui: &Ui) ->
     for aligned in &report.aligned {
         alignment(aligned).iter().for_each(|line| ui.status(line));
     }
-    for (path, output) in report.written.iter().zip(&compiled.plan.outputs) {
-        ui.status(&format!(
-            "wrote {}: {} tensors ({}), {}",
-            path.display(),
-            output.tensors.len(),
-            tally(output),
-            bytes_text(output.bytes()),
-        ));
+    for ((path, output), made) in report.written.iter().zip(&compiled.plan.outputs).zip(&report.made) {
+        let (path, count, bytes) = (path.display(), output.tensors.len(), bytes_text(output.bytes()));
+        ui.status(&match made {
+            Made { unchanged: true, .. } => format!("{path} is as it should be: {count} tensors, {bytes}"),
+            Made { kept: 0, resumed: 0, .. } => format!("wrote {path}: {count} tensors ({}), {bytes}", tally(output)),
+            made => {
+                format!("wrote {path}: {count} tensors ({}), {bytes}, {} of it new", ways(made), bytes_text(made.bytes))
+            }
+        });
     }
     exit
 }
@@ -308,6 +342,13 @@ fn alignment(aligned: &Aligned) -> Vec<String> {
         lines.push(format!("  and {} spaces more", spaces.len() - SPACES));
     }
     lines
+}
+
+/// `74 kept, 0 copied, 24 computed`; what did not happen is left out, but for the last two.
+fn ways(made: &Made) -> String {
+    let rare = [(made.kept, "kept"), (made.resumed, "resumed"), (made.decoded, "decoded")];
+    let rare = rare.iter().filter(|(count, _)| *count > 0).map(|(count, way)| format!("{count} {way}, "));
+    format!("{}{} copied, {} computed", rare.collect::<String>(), made.copied, made.computed)
 }
 
 fn failed_claim(claim: &ClaimReport) -> Problem {

@@ -103,7 +103,7 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
         Ok(outcome) => outcome,
         Err(exit) => return exit,
     };
-    let options = exec::Options { force: args.force, ..args.run.options() };
+    let options = exec::Options { force: args.force, reuse: Some(build::reuse()), ..args.run.options() };
     build::execute(&mut outcome, &options, ui).unwrap_or_else(|exit| exit)
 }
 

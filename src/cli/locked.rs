@@ -28,8 +28,9 @@ pub struct LockArgs {
     /// Refuse to work unless recipe and inputs are those of its lock
     #[arg(long)]
     pub locked: bool,
-    /// Read all inputs for that, even those that have not changed since they were read last
-    #[arg(long, requires = "locked")]
+    /// Believe nothing that was remembered: for `--locked` all inputs are read, and a build compares what it takes of earlier
+    /// outputs with the sums of their builds
+    #[arg(long)]
     pub verify: bool,
 }
 

@@ -5,6 +5,7 @@
 
 mod bar;
 mod build;
+mod cache;
 mod channels;
 mod check;
 mod compare;
@@ -124,6 +125,7 @@ pub enum MessageFormat {
 #[derive(Subcommand)]
 enum Verb {
     Build(build::Args),
+    Cache(cache::Args),
     Channels(channels::Args),
     Check(check::Args),
     Compare(compare::Args),
@@ -184,6 +186,7 @@ fn work() -> Exit {
 fn verb(verb: Verb, ui: &Ui) -> Exit {
     match verb {
         Verb::Build(args) => build::run(&args, ui),
+        Verb::Cache(args) => cache::run(&args, ui),
         Verb::Channels(args) => channels::run(&args, ui),
         Verb::Check(args) => check::run(&args, ui),
         Verb::Compare(args) => compare::run(&args, ui),

@@ -206,6 +206,11 @@ static PIPELINES: &[Row] = rows![
     "E0857" "a path that a depfile cannot hold",
 ];
 
+/// E084: what is remembered between builds.
+static CACHE: &[Row] = rows![
+    "E0840" "a cache that has no place",
+];
+
 /// W: warnings.
 static WARNINGS: &[Row] = rows![
     "W0401" "counters that are taken from one model",
@@ -228,7 +233,7 @@ static WARNINGS: &[Row] = rows![
 
 /// Every row, in the order of the codes.
 pub fn all() -> impl Iterator<Item = &'static Row> {
-    [SYNTAX, NAMES, KINDS, TENSORS, FILES, RUN, RENDER, LOCK, GIT, PIPELINES, WARNINGS].into_iter().flatten()
+    [SYNTAX, NAMES, KINDS, TENSORS, FILES, RUN, RENDER, LOCK, GIT, CACHE, PIPELINES, WARNINGS].into_iter().flatten()
 }
 
 /// The row of a code.

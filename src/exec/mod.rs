@@ -3,11 +3,13 @@
 //!
 //! Invariant: until [`run`] returns a report without problems, what stood at the outputs' places is still there.
 
+mod again;
 pub mod align;
 mod claims;
 pub mod easel;
 mod error;
 mod jobs;
+mod ledger;
 mod pictures;
 mod progress;
 mod reader;
@@ -15,6 +17,7 @@ pub mod stats;
 pub mod sums;
 pub mod values;
 
+pub use again::Reuse;
 pub use claims::ClaimReport;
 pub use jobs::in_order;
 pub use progress::Progress;
@@ -30,6 +33,7 @@ use crate::store::Inputs;
 use crate::store::Kind;
 use crate::store::Part;
 use crate::store::Staged;
+use again::Before;
 use align::Aligned;
 use reader::Files;
 use reader::Reader;
@@ -51,6 +55,8 @@ pub struct Options {
     pub device: Device,
     /// The pictures that claims name are written anew, from what they are compared with.
     pub renew: bool,
+    /// Earlier builds are gone on with, and this one is remembered.
+    pub reuse: Option<Reuse>,
 }
 
 impl Default for Options {
@@ -58,7 +64,7 @@ impl Default for Options {
     /// in the second cache until they are written.
     fn default() -> Options {
         let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
-        Options { threads, force: false, dry: false, piece: 131_072, device: Device::CPU, renew: false }
+        Options { threads, force: false, dry: false, piece: 131_072, device: Device::CPU, renew: false, reuse: None }
     }
 }
 
@@ -73,7 +79,27 @@ pub struct Report {
     /// The pictures that were written anew, and by how much each moved.
     pub renewed: Vec<String>,
     /// What was found about the order of channels.
-    pub aligned: Vec<align::Aligned>,
+    pub aligned: Vec<Aligned>,
+    /// Per output, why its tensors are made, one line per reason; empty where earlier builds are not looked at.
+    pub reasons: Vec<Vec<String>>,
+    /// Per output, how its tensors came about.
+    pub made: Vec<Made>,
+}
+
+/// How many tensors of an output came about in which way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Made {
+    /// All of it stood at its place as it should, and was left alone.
+    pub unchanged: bool,
+    /// Taken from an earlier output.
+    pub kept: usize,
+    /// Taken from a build that was killed.
+    pub resumed: usize,
+    pub copied: usize,
+    pub decoded: usize,
+    pub computed: usize,
+    /// Bytes of tensors that are neither kept nor resumed.
+    pub bytes: u64,
 }
 
 /// How a run ended early.
@@ -143,56 +169,81 @@ pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress)
 /// computed once.  Claims are those of each variant: where one does not hold, the outputs of its variant are kept aside and
 /// those of the others take their places.  Anything else that is wrong stops all, and nothing is changed.
 pub fn run_all(variants: &[(&Recipe, &Plan)], options: &Options, progress: &Progress) -> Result<Vec<Report>, Stop> {
-    let Some((_, first)) = variants.first() else { return Ok(vec![]) };
+    let Some((recipe, first)) = variants.first() else { return Ok(vec![]) };
     let inputs = Inputs::open(&first.files)?;
     let of_recipes = variants.iter().flat_map(|(recipe, _)| &recipe.inputs).map(|input| input.path.clone());
     let mut forbidden: Vec<PathBuf> = of_recipes.chain(first.files.iter().map(|file| file.path.clone())).collect();
     forbidden.sort();
     forbidden.dedup();
-    let outputs: Vec<&Output> = variants.iter().flat_map(|(_, plan)| &plan.outputs).collect();
+    let pool = pool(options.threads)?;
+    let settled = pool.install(|| settled(variants, &Files { inputs: &inputs, parts: &[] }, progress))?;
+    let whole = whole(&settled);
+    // Variants of a sweep have a recipe each, and a record tells of one.
+    let reuse = options.reuse.filter(|_| !options.dry && variants.len() == 1);
+    let mut before = match reuse {
+        Some(reuse) => Some(pool.install(|| again::look(recipe, &whole, &inputs, reuse, progress))?),
+        None => None,
+    };
     let mut staged = vec![];
     let mut parts: Vec<Part> = vec![];
-    for output in &outputs {
-        let kind = if output.directory { Kind::Directory } else { Kind::File };
-        let stage = Staged::new(&output.path, kind, output.bytes(), &forbidden, options.force)?;
-        for part in &output.parts {
-            let mut open = stage.part(&part.name, part.size)?;
-            part.fixed.iter().try_for_each(|fixed| open.write_at(fixed.offset, &fixed.bytes))?;
-            if !part.sums.is_empty() {
-                open.keep_sums();
-            }
-            parts.push(open);
+    for (number, output) in whole.outputs.iter().enumerate() {
+        let standing = before.as_mut().and_then(|before| before.standing(number, output));
+        if let Some(standing) = standing {
+            parts.extend(standing);
+            staged.push(None);
+            continue;
         }
-        staged.push(stage);
+        let (stage, own) = stage(number, output, &forbidden, options, before.as_mut())?;
+        parts.extend(own);
+        staged.push(Some(stage));
     }
-    let pool = pool(options.threads)?;
     let files = Files { inputs: &inputs, parts: &parts };
-    let (settled, judged) = pool.install(|| -> Result<_, Stop> {
-        let settled = settled(variants, &files, progress)?;
+    if let Some(before) = &mut before {
+        pool.install(|| before.resume(&whole, &files, &staged, progress))?;
+    }
+    let (judged, sums) = pool.install(|| -> Result<_, Stop> {
+        let sums = match &before {
+            Some(before) => before.write_all(&whole, &files, &staged, options.piece, progress)?,
+            None => {
+                jobs::write_all(&whole, &files, options.piece, None, None, progress)?;
+                vec![]
+            }
+        };
+        jobs::seal(&whole, &files, &|output| staged[output].is_some(), progress)?;
         let runs: Vec<(&Recipe, &Plan)> =
             variants.iter().zip(&settled).map(|((recipe, _), (plan, _))| (*recipe, &**plan)).collect();
-        let outputs: Vec<&Output> = runs.iter().flat_map(|(_, plan)| &plan.outputs).collect();
-        jobs::write_all(&outputs, &files, options.piece, progress)?;
-        jobs::seal(&outputs, &files, progress)?;
         runs.iter().try_for_each(|(recipe, plan)| claims::equal(recipe, plan, &files, progress))?;
         let judge = |(recipe, plan): &(&Recipe, &Plan)| claims::judge(recipe, plan, &files, options, progress);
-        let judged = runs.iter().map(judge).collect::<Result<Vec<_>, Stop>>()?;
-        Ok((settled, judged))
+        Ok((runs.iter().map(judge).collect::<Result<Vec<_>, Stop>>()?, sums))
     })?;
     inputs.verify()?;
-    let aligned = settled.into_iter().map(|(_, aligned)| aligned);
-    let report = |((claims, renewed), aligned)| Report { claims, renewed, aligned, ..Report::default() };
-    let mut reports: Vec<Report> = judged.into_iter().zip(aligned).map(report).collect();
+    before.iter().try_for_each(Before::verify)?;
+    let mut reports: Vec<Report> = judged
+        .into_iter()
+        .zip(&settled)
+        .map(|((claims, renewed), (_, aligned))| Report { claims, renewed, aligned: aligned.clone(), ..Report::default() })
+        .collect();
     if options.dry {
         return Ok(reports);
     }
+    let mut made = again::made(&whole, before.as_ref()).into_iter();
+    let mut reasons = before.as_ref().map_or_else(Vec::new, |before| before.reasons.clone()).into_iter();
     let mut parts = parts.into_iter();
-    let mut staged = staged.into_iter();
+    let mut staged = staged.into_iter().enumerate();
     let mut is_begun = false;
-    for (report, (_, plan)) in reports.iter_mut().zip(variants) {
+    for (report, (plan, _)) in reports.iter_mut().zip(&settled) {
         let failed = report.claims.iter().any(|claim| !claim.holds);
-        for (output, stage) in plan.outputs.iter().zip(staged.by_ref()) {
+        report.made = made.by_ref().take(plan.outputs.len()).collect();
+        report.reasons = reasons.by_ref().take(plan.outputs.len()).collect();
+        for (output, (number, stage)) in plan.outputs.iter().zip(staged.by_ref()) {
             let mut own: Vec<Part> = parts.by_ref().take(output.parts.len()).collect();
+            let Some(stage) = stage else {
+                before.iter().for_each(|before| before.settled(number, output));
+                if !failed {
+                    report.written.push(output.path.clone());
+                }
+                continue;
+            };
             if let Some((name, text)) = &output.index {
                 let part = stage.part(name, text.len() as u64)?;
                 part.write_at(0, text.as_bytes())?;
@@ -206,10 +257,49 @@ pub fn run_all(variants: &[(&Recipe, &Plan)], options: &Options, progress: &Prog
             if failed {
                 report.failed.push(stage.keep_as_failed(own)?);
             } else {
-                stage.commit(own)?;
+                let prints = stage.commit(own)?;
+                before.iter().for_each(|before| before.remember(number, output, &sums[number], &prints));
                 report.written.push(output.path.clone());
             }
         }
     }
     Ok(reports)
+}
+
+/// All that plans write, as one plan without claims: they share their files already.
+fn whole<'p>(settled: &'p [(Cow<Plan>, Vec<Aligned>)]) -> Cow<'p, Plan> {
+    if let [(plan, _)] = settled {
+        return Cow::Borrowed(plan);
+    }
+    let files = settled.first().map_or_else(Vec::new, |(plan, _)| plan.files.clone());
+    let outputs = settled.iter().flat_map(|(plan, _)| plan.outputs.iter().cloned()).collect();
+    Cow::Owned(Plan { files, outputs, ..Plan::default() })
+}
+
+/// An output under construction, and its parts with all bytes that the plan knows.
+fn stage(
+    number: usize,
+    output: &Output,
+    forbidden: &[PathBuf],
+    options: &Options,
+    mut before: Option<&mut Before>,
+) -> Result<(Staged, Vec<Part>), Stop> {
+    let kind = if output.directory { Kind::Directory } else { Kind::File };
+    let digest = before.as_ref().and_then(|before| before.plans[number]);
+    let stage = Staged::of(&output.path, kind, output.bytes(), forbidden, options.force, digest.as_ref())?;
+    let mut parts = vec![];
+    for (at, part) in output.parts.iter().enumerate() {
+        let file = before.as_ref().and_then(|before| before.model(number, output, at));
+        let model = before.as_ref().map(|before| &before.olds).zip(file);
+        let (mut open, shares) = stage.part_like(&part.name, part.size, model)?;
+        if let (Some(before), Some(file), true) = (before.as_deref_mut(), file, shares) {
+            before.begun(number, output, at, file);
+        }
+        part.fixed.iter().try_for_each(|fixed| open.write_at(fixed.offset, &fixed.bytes))?;
+        if !part.sums.is_empty() {
+            open.keep_sums();
+        }
+        parts.push(open);
+    }
+    Ok((stage, parts))
 }

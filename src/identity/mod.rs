@@ -109,6 +109,12 @@ pub fn of(header: &Header, canon: &Canon, options: &Options, progress: &Progress
     Ok(identity(header, canon, digests, false))
 }
 
+/// The digests of a checkpoint if a memo knows them; nothing is read for them.
+pub fn remembered(header: &Header, canon: &Canon, memo: &Memo) -> Option<Identity> {
+    let key = memo::key(&Seen::of(&header.files)?, header, canon);
+    Some(identity(header, canon, memo.get(&key, header, canon)?, true))
+}
+
 /// Bytes that [`of`] works through, as progress counts them.
 pub fn work(header: &Header, canon: &Canon) -> u64 {
     pieces::items(header, canon).iter().map(Item::bytes).sum()

@@ -7,6 +7,7 @@
 mod align;
 mod drawing;
 mod dropped;
+mod facts;
 mod json;
 mod lineage;
 mod masks;
@@ -31,14 +32,17 @@ pub use drawing::Drawing;
 pub use drawing::Subject;
 pub use drawing::drawing;
 pub use drawing::input_files;
+pub use facts::Fact;
 pub use json::json;
 pub use memory::peak_bytes;
 pub use names::compare;
 pub use names::globs;
+pub use print::Way;
 pub use print::bytes_text;
 pub use print::form_text;
 pub use print::print;
 pub use print::tally;
+pub use print::way;
 pub use union::Place;
 pub use union::Shared;
 pub use union::Twins;
@@ -48,6 +52,7 @@ pub use union::twins;
 pub use verdict::Judged;
 pub use verdict::Quantity;
 pub use verdict::verdict;
+pub use work::Target;
 
 use crate::graph::Graph;
 use crate::hir::Format;
@@ -80,7 +85,7 @@ pub struct Facts {
 }
 
 /// Everything a build does.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Plan {
     /// Input files, and values of our own that claims compare with; `tile::Load::file` counts them first, then the parts of all outputs.
     pub files: Vec<FileInfo>,
@@ -111,6 +116,15 @@ pub struct Output {
 }
 
 impl Output {
+    /// Names of its files in the order of the parts, then of its index; a file has none.
+    pub fn file_names(&self) -> Vec<&str> {
+        if !self.directory {
+            return vec![""];
+        }
+        let index = self.index.iter().map(|index| index.0.as_str());
+        self.parts.iter().map(|part| part.name.as_str()).chain(index).collect()
+    }
+
     /// Bytes that are written, index included.
     pub fn bytes(&self) -> u64 {
         let index = self.index.as_ref().map_or(0, |index| index.1.len() as u64);
@@ -169,7 +183,11 @@ pub struct Tensor {
     pub len: u64,
     /// Holds the canonical values in canonical order.
     pub plain: bool,
+    /// How canonical values are stored.
+    pub target: Target,
     pub work: Work,
+    /// How it is made, for people.
+    pub facts: Vec<Fact>,
 }
 
 /// How the bytes of a tensor come about.

@@ -6,6 +6,7 @@ use super::Output;
 use super::Part;
 use super::Sum;
 use super::Tensor;
+use super::facts;
 use super::metadata;
 use super::pt;
 use super::safetensors;
@@ -123,6 +124,8 @@ pub fn output(maker: &Maker, index: usize, facts: &Facts, first_file: usize) -> 
                 len,
                 plain: !tensor.target.reorders() && tensor.target.affine.is_identity(),
                 work: maker.write(tensor.write, &tensor.target),
+                facts: facts::of(maker.graph, tensor.write),
+                target: tensor.target,
                 name: tensor.name,
                 shape: tensor.shape,
             });

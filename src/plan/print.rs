@@ -106,12 +106,27 @@ fn is_decoded(program: &Program) -> bool {
 
 /// What was done for the tensors of an output: `50 copied, 48 computed`, those that were decoded between.
 pub fn tally(output: &Output) -> String {
-    let count = |is: &dyn Fn(&Work) -> bool| output.tensors.iter().filter(|tensor| is(&tensor.work)).count();
-    let computed = count(&|work| matches!(work, Work::Compute { .. }));
-    let decoded = count(&|work| matches!(work, Work::Gather(program) if is_decoded(program)));
-    let copied = output.tensors.len() - computed - decoded;
+    let count = |is: Way| output.tensors.iter().filter(|tensor| way(&tensor.work) == is).count();
+    let (copied, decoded, computed) = (count(Way::Copied), count(Way::Decoded), count(Way::Computed));
     let between = if decoded > 0 { format!("{decoded} decoded, ") } else { String::new() };
     format!("{copied} copied, {between}{computed} computed")
+}
+
+/// How the bytes of a tensor come about, as it is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    Copied,
+    Decoded,
+    Computed,
+}
+
+/// The way of some work.
+pub fn way(work: &Work) -> Way {
+    match work {
+        Work::Compute { .. } => Way::Computed,
+        Work::Gather(program) if is_decoded(program) => Way::Decoded,
+        Work::Gather(_) | Work::Copy { .. } => Way::Copied,
+    }
 }
 
 fn work_word(tensor: &Tensor, form: &Form) -> &'static str {

@@ -102,14 +102,14 @@ pub struct Twins {
     pub given: HashSet<Place>,
 }
 
-/// Finds tensors that the same program makes: it runs once.  Copies are left alone: moving bytes again costs what writing
+/// Finds tensors that the same program makes, among those that `is_made` says are made at all: it runs once.  Copies are left alone: moving bytes again costs what writing
 /// them costs, and the kernel may share their blocks.
-pub fn twins(outputs: &[&Output]) -> Twins {
+pub fn twins(outputs: &[&Output], is_made: &dyn Fn(Place) -> bool) -> Twins {
     let mut twins = Twins::default();
     let mut firsts: HashMap<&str, Vec<Place>> = HashMap::new();
     for (at, output) in outputs.iter().enumerate() {
         for (number, tensor) in output.tensors.iter().enumerate() {
-            if tensor.len == 0 || matches!(tensor.work, Work::Copy { .. }) {
+            if tensor.len == 0 || matches!(tensor.work, Work::Copy { .. }) || !is_made((at, number)) {
                 continue;
             }
             let firsts = firsts.entry(&tensor.canonical).or_default();
@@ -152,7 +152,7 @@ pub struct Shared {
 
 /// What the outputs of a run have in common.  Their plans were joined.
 pub fn shared(outputs: &[&Output]) -> Shared {
-    let twins = twins(outputs);
+    let twins = twins(outputs, &|_| true);
     let mut shared = Shared::default();
     // Where a tensor lies, with its bytes: tensors of one file do not overlap in part.
     let mut seen: HashMap<(usize, u64), u64> = HashMap::new();

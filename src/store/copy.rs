@@ -16,6 +16,26 @@ const CHUNK: u64 = 8 << 20;
 /// Bytes moved at a time where the kernel cannot: they stay in the second cache level.
 const BUFFER: usize = 256 << 10;
 
+/// Bytes of the blocks that file systems share.
+const BLOCK: u64 = 4096;
+
+/// A piece of a copy.
+pub enum Moved<'b> {
+    Bytes(&'b [u8]),
+    /// So many bytes, which moved inside the kernel.
+    Unseen(u64),
+}
+
+impl Moved<'_> {
+    /// Bytes.
+    pub fn len(&self) -> u64 {
+        match self {
+            Moved::Bytes(bytes) => bytes.len() as u64,
+            Moved::Unseen(count) => *count,
+        }
+    }
+}
+
 impl Inputs {
     /// Copies `len` bytes at `offset` of an input to `to_offset` of a part by the fastest way the kernel offers: shared
     /// blocks, a copy inside the kernel, or reads and writes.  `progress` gets the bytes of each chunk.
@@ -44,26 +64,53 @@ impl Inputs {
         progress: &(dyn Fn(u64) + Sync),
         cancel: &(dyn Fn() -> bool + Sync),
     ) -> Result<bool, Problem> {
+        self.copy_seen(file, offset, len, to, to_offset, false, cancel, &mut |moved| progress(moved.len()))
+    }
+
+    /// As [`Inputs::copy_unless`]; `seen` gets all that is copied, in order.  `by_hand`: it gets all bytes, none of which
+    /// moves inside the kernel.
+    #[allow(clippy::too_many_arguments)]
+    pub fn copy_seen(
+        &self,
+        file: usize,
+        offset: u64,
+        len: u64,
+        to: &Part,
+        to_offset: u64,
+        by_hand: bool,
+        cancel: &(dyn Fn() -> bool + Sync),
+        seen: &mut dyn FnMut(Moved),
+    ) -> Result<bool, Problem> {
         let input = self.within(file, offset, len)?;
-        let mut in_kernel = !to.keeps_sums() && sys::copies_well(&input.file, offset, to_offset);
+        // Blocks are shared from the first one on that begins in both files at once.
+        let head = if offset % BLOCK == to_offset % BLOCK { (BLOCK - offset % BLOCK) % BLOCK } else { 0 };
+        let mut in_kernel = !by_hand
+            && !to.keeps_sums()
+            && head < len
+            && sys::copies_well(&input.file, offset + head, to_offset + head);
         let mut done = 0;
         while done < len {
             if cancel() {
                 return Ok(false);
             }
-            let chunk = CHUNK.min(len - done);
-            let moved =
-                if in_kernel { self.move_chunk(file, offset + done, chunk, to, to_offset + done)? } else { None };
+            let chunk = if in_kernel && done < head { head } else { CHUNK.min(len - done) };
+            let moved = if in_kernel && done >= head {
+                self.move_chunk(file, offset + done, chunk, to, to_offset + done)?
+            } else {
+                None
+            };
             let count = match moved {
-                Some(count) => count,
+                Some(count) => {
+                    seen(Moved::Unseen(count));
+                    count
+                }
                 None => {
-                    in_kernel = false;
-                    self.carry_chunk(file, offset + done, chunk, to, to_offset + done)?;
+                    in_kernel &= done < head;
+                    self.carry_chunk(file, offset + done, chunk, to, to_offset + done, seen)?;
                     chunk
                 }
             };
             done += count;
-            progress(count);
         }
         Ok(true)
     }
@@ -92,7 +139,15 @@ impl Inputs {
     }
 
     /// One chunk through a buffer; read by position, which brings no page into our memory.
-    fn carry_chunk(&self, file: usize, at: u64, len: u64, to: &Part, to_at: u64) -> Result<(), Problem> {
+    fn carry_chunk(
+        &self,
+        file: usize,
+        at: u64,
+        len: u64,
+        to: &Part,
+        to_at: u64,
+        seen: &mut dyn FnMut(Moved),
+    ) -> Result<(), Problem> {
         let input = self.within(file, at, len)?;
         let mut buffer = vec![0; BUFFER.min(len as usize)];
         let mut done = 0;
@@ -100,6 +155,7 @@ impl Inputs {
             let count = (BUFFER as u64).min(len - done) as usize;
             input.read(at + done, &mut buffer[..count])?;
             to.write_at(to_at + done, &buffer[..count])?;
+            seen(Moved::Bytes(&buffer[..count]));
             done += count as u64;
         }
         Ok(())

@@ -9,6 +9,7 @@
 //! last word.
 
 use super::error;
+use super::fingerprint::Fingerprint;
 use super::sigbus::Guard;
 use super::sys;
 use super::sys::Stamp;
@@ -37,6 +38,7 @@ const MOST_AROUND: u64 = 2 << 20;
 const BY_POSITION: usize = 16 << 10;
 
 /// The input files of a build, open for its whole length; the i-th is `files[i]` of the plan.
+#[derive(Default)]
 pub struct Inputs {
     pub(super) files: Vec<Input>,
     /// Bytes read through maps since pages were last given back.
@@ -115,6 +117,60 @@ impl Inputs {
             }
         }
         Ok(())
+    }
+
+    /// Opens files that outputs of earlier builds consist of, to be copied from by position.  `None`: one is not there, or
+    /// is no file, or cannot be read.
+    pub fn standing(paths: &[PathBuf]) -> Option<Inputs> {
+        let open = |path: &PathBuf| {
+            let file = sys::open_at_once(path).ok()?;
+            let metadata = file.metadata().ok().filter(|metadata| metadata.is_file())?;
+            Some(Input { path: path.clone(), file, stamp: Stamp::of(&metadata), nameless: false, map: None })
+        };
+        Some(Inputs { files: paths.iter().map(open).collect::<Option<_>>()?, touched: AtomicU64::new(0) })
+    }
+
+    /// The files of both, in order.
+    pub fn joined(mut self, other: Inputs) -> Inputs {
+        self.files.extend(other.files);
+        self
+    }
+
+    /// None of these files was written to since it was opened; another may stand under its name by now.  Errors: E0604.
+    pub fn verify_content(&self, files: &[usize]) -> Result<(), Problem> {
+        for input in files.iter().filter_map(|&file| self.files.get(file)) {
+            let now = input.file.metadata().map_err(|error| error::read(&input.path, &error))?;
+            if Stamp::of(&now) != input.stamp {
+                return Err(error::changed(&input.path, "was written to while it was read"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a file is now; `None` for values from memory, and where the system does not tell files apart.
+    pub fn fingerprint(&self, file: usize) -> Option<Fingerprint> {
+        let input = self.files.get(file).filter(|input| !input.nameless)?;
+        Fingerprint::of(&input.file.metadata().ok()?)
+    }
+
+    /// Bytes of a file, when it was opened.
+    pub fn size(&self, file: usize) -> Option<u64> {
+        self.files.get(file).map(|input| input.stamp.size)
+    }
+
+    /// Another handle of an open file.
+    pub(super) fn handle(&self, file: usize) -> Option<File> {
+        self.files.get(file)?.file.try_clone().ok()
+    }
+
+    /// Gives an empty file the content of this one, in shared blocks.  False: the file system cannot.
+    pub(super) fn clone_into(&self, file: usize, to: &File) -> bool {
+        self.files.get(file).is_some_and(|input| sys::clone_whole(&input.file, to))
+    }
+
+    /// Reads by position, past the map.  Errors: E0601, E0604.
+    pub fn read(&self, file: usize, offset: u64, dst: &mut [u8]) -> Result<(), Problem> {
+        self.within(file, offset, dst.len() as u64)?.read(offset, dst)
     }
 
     /// The file and a range of it that is known to lie within.

@@ -1,5 +1,6 @@
 //! One file of an output: positioned writes from any thread.
 
+use super::Inputs;
 use super::error;
 use super::sums::Sums;
 use super::sys;
@@ -39,6 +40,28 @@ impl Part {
         let window = WINDOW.max(size.div_ceil(WINDOWS).saturating_mul(2) / WINDOW * WINDOW);
         let written = (0..size.div_ceil(window)).map(|_| AtomicU64::new(0)).collect();
         Part { file, temporary, target, size, window, written, sums: None }
+    }
+
+    /// A file of an output that stands at its place already and is only read.
+    pub fn standing(files: &Inputs, file: usize, target: &Path) -> Option<Part> {
+        let (handle, path) = (files.handle(file)?, target.to_path_buf());
+        let size = handle.metadata().ok()?.len();
+        Some(Part::new(handle, path.clone(), path, size))
+    }
+
+    /// Notes bytes that are there already, as if they had been written.
+    pub fn found(&self, offset: u64, bytes: &[u8]) {
+        if let Some(sums) = &self.sums {
+            sums.add(offset, bytes);
+        }
+        self.arrived(offset, bytes.len() as u64);
+    }
+
+    /// Forgets bytes that were found and are not what they should be: they will be written.
+    pub fn lost(&self, offset: u64, len: u64) {
+        if let Some(sums) = &self.sums {
+            let _ = sums.take(offset, len);
+        }
     }
 
     /// From now on, which is before the first byte that counts, keeps the CRC-32 of what is written, for [`Part::seal`].

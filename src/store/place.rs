@@ -70,6 +70,11 @@ fn canonical(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
+/// Where an output really goes: its path without links.  `None`: nowhere.
+pub fn real_path(output: &Path) -> Option<PathBuf> {
+    Place::of(output).ok().map(|place| place.path())
+}
+
 /// Whether an output may stand at a path as far as inputs are concerned; what else may be wrong with the path is told
 /// when it is written.  Errors: E0515.
 pub fn may_write(output: &Path, inputs: &[PathBuf]) -> Result<(), Problem> {

@@ -1,8 +1,13 @@
 //! Something being written beside its target, and put in its place in one step.
 
+use super::Inputs;
 use super::Part;
 use super::error;
+use super::fingerprint::Fingerprint;
+use super::fingerprint::TICK;
 use super::foreign;
+use super::journal::Journal;
+use super::journal::Note;
 use super::place::Barred;
 use super::place::Place;
 use super::stale;
@@ -17,6 +22,9 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+/// Bytes that take longer to compare than the clock of files takes to tick.
+const LARGE: u64 = 128 << 20;
+
 /// What an output is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -25,7 +33,8 @@ pub enum Kind {
 }
 
 /// An output under construction.  Dropped without being committed, it leaves what stood at its target and removes its
-/// temporaries; killed, it leaves temporaries that the next build of the target removes.
+/// temporaries; killed, it leaves temporaries that the next build of the target removes, or goes on with when it has the
+/// same plan.
 pub struct Staged {
     /// As the caller wrote it, for messages.
     target: PathBuf,
@@ -42,6 +51,10 @@ pub struct Staged {
     placed: bool,
     /// Directories that did not exist before, innermost first.
     above: Vec<PathBuf>,
+    /// Digest of the plan and what is noted for a build after a kill.
+    journal: Option<([u8; 32], Journal)>,
+    /// What an earlier build of the same plan had finished, as it said.
+    notes: Option<Vec<Note>>,
 }
 
 impl Staged {
@@ -51,29 +64,78 @@ impl Staged {
     /// `forbidden` are the inputs: files, and the directories of models that are directories.  `force` replaces a
     /// directory although blend did not write it.  Errors: E0515, E0516, E0602, E0603.
     pub fn new(target: &Path, kind: Kind, bytes: u64, forbidden: &[PathBuf], force: bool) -> Result<Staged, Problem> {
+        Staged::of(target, kind, bytes, forbidden, force, None)
+    }
+
+    /// The same for a plan of this digest: finished tensors can be noted, and what a dead build of the plan left is gone
+    /// on with ([`Staged::notes`]).
+    pub fn of(
+        target: &Path,
+        kind: Kind,
+        bytes: u64,
+        forbidden: &[PathBuf],
+        force: bool,
+        plan: Option<&[u8; 32]>,
+    ) -> Result<Staged, Problem> {
         let place = Place::of(target)?;
         let path = place.path();
         let barred = Barred::new(forbidden);
         barred.check(target, &path)?;
-        stale::clean(&place);
-        let permissions = Staged::replaced(target, &path, kind, force)?;
+        let taken = stale::clean(&place, kind == Kind::Directory, plan);
+        let permissions = Staged::replaced(target, &path, kind, force).inspect_err(|_| {
+            taken.iter().for_each(|taken| stale::remove(&taken.temporary.path));
+        })?;
         let there = place.parent.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
         match sys::free_bytes(there) {
-            Some(free) if free < bytes => return Err(error::no_space(target, bytes, free)),
+            // What is taken over has its space already.
+            Some(free) if free < bytes && taken.is_none() => return Err(error::no_space(target, bytes, free)),
             _ => {}
         }
         let failed = |error: std::io::Error| error::write(target, "made", &error);
         let above: Vec<PathBuf> =
             place.parent.ancestors().take_while(|path| !path.exists()).map(Path::to_path_buf).collect();
         std::fs::create_dir_all(&place.parent).map_err(failed)?;
-        let temporary = match kind {
-            Kind::File => stale::file(&place),
-            Kind::Directory => stale::directory(&place),
+        let (temporary, notes) = match taken {
+            Some(taken) => (taken.temporary, Some(taken.notes)),
+            None => {
+                let made = match kind {
+                    Kind::File => stale::file(&place),
+                    Kind::Directory => stale::directory(&place),
+                };
+                (made.map_err(failed)?, None)
+            }
         };
-        let temporary = temporary.map_err(failed)?;
+        let noted = notes.as_deref().unwrap_or_default();
+        let journal = plan.map(|plan| (*plan, Journal::start(&temporary.path, plan, noted)));
         let target = target.to_path_buf();
         let made = Mutex::default();
-        Ok(Staged { target, place, kind, force, temporary, permissions, made, barred, placed: false, above })
+        Ok(Staged {
+            target,
+            place,
+            kind,
+            force,
+            temporary,
+            permissions,
+            made,
+            barred,
+            placed: false,
+            above,
+            journal,
+            notes,
+        })
+    }
+
+    /// The tensors that an earlier build had finished, as it said: their bytes must be compared with the sums.  `None`:
+    /// this output is begun anew.
+    pub fn notes(&self) -> Option<&[Note]> {
+        self.notes.as_deref()
+    }
+
+    /// Notes that all bytes of a tensor are written.
+    pub fn note(&self, note: &Note) {
+        if let Some((plan, journal)) = &self.journal {
+            journal.note(plan, note);
+        }
     }
 
     /// Looks at what stands at the target; its permissions, when it may be replaced.
@@ -110,6 +172,12 @@ impl Staged {
     /// A file of the output, with its full `size` in bytes reserved.  An output that is a file has one part, whatever
     /// `name` says; a directory has one per shard or small file.  Errors: E0516 for a name that is none, E0602, E0603.
     pub fn part(&self, name: &str, size: u64) -> Result<Part, Problem> {
+        self.part_like(name, size, None).map(|(part, _)| part)
+    }
+
+    /// The same; where the file system can share blocks, and this output is begun anew, the part starts with the content
+    /// of `model`, a file of those.  Tells whether it does.
+    pub fn part_like(&self, name: &str, size: u64, model: Option<(&Inputs, usize)>) -> Result<(Part, bool), Problem> {
         let mut made = self.made.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let taken = if self.kind == Kind::File { !made.is_empty() } else { made.iter().any(|other| other == name) };
         if taken || (self.kind == Kind::Directory && !is_file_name(name)) {
@@ -124,25 +192,41 @@ impl Staged {
             }
             Kind::Directory => {
                 let temporary = self.temporary.path.join(name);
-                let options = OpenOptions::new().read(true).write(true).create_new(true).open(&temporary);
+                let mut options = OpenOptions::new();
+                options.read(true).write(true).create(true).truncate(false).create_new(self.notes.is_none());
+                let options = options.open(&temporary);
                 options.map(|file| Part::new(file, temporary, self.target.join(name), size))
             }
         };
         let part = part.map_err(|error| error::write(&self.target, "made", &error))?;
+        let shares = self.notes.is_none() && model.is_some_and(|(files, file)| files.clone_into(file, &part.file));
+        if shares || self.notes.is_some() {
+            part.file.set_len(size).map_err(|error| error::write(&part.target, "made", &error))?;
+        }
         if size > 0 {
             sys::reserve(&part.file, size).map_err(|error| error::write(&part.target, "made", &error))?;
         }
         made.push(name.to_string());
-        Ok(part)
+        Ok((part, shares))
     }
 
-    /// Puts the output in its place: all of it is on the disk when this returns.  A directory gets a `blend.json` that
+    /// Puts the output in its place: all of it is on the disk when this returns, and the files that it consists of are
+    /// told, in the order of the parts, and for each whether it may be written to again without a trace.  A directory gets a `blend.json` that
     /// lists its files, unless a part has that name.  Errors: E0516, E0602, E0603; then what stood there is unchanged,
     /// save that a last E0602 says when the new output is in place but may not outlive a power cut.
-    pub fn commit(mut self, parts: Vec<Part>) -> Result<(), Problem> {
+    pub fn commit(mut self, parts: Vec<Part>) -> Result<Vec<Option<(Fingerprint, bool)>>, Problem> {
         self.finish(&parts)?;
+        if self.journal.is_some() {
+            settle(&parts);
+        }
         let old = self.put(&self.place.clone())?;
-        self.sealed(old)
+        self.sealed(old)?;
+        // Of the open files: under their names others may have put theirs by now.
+        let of = |part: &Part| {
+            let print = part.file.metadata().ok().as_ref().and_then(Fingerprint::of)?;
+            Some((print, print.unsettled(std::time::SystemTime::now()).is_some()))
+        };
+        Ok(parts.iter().map(of).collect())
     }
 
     /// Renames the temporary; gives the directory that has been put aside for it.
@@ -152,6 +236,7 @@ impl Staged {
             Kind::Directory => self.place_directory(place)?,
         };
         self.placed = true;
+        self.journal.iter().for_each(|(_, journal)| journal.remove());
         Ok(old)
     }
 
@@ -214,7 +299,8 @@ impl Staged {
         if !made.iter().any(|name| name == foreign::MARKER) {
             let path = self.temporary.path.join(foreign::MARKER);
             let text = foreign::marker(&made);
-            let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
+            // One that a dead build had written is of the same parts.
+            let file = OpenOptions::new().write(true).create(true).truncate(true).open(path).map_err(failed)?;
             sys::write_full(&file, 0, text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
         }
         sys::sync_directory(&self.temporary.path).map_err(failed)
@@ -258,6 +344,7 @@ impl Staged {
 impl Drop for Staged {
     fn drop(&mut self) {
         if !self.placed {
+            self.journal.iter().for_each(|(_, journal)| journal.remove());
             stale::remove(&self.temporary.path);
             // Only empty ones go: another build may have put something there meanwhile.
             for directory in &self.above {
@@ -265,6 +352,16 @@ impl Drop for Staged {
             }
         }
     }
+}
+
+/// Large files wait, while nobody else knows them, until a later write must bear another time than ours; of a small one the
+/// bytes are compared sooner than waited for.
+fn settle(parts: &[Part]) {
+    let of = |part: &Part| part.file.metadata().ok().as_ref().and_then(Fingerprint::of);
+    let large = parts.iter().filter_map(of).filter(|print| print.size >= LARGE);
+    let now = std::time::SystemTime::now();
+    let longest = large.filter_map(|print| print.unsettled(now)).filter(|left| *left <= TICK).max();
+    longest.iter().for_each(|left| std::thread::sleep(*left));
 }
 
 /// A name that stays in its directory.

@@ -211,6 +211,17 @@ pub fn copy_range(_: &File, _: u64, _: &File, _: u64, _: usize) -> io::Result<Op
     Ok(None)
 }
 
+/// Gives an empty file the blocks of another, shared until one of them is written to.  False: this file system cannot.
+#[cfg(target_os = "linux")]
+pub fn clone_whole(from: &File, to: &File) -> bool {
+    rustix::fs::ioctl_ficlone(to, from).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn clone_whole(_: &File, _: &File) -> bool {
+    false
+}
+
 /// Bytes that this user may still write to the disk of `path`; `None` where nobody tells.
 #[cfg(unix)]
 pub fn free_bytes(path: &Path) -> Option<u64> {

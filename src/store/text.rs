@@ -109,7 +109,7 @@ pub fn write_pieces<B: AsRef<[u8]>>(
         part.write_at(at, piece.as_ref())?;
         at += piece.as_ref().len() as u64;
     }
-    staged.commit(vec![part])
+    staged.commit(vec![part]).map(|_| ())
 }
 
 /// Removes a text file.  Errors: E0602.

@@ -1,5 +1,6 @@
 //! Channel masks end to end: real generators are blended by the program, and the bytes are read back with another reader.
 
+use super::run::forgetful;
 use safetensors::Dtype;
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
@@ -23,7 +24,8 @@ fn built_in(dir: &tempfile::TempDir, mask: &str) -> [Vec<u8>; 3] {
         path("ink"),
     );
     std::fs::write(dir.path().join("r.blend"), text).expect("it is written");
-    let run = Command::new(env!("CARGO_BIN_EXE_blend")).args(["build", "r.blend"]).current_dir(dir.path()).output();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_blend"));
+    let run = forgetful(&mut command).args(["build", "r.blend"]).current_dir(dir.path()).output();
     let run = run.expect("it runs");
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     [path("toon"), path("ink"), dir.path().join("out.safetensors")]

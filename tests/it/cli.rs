@@ -1,5 +1,6 @@
 //! The command line as people meet it: transcripts, exit codes, colours, messages for programs, starters.
 
+use super::run::forgetful;
 use super::run::root;
 use super::world;
 use serde_json::Value;
@@ -40,6 +41,7 @@ fn blend(folder: &Path, args: &[&str]) -> Command {
     for name in ["NO_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "FORCE_COLOR", "COLUMNS"] {
         command.env_remove(name);
     }
+    forgetful(&mut command);
     command
 }
 
@@ -68,7 +70,8 @@ fn transcripts() {
     cases.register_bin("cat", Path::new("/bin/cat"));
     cases.env("COLUMNS", "100");
     cases.env("LC_ALL", "C.UTF-8");
-    cases.env("BLEND_CACHE_DIR", place.path().join("cache").display().to_string());
+    // Transcripts may name a cache of their own.
+    cases.env("XDG_CACHE_HOME", place.path().join("cache").to_string_lossy());
     let copy_of = |file: &Path| place.path().join(file.file_name().expect("a name"));
     for file in &files {
         let copy = copy_of(file);

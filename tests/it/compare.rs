@@ -1,6 +1,7 @@
 //! `blend compare` and `blend check --weights`: numbers against NumPy, verdicts on nets of known kinship (trained by
 //! `tests/data/compare/train.py`), layouts, what does not fit, and what is printed.
 
+use super::run::forgetful;
 use super::run::root;
 use blend::arch;
 use blend::compare;
@@ -369,7 +370,7 @@ fn blend(args: &[&str], env: &[(&str, &str)]) -> Output {
     for name in ["NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "LC_ALL", "LC_CTYPE", "LANG", "TERM"] {
         command.env_remove(name);
     }
-    command.envs(env.iter().copied()).output().expect("blend starts")
+    forgetful(&mut command).envs(env.iter().copied()).output().expect("blend starts")
 }
 
 #[test]

@@ -29,6 +29,7 @@ mod pickle;
 mod picture;
 mod pipelines;
 mod presets;
+mod rebuild;
 mod recipes;
 mod render;
 mod run;

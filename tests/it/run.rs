@@ -15,6 +15,11 @@ pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// Lets a `blend` find no folder of caches: it remembers nothing, and the user's own cache stays as it is.
+pub fn forgetful(command: &mut std::process::Command) -> &mut std::process::Command {
+    ["BLEND_CACHE_DIR", "XDG_CACHE_HOME", "HOME"].into_iter().fold(command, |command, name| command.env_remove(name))
+}
+
 /// A folder laid out as `recipes/` is: `models` beside the folder where recipes stand.
 pub struct Place {
     pub dir: tempfile::TempDir,

@@ -26,9 +26,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("plan", &["text", "diag", "tensor", "field", "arch", "tile", "methods", "hir", "graph", "network"]),
     ("pickle", &["diag", "tensor"]),
     ("store", &["diag", "tensor", "tile", "channels", "pickle"]),
+    ("rebuild", &["field", "tile", "methods", "hir", "plan", "store"]),
     (
         "exec",
-        &["text", "diag", "tensor", "random", "assign", "tile", "hir", "plan", "store", "network", "picture", "render"],
+        &[
+            "text", "diag", "tensor", "random", "assign", "tile", "hir", "plan", "rebuild", "store", "network", "picture",
+            "render",
+        ],
     ),
     ("compare", &["diag", "tensor", "arch", "tile", "hir", "plan", "exec"]),
     ("weave", &["text", "diag", "tensor", "syntax", "fmt"]),
@@ -61,6 +65,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const FOREIGN: &[(&str, &[&str])] = &[
     ("nom", &["syntax"]),
     ("petgraph", &["graph", "plan"]),
+    ("twox_hash", &["rebuild"]),
     ("rayon", &["exec", "render", "picture", "cluster"]),
     ("png", &["picture"]),
     ("wgpu", &["render"]),

@@ -2,6 +2,7 @@
 //! back, `blend convert`.
 
 use super::run;
+use super::run::forgetful;
 use blend::exec;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -370,7 +371,7 @@ fn blend_layout(path: &Path) -> String {
 fn convert(folder: &Path, args: &[&str]) -> std::process::Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_blend"));
     command.current_dir(folder).arg("convert").args(args).stdin(Stdio::null()).env("NO_COLOR", "1");
-    command.output().expect("blend starts")
+    forgetful(&mut command).output().expect("blend starts")
 }
 
 /// Nets in every layout of their families and back.

@@ -5,8 +5,10 @@ use super::is_link;
 use super::said;
 use crate::diag::Problem;
 use crate::store::Kind;
+use crate::store::Note;
 use crate::store::Part;
 use crate::store::Staged;
+use crate::store::journal::Journal;
 use std::path::PathBuf;
 
 fn file_at(place: &Place, name: &str, forbidden: &[PathBuf]) -> Result<Staged, Problem> {
@@ -252,6 +254,49 @@ fn left_overs_of_the_dead_go_and_of_the_living_stay() {
     other.commit(vec![second]).unwrap();
     assert_eq!(place.read("out"), "second");
     assert!(mine.exists() && odd.exists());
+}
+
+/// What a dead build left, with a journal of these notes.
+fn dead(place: &Place, name: &str, text: &str, plan: &[u8; 32], notes: &[Note]) {
+    let path = place.file(name, text);
+    Journal::start(&path, plan, notes);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_dead_build_of_the_same_plan_left_is_gone_on_with() {
+    let (plan, other) = ([7; 32], [8; 32]);
+    let notes = [0, 1].map(|tensor| Note { tensor, sum: [9; 16] });
+    let of = |place: &Place, plan| Staged::of(&place.at("out"), Kind::File, 6, &[], false, plan);
+    let place = Place::new();
+    dead(&place, ".out.blend-0123456789abcdef.tmp", "abc???", &plan, &notes);
+    dead(&place, ".out.blend-0123456789abcde0.tmp", "less", &plan, &notes[..1]);
+    dead(&place, ".out.blend-0123456789abcde1.tmp", "of another plan", &other, &notes);
+    // Who has no plan leaves them alone.
+    drop(of(&place, None).unwrap());
+    assert_eq!(place.names("").len(), 6);
+    let staged = of(&place, Some(&plan)).unwrap();
+    assert_eq!(staged.notes(), Some(notes.as_slice()));
+    // While one goes on with it, others begin anew.
+    let second = of(&place, Some(&plan)).unwrap();
+    assert_eq!(second.notes(), None);
+    drop(second);
+    let open = staged.part("", 6).unwrap();
+    let mut there = [0; 6];
+    open.read_at(0, &mut there).unwrap();
+    assert_eq!(&there, b"abc???");
+    open.write_at(3, b"def").unwrap();
+    staged.note(&Note { tensor: 2, sum: [1; 16] });
+    staged.commit(vec![open]).unwrap();
+    assert_eq!(place.read("out"), "abcdef");
+    assert_eq!(place.names(""), ["out"]);
+    // A directory where a file was, and an output that may not stand there.
+    dead(&place, ".out.blend-0123456789abcdef.tmp/part", "x", &plan, &[]);
+    Journal::start(&place.at(".out.blend-0123456789abcdef.tmp"), &plan, &notes);
+    let staged = of(&place, Some(&plan)).unwrap();
+    assert_eq!(staged.notes(), None);
+    drop(staged);
+    assert_eq!(place.names(""), ["out"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What is made of these formats is what is made of safetensors files with the same tensors, bit for bit.
 
 use super::super::run::build;
+use super::super::run::forgetful;
 use super::data;
 use super::same;
 use std::path::Path;
@@ -121,7 +122,7 @@ fn transcripts() {
         ("build-gguf", &["build", "gguf.blend"]),
         ("build-npz", &["build", "npz.blend"]),
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_blend"))
+        let output = forgetful(&mut Command::new(env!("CARGO_BIN_EXE_blend")))
             .current_dir(directory.path())
             .args(args)
             .env("COLUMNS", "100")

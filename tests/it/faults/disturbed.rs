@@ -11,6 +11,7 @@ use super::scene::stderr;
 use super::scene::write_model;
 use super::strace;
 use super::strace::wait_until;
+use crate::run::forgetful;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -197,7 +198,7 @@ fn file_size_limits() {
             let mut command = Command::new("sh");
             command.args(["-c", &line, env!("CARGO_BIN_EXE_blend")]).current_dir(scene.dir.path());
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-            let output = finish(command.spawn());
+            let output = finish(forgetful(&mut command).spawn());
             let said = stderr(&output);
             let case = format!("{shape:?}, {blocks} blocks: {:?} {said}", output.status);
             match output.status.code() {
@@ -249,7 +250,7 @@ fn full_disks() {
         command.arg(if root { "-m" } else { "-rm" }).args(["sh", "-c", DISKS, env!("CARGO_BIN_EXE_blend")]);
         command.arg(scene.target.file_name().expect("it has a name"));
         command.current_dir(scene.dir.path());
-        let output = match command.output() {
+        let output = match forgetful(&mut command).output() {
             Ok(output) if output.status.code() != Some(77) && !stderr(&output).contains("unshare") => output,
             _ => {
                 eprintln!("skipped: no file system may be mounted here");

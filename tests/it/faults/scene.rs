@@ -2,6 +2,7 @@
 
 use crate::laws::model;
 use crate::laws::model::Random;
+use crate::run::forgetful;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
@@ -44,6 +45,8 @@ pub struct Scene {
     /// What the build makes.
     pub new: Snapshot,
     inputs: Snapshot,
+    /// For builds that remember.
+    pub cache: tempfile::TempDir,
 }
 
 /// A folder for tests with a path that does not change under `canonicalize`.
@@ -56,6 +59,7 @@ pub fn blend(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_blend"));
     command.current_dir(dir).args(args).env_remove("BLEND_READ").env("NO_COLOR", "1");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    forgetful(&mut command);
     command
 }
 
@@ -112,7 +116,7 @@ impl Scene {
         std::fs::write(dir.path().join("r.blend"), &recipe).expect("a recipe");
         let target = dir.path().join(target);
         let inputs = Scene::inputs_of(dir.path());
-        let mut scene = Scene { dir, recipe, target, old: Snapshot::new(), new: Snapshot::new(), inputs };
+        let mut scene = Scene { dir, recipe, target, old: Snapshot::new(), new: Snapshot::new(), inputs, cache: folder() };
         scene.build(&[]);
         scene.new = snapshot(&scene.target);
         scene.build(&["--set", "edge=1"]);

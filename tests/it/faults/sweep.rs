@@ -300,6 +300,80 @@ fn fallbacks_may_fail_or_be_the_last() {
     );
 }
 
+/// Builds with a cache, after one that it knows: whatever fails or kills, this build and the next one are right.
+#[test]
+fn what_is_remembered_may_fail() {
+    if strace::missing().is_some() {
+        return;
+    }
+    let shapes = [Shape::File, Shape::Copies, Shape::Pt];
+    let known = |scene: &Scene, more: &[&str]| {
+        let args = [&["build", "r.blend", "--quiet"], more].concat();
+        let mut command = super::scene::blend(scene.dir.path(), &args);
+        let output = super::scene::finish(command.env("BLEND_CACHE_DIR", scene.cache.path()).spawn());
+        if output.status.success() { Ok(()) } else { Err(super::scene::stderr(&output)) }
+    };
+    let run = |scene: &Scene, args: &[&str]| -> Result<Traced, String> {
+        known(scene, &["--set", "edge=1"])?;
+        if scene.state() != Ok("old") {
+            return Err("the build before is not what it should be".into());
+        }
+        let cache = scene.cache.path().to_string_lossy().into_owned();
+        Ok(strace::start(scene, args, &[("BLEND_CACHE_DIR", &cache)]).finish())
+    };
+    let plans: [(&str, &[&str]); 10] = [
+        ("openat", &["EIO", "KILL"]),
+        ("read", &["EIO"]),
+        ("pread64", &["EIO"]),
+        ("write", &["ENOSPC", "KILL"]),
+        ("rename", &["EIO", "KILL"]),
+        ("renameat2", &["EINVAL", "KILL"]),
+        ("unlink", &["EIO", "KILL"]),
+        ("ioctl", &["EIO", "KILL"]),
+        ("statx", &["EIO"]),
+        ("utimensat", &["EIO", "KILL"]),
+    ];
+    let names: Vec<&str> = plans.iter().map(|plan| plan.0).collect();
+    let mut cases = vec![];
+    for shape in shapes {
+        let scene = Scene::new(shape);
+        let traced = run(&scene, &["-e", &format!("trace={}", names.join(","))]).unwrap();
+        assert!(traced.status.success() && scene.state() == Ok("new"), "{}", traced.stderr);
+        let counts = strace::counts(&traced.log);
+        assert!(counts["write"] >= 3, "there is a journal: {counts:?}");
+        for (call, errors) in plans {
+            let most = counts.get(call).copied().unwrap_or(0);
+            for error in errors {
+                cases.extend((1..=most).map(|when| Case { shape, call, error, when }));
+            }
+        }
+    }
+    all(
+        &cases,
+        |case| case.shape,
+        |case, scene| {
+            let inject = inject(case.call, case.error, &case.when.to_string());
+            let tell = |reason: String| format!("{:?}, {inject}: {reason}", case.shape);
+            let traced = run(scene, &["-e", &format!("trace={}", case.call), "-e", &inject]).map_err(tell)?;
+            let state = scene.state().map_err(tell)?;
+            let right = match traced.status.code() {
+                Some(0) => state == "new",
+                Some(code) => code == 3 && !traced.stderr.contains("panicked"),
+                None => traced.status.signal() == Some(9),
+            };
+            if !right {
+                return Err(tell(format!("{:?}, {state}: {}", traced.status, traced.stderr)));
+            }
+            known(scene, &[]).map_err(tell)?;
+            match scene.state().map_err(tell)? {
+                "new" if scene.left_overs().is_empty() => Ok(()),
+                state => Err(tell(format!("after the next build: {state}, left over {:?}", scene.left_overs()))),
+            }
+        },
+    );
+    println!("{} builds", cases.len());
+}
+
 /// Killed, and killed again while the next build removes what was left.
 #[test]
 fn kills_while_cleaning_up() {
