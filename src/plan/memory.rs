@@ -30,7 +30,12 @@ pub fn peak_bytes(plan: &Plan, threads: usize) -> u64 {
         let weights: u64 = drawing.tensors.values().map(|program| program.elems() * 4).sum();
         drawing.net.slots.bytes() as u64 + 2 * weights
     });
-    BASE_BYTES + headers + held + drawn.max().unwrap_or(0) + threads as u64 * (largest + CHUNK_BYTES)
+    BASE_BYTES
+        + headers
+        + held
+        + plan.picture_bytes
+        + drawn.max().unwrap_or(0)
+        + threads as u64 * (largest + CHUNK_BYTES)
 }
 
 /// Buffers of one worker: a window per load, a tile per value.
