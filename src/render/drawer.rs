@@ -2,6 +2,7 @@
 
 use super::device;
 use super::device::About;
+use super::device::Begun;
 use super::device::Device;
 use super::device::Engine;
 use super::host::Host;
@@ -87,8 +88,13 @@ impl Drawer {
 
     /// Draws one picture.  Errors: E0705, E0706 for latents that do not fit, and those of the device.
     pub fn draw(&mut self, start: &Start, look: &Look) -> Result<Image, Problem> {
+        self.begin(start, look)?.wait()
+    }
+
+    /// Begins to draw a picture; the next may be begun before it is waited for.  Errors: as of [`Drawer::draw`].
+    pub fn begin(&mut self, start: &Start, look: &Look) -> Result<Begun, Problem> {
         if let Start::Picture(values) = start {
-            return self.engine.draw(&self.host.picture(values.to_vec())?);
+            return self.engine.begin(&self.host.picture(values.to_vec())?);
         }
         let (latents, state) = self.latents(start, look)?;
         let noises = match look.noise {
@@ -96,7 +102,7 @@ impl Drawer {
             NoiseChoice::None => Noises::None,
             NoiseChoice::Random => Noises::Drawn(Box::new(state)),
         };
-        self.engine.draw(&self.host.frame(&latents, noises)?)
+        self.engine.begin(&self.host.frame(&latents, noises)?)
     }
 
     /// The w of all layers, truncated, and the generator that goes on with the noise (that of seed 0 where no seed began).

@@ -10,9 +10,9 @@ use super::device::Wanted;
 use crate::diag::Problem;
 use crate::network::Name;
 use crate::network::Net;
-use crate::picture::Image;
 use crate::render::cpu::Cpu;
 use crate::render::device::About;
+use crate::render::device::Begun;
 use crate::render::device::Engine;
 use crate::render::host::Frame;
 use crate::render::weights::Weights;
@@ -25,8 +25,9 @@ impl Engine for Gpu {
         Gpu::update(self, weights, changed)
     }
 
-    fn draw(&mut self, frame: &Frame) -> Result<Image, Problem> {
-        Gpu::draw(self, frame)
+    fn begin(&mut self, frame: &Frame) -> Result<Begun, Problem> {
+        let pending = self.submit(frame)?;
+        Ok(Begun::Elsewhere(Box::new(move || pending.wait())))
     }
 
     fn about(&self) -> About {
@@ -59,8 +60,8 @@ impl Engine for Instead {
         Cpu::update(&mut self.cpu, weights, changed)
     }
 
-    fn draw(&mut self, frame: &Frame) -> Result<Image, Problem> {
-        Cpu::draw(&mut self.cpu, frame)
+    fn begin(&mut self, frame: &Frame) -> Result<Begun, Problem> {
+        Engine::begin(&mut self.cpu, frame)
     }
 
     fn about(&self) -> About {
