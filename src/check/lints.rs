@@ -2,13 +2,12 @@
 
 use super::context::Context;
 use super::error;
-use super::error::Gives;
+use super::gives::Classes;
+use super::gives::Gives;
 use super::outputs::Evaluated;
 use super::space::Space;
 use crate::arch;
 use crate::arch::Part;
-use crate::field::Weight;
-use crate::hir::Atom;
 use crate::hir::CallInstance;
 use crate::hir::ExprKind;
 use crate::hir::Form;
@@ -85,41 +84,29 @@ fn foreign_presets(context: &mut Context) {
 
 /// A tensor that is the average of a part, and has other shares than any tensor of that part.
 fn lost_average(context: &Context, evaluated: &Evaluated, output: &Output) -> Option<crate::diag::Problem> {
-    let gives = |made: &Made| shares(&made.form, &evaluated.calls);
+    let mut classes = Classes::new(&evaluated.calls);
     for made in &output.tensors {
         let Some((_, part)) = part_of(&context.inputs, &evaluated.calls, made) else { continue };
         let Some(of) = part.of else { continue };
-        let own = gives(made);
+        let own = classes.gives(&made.form);
         let mut whole: Vec<(Part, Gives)> = vec![];
         for other in &output.tensors {
             let found = part_of(&context.inputs, &evaluated.calls, other).filter(|found| found.1.name == of);
-            whole.extend(found.map(|found| (found.1, gives(other))));
+            whole.extend(found.map(|found| (found.1, classes.gives(&other.form))));
         }
         let Some((part, first)) = whole.first() else { continue };
         // A model without the average (rosinality's files may lack it) cannot give it a share.
+        let inputs = classes.inputs(&own);
         let gives = |entry: &(Part, Gives)| {
             let has = |input: &InputId| context.inputs[input.0 as usize].canon.index.contains_key(&made.name);
-            entry.1.inputs().iter().all(|input| has(input) || own.inputs().contains(input))
+            classes.inputs(&entry.1).iter().all(|input| has(input) || inputs.contains(input))
         };
         if whole.iter().any(|entry| entry.1 == own) || !whole.iter().any(gives) {
             continue;
         }
-        return Some(error::lost_average(made, part, &own, first, context, output.value));
+        return Some(error::lost_average(made, part, [&own, first], &classes, context, output.value));
     }
     None
-}
-
-/// What a form is made of, without the names of tensors.
-fn shares(form: &Form, calls: &[CallInstance]) -> Gives {
-    let one = |(atom, share): &(Atom, Weight)| match atom {
-        Atom::Tensor { input, .. } => (Some(*input), vec![], share.clone()),
-        Atom::Call(call) => {
-            let inner = calls[*call as usize].inputs.iter().map(|inner| shares(inner, calls)).collect();
-            (None, inner, share.clone())
-        }
-        Atom::Absent(_) => (None, vec![], share.clone()),
-    };
-    Gives(form.terms.iter().map(one).collect())
 }
 
 /// The part of a tensor, as the first input that gives it sees it.

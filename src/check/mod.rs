@@ -11,6 +11,7 @@ mod domain;
 mod error;
 mod eval;
 mod functions;
+mod gives;
 mod images;
 mod imports;
 mod lints;

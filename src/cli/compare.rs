@@ -88,7 +88,7 @@ Distance is |a - b| / |a|, a the first model; the weighted cosine takes all elem
   pairs           every model against the first:
     base, other     indices of models
     relation        identical, siblings, weak, strangers or unknown
-    over_trained    whether places are far; far: their names
+    over_trained    whether places are far; far: their names; gone: which of the two has left
     kinship         parts (that tell of it), and the numbers of all their tensors
     origin          random numbers that training never changes: parts, tensors, equal
     only_in_base, only_in_other, shapes   what cannot be compared: names; name, base, other

@@ -46,6 +46,7 @@ Example: blend plan recipes/stylegan2/ramp.blend --tensor '**.torgb.*'
   inputs      name, path, family, layout, bytes, copied_bytes, computed_bytes
   checks      names of tensors that must be equal in their models
   claims      the asserts, as written
+  draws       pictures that claims draw: family, tensors, seeds, psi, width, height
   threads     what peak_bytes is counted for
   peak_bytes  the most memory that the build takes
 

@@ -3,23 +3,18 @@
 use super::Exit;
 use super::build::RunArgs;
 use super::build::interruptible;
-use super::recipe;
 use super::recipe::RecipeArgs;
 use super::recipe::literal;
-use super::recipe::quoted;
 use super::ui::Ui;
 use super::ui::width;
-use crate::compile::Compiled;
 use crate::diag::Problem;
 use crate::diag::Problems;
 use crate::draw::show;
 use crate::draw::show::Drawn;
 use crate::draw::show::Starts;
 use crate::draw::show::Wish;
-use crate::draw::subject;
 use crate::draw::subject::Model;
 use crate::draw::subject::PSI;
-use crate::draw::subject::Variant;
 use crate::draw::wish;
 use crate::draw::wish::Sweep;
 use crate::exec::Progress;
@@ -48,6 +43,9 @@ mod film;
 mod pictures;
 mod report;
 mod sheet;
+mod targets;
+
+use targets::Target;
 
 /// Draw what generators make: of recipes, without building them, and of checkpoints
 #[derive(clap::Args)]
@@ -149,22 +147,6 @@ pub struct Args {
     run: RunArgs,
 }
 
-/// Combinations of listed parameters that a sheet shows without being asked.
-const LISTED: usize = 24;
-
-/// What one target of the command line gives.
-struct Target {
-    name: String,
-    parents: Vec<Model>,
-    models: Vec<Model>,
-    /// Files that no picture may replace.
-    inputs: Vec<PathBuf>,
-    /// The sweeps that were made, for matrices.
-    sweeps: Vec<Sweep>,
-    /// What a report tells of it.
-    told: report::Told,
-}
-
 pub fn run(args: &Args, ui: &Ui) -> Exit {
     match work(args, ui) {
         Ok(exit) | Err(exit) => exit,
@@ -206,7 +188,7 @@ fn work(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
     }
     let mut targets = vec![];
     if args.expression.is_some() {
-        targets.push(of_recipe(
+        targets.push(targets::of_recipe(
             &RecipeArgs::one_shot(args.expression.clone(), &args.models, &args.sets),
             args,
             size,
@@ -217,8 +199,8 @@ fn work(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
     for path in &args.targets {
         let is_recipe = path == Path::new("-") || path.extension().is_some_and(|ending| ending == "blend");
         targets.push(match is_recipe {
-            true => of_recipe(&RecipeArgs::only(path, &args.sets, &args.only), args, size, &sweeps, ui)?,
-            false => of_checkpoint(path, args, size, &sweeps, ui)?,
+            true => targets::of_recipe(&RecipeArgs::only(path, &args.sets, &args.only), args, size, &sweeps, ui)?,
+            false => targets::of_checkpoint(path, args, size, &sweeps, ui)?,
         });
     }
     if args.parts && !targets.iter().flat_map(|target| &target.models).any(|model| model.is_part) {
@@ -299,120 +281,6 @@ fn opened(path: &Path) -> Result<Image, Problem> {
 
 fn is_folder(path: &Path) -> bool {
     path.as_os_str().as_encoded_bytes().ends_with(b"/") || path.is_dir()
-}
-
-/// The models of a recipe: what it is made of, and its outputs for every value of the sweeps.
-fn of_recipe(
-    recipe: &RecipeArgs,
-    args: &Args,
-    size: Option<[usize; 2]>,
-    sweeps: &[Sweep],
-    ui: &Ui,
-) -> Result<Target, Exit> {
-    let first = recipe::compile(recipe, ui)?;
-    ui.problems(&first.problems, &first.sources);
-    let Some(compiled) = &first.compiled else { return Err(Exit::Wrong) };
-    let mut target = target_of(&recipe.name(), compiled, args, size, &first.sources, ui)?;
-    if args.report.is_some() {
-        target.told = report::of(compiled, args, &first.sources, ui)?;
-    }
-    target.sweeps = match sweeps {
-        // A walk shows the recipe as it is.
-        [] if args.walk => vec![],
-        [] => subject::listed(&compiled.recipe, &set_names(args), LISTED),
-        sweeps => sweeps.to_vec(),
-    };
-    // Rows of one output follow each other, whatever the parameters.
-    let mut by_output: Vec<Vec<Model>> = vec![];
-    for variant in subject::variants(&target.sweeps) {
-        let again;
-        let (compiled, sources) = if variant.sets.is_empty() {
-            (compiled, &first.sources)
-        } else {
-            again = recipe::compile_set(recipe, &variant.sets, ui)?;
-            let Some(compiled) = &again.compiled else { return Err(Exit::Wrong) };
-            (compiled, &again.sources)
-        };
-        let models = subject::outputs(compiled, &variant, size);
-        let models = models.map_err(|problem| ui.problems(&Problems::from(problem), sources))?;
-        by_output.resize_with(models.len().max(by_output.len()), Vec::new);
-        for (at, (rows, model)) in by_output.iter_mut().zip(models).enumerate() {
-            let parent = target.parents.first().filter(|_| args.parts);
-            let parts = parent.map_or(vec![], |parent| subject::parts(compiled, at, &model, parent));
-            rows.push(model);
-            rows.extend(parts);
-        }
-    }
-    target.models = by_output.into_iter().flatten().collect();
-    Ok(target)
-}
-
-/// The parents of a recipe, and no model yet.
-fn target_of(
-    name: &str,
-    compiled: &Compiled,
-    args: &Args,
-    size: Option<[usize; 2]>,
-    sources: &Sources,
-    ui: &Ui,
-) -> Result<Target, Exit> {
-    let mut parents = vec![];
-    if !args.no_parents {
-        for parent in subject::parents(compiled, size) {
-            match parent {
-                Ok(parent) => parents.push(parent),
-                Err((name, problem)) => ui.status(&format!("`{name}` is not drawn: {}", problem.message)),
-            }
-        }
-    }
-    if compiled.recipe.outputs.is_empty() {
-        return Err(ui.problems(&Problems::from(wish::no_output(name)), sources));
-    }
-    let inputs = compiled.recipe.inputs.iter().map(|input| input.path.clone()).collect();
-    Ok(Target { name: name.into(), parents, models: vec![], inputs, sweeps: vec![], told: report::Told::default() })
-}
-
-/// A checkpoint is drawn as the recipe that copies it.
-fn of_checkpoint(
-    path: &Path,
-    args: &Args,
-    size: Option<[usize; 2]>,
-    sweeps: &[Sweep],
-    ui: &Ui,
-) -> Result<Target, Exit> {
-    let key = args.key.as_ref().map_or(String::new(), |key| format!(" {{ key = {} }}", quoted(key)));
-    let shown = path.to_string_lossy();
-    let text = format!("blend 1\n\nmodel drawn = {}{key}\n\noutput \"out.safetensors\" = drawn\n", quoted(&shown));
-    let outcome = recipe::compile_text("<render>", text, ui)?;
-    let Some(compiled) = &outcome.compiled else { return Err(Exit::Wrong) };
-    let name = path.file_stem().map_or("model".into(), |stem| stem.to_string_lossy().into_owned());
-    let mut target = Target {
-        name: name.clone(),
-        parents: vec![],
-        models: vec![],
-        inputs: compiled.recipe.inputs.iter().map(|input| input.path.clone()).collect(),
-        sweeps: sweeps.iter().filter(|sweep| sweep.name == PSI).cloned().collect(),
-        told: report::Told { files: report::files(compiled), ..report::Told::default() },
-    };
-    let parents = subject::parents(compiled, size).into_iter().next();
-    let model = match parents {
-        Some(Ok(model)) => model,
-        Some(Err((_, problem))) => {
-            return Err(
-                ui.problems(&Problems::from(problem.note(format!("it is `{}`", path.display()))), &outcome.sources)
-            );
-        }
-        None => return Err(Exit::Wrong),
-    };
-    for Variant { psi, detail, .. } in subject::variants(&target.sweeps) {
-        target.models.push(Model { label: name.clone(), detail, psi, ..model.clone() });
-    }
-    Ok(target)
-}
-
-/// The parameters that `--set` sets.
-fn set_names(args: &Args) -> Vec<String> {
-    args.sets.iter().filter_map(|set| set.split_once('=')).map(|(name, _)| name.trim().to_string()).collect()
 }
 
 /// Draws on a pool of its own; `see` gets the number of the model, of the start, and the picture.

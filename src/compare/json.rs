@@ -48,6 +48,7 @@ fn pair(pair: &Pair) -> Value {
         "other": pair.models[1],
         "relation": pair.relation.word(),
         "over_trained": pair.is_over_trained(),
+        "gone": pair.is_over_trained().then(|| pair.models[pair.gone()]),
         "far": pair.far.iter().map(|&at| &pair.places[at].name).collect::<Vec<_>>(),
         "kinship": summary(&pair.kin, json!({ "parts": pair.judged })),
         "origin": { "parts": pair.origin.parts, "tensors": pair.origin.tensors, "equal": pair.origin.equal },

@@ -16,6 +16,7 @@ use crate::diag::Code;
 use crate::diag::Problem;
 use crate::exec::Progress;
 use crate::exec::Stop;
+use crate::hir;
 use crate::hir::Atom;
 use crate::hir::Form;
 use crate::hir::Input;
@@ -23,6 +24,7 @@ use crate::hir::InputId;
 use crate::hir::Made;
 use crate::hir::Output;
 use crate::hir::Recipe;
+use std::collections::HashSet;
 
 /// What was found, and over how many pairs of models.
 #[derive(Default)]
@@ -42,35 +44,48 @@ pub fn lints(recipe: &Recipe, threads: usize, progress: &Progress) -> Result<Lin
     met.dedup();
     let models: Vec<Model> = met.iter().map(|&id| model(recipe.input(id))).collect();
     let place = |id: InputId| met.iter().position(|known| *known == id);
-    let measured = measure::all(&models, threads, progress)?;
-    let mut told: Vec<[usize; 2]> = vec![];
-    for inputs in &meetings {
-        for (at, &other) in inputs.iter().enumerate() {
-            let family = &recipe.input(other).canon.family;
-            let base = inputs[..at].iter().find(|&&first| recipe.input(first).canon.family == *family);
-            let Some(pair) = base.and_then(|&base| Some([place(base)?, place(other)?])) else { continue };
-            if told.contains(&pair) || told.contains(&[pair[1], pair[0]]) {
-                continue;
-            }
-            told.push(pair);
-            let rows = measure::rows(&models, &measured, pair);
-            let kin = Summary::of(rows.iter().filter(|row| row.tells == Tells::Kinship));
-            let pair = verdict::pair(&models, pair, rows, kin);
-            lints.pairs += 1;
-            let inputs = pair.models.map(|at| recipe.input(met[at]));
-            lints.problems.extend(kinship(&pair, inputs));
-        }
+    let kin = kin(recipe, &meetings);
+    let images: Vec<Vec<(&Made, InputId, Vec<InputId>)>> =
+        recipe.outputs.iter().map(|own| images(recipe, own)).collect();
+    // Only these pairs are measured: each model with one other, not all with all.
+    let mut wanted: HashSet<[usize; 2]> = HashSet::new();
+    let mut want = |a: InputId, b: InputId| {
+        wanted.extend(place(a).zip(place(b)).map(|(a, b)| [a.min(b), a.max(b)]));
+    };
+    kin.iter().for_each(|&[a, b]| want(a, b));
+    images.iter().flatten().for_each(|(_, first, others)| others.iter().for_each(|&other| want(*first, other)));
+    let measured = measure::of(&models, &|pair| wanted.contains(&pair), threads, progress)?;
+    for [base, other] in kin {
+        let Some(pair) = place(base).zip(place(other)).map(|(a, b)| [a, b]) else { continue };
+        let rows = measure::rows(&models, &measured, pair);
+        let kin = Summary::of(rows.iter().filter(|row| row.tells == Tells::Kinship));
+        let pair = verdict::pair(&models, pair, rows, kin);
+        lints.pairs += 1;
+        lints.problems.extend(kinship(&pair, [recipe.input(base), recipe.input(other)]));
     }
-    for output in &recipe.outputs {
+    for (output, images) in recipe.outputs.iter().zip(images) {
         let differ = |a: InputId, b: InputId, name: &str| {
-            let pair = place(a).zip(place(b)).map(|(a, b)| [a, b]);
-            pair.is_some_and(|pair| {
-                measure::rows(&models, &measured, pair).iter().any(|row| *row.name == *name && row.differs > 0)
-            })
+            place(a).zip(place(b)).is_some_and(|(a, b)| measure::differs(&measured, [a, b], name))
         };
-        lints.problems.extend(random_images(recipe, output, &differ));
+        lints.problems.extend(random_images(recipe, output, images, &differ));
     }
     Ok(lints)
+}
+
+/// Each model of an output with the first one there that is of its family; no pair twice.
+fn kin(recipe: &Recipe, meetings: &[Vec<InputId>]) -> Vec<[InputId; 2]> {
+    let family = |id: InputId| &recipe.input(id).canon.family;
+    let mut told = HashSet::new();
+    let mut out = vec![];
+    for inputs in meetings {
+        for (at, &other) in inputs.iter().enumerate() {
+            let base = inputs[..at].iter().find(|&&first| family(first) == family(other));
+            out.extend(
+                base.filter(|&&base| told.insert([base.min(other), base.max(other)])).map(|&base| [base, other]),
+            );
+        }
+    }
+    out
 }
 
 fn model(input: &Input) -> Model {
@@ -89,20 +104,19 @@ fn members(recipe: &Recipe, output: &Output) -> Vec<InputId> {
     out
 }
 
+/// The inputs of a form that are not there yet.
 fn leaves(recipe: &Recipe, form: &Form, out: &mut Vec<InputId>) {
-    for (atom, _) in &form.terms {
+    for atom in hir::leaves(form, &recipe.calls) {
         match atom {
             Atom::Tensor { input, .. } if !out.contains(input) => out.push(*input),
-            Atom::Call(call) => {
-                recipe.calls[*call as usize].inputs.iter().for_each(|inner| leaves(recipe, inner, out));
-            }
-            Atom::Tensor { .. } | Atom::Absent(_) => {}
+            _ => {}
         }
     }
 }
 
 /// What a pair deserves to be told: at most one of three.
 fn kinship(pair: &Pair, [base, other]: [&Input; 2]) -> Option<Problem> {
+    let (base, other) = if pair.is_over_trained() && pair.gone() == 0 { (other, base) } else { (base, other) };
     let (a, b) = (&base.name, &other.name);
     let compare = format!("blend compare {} {}", base.path.display(), other.path.display());
     let median = pair.kin.median.unwrap_or(f64::NAN);
@@ -142,18 +156,30 @@ fn kinship(pair: &Pair, [base, other]: [&Input; 2]) -> Option<Problem> {
     Some(problem.note(show::grounds(pair)))
 }
 
-/// Random numbers that are not the same in the models whose mean is taken: the mean of two is weaker than both.
-fn random_images(recipe: &Recipe, output: &Output, differ: &dyn Fn(InputId, InputId, &str) -> bool) -> Option<Problem> {
-    let mut wrong: Vec<(&Made, [InputId; 2])> = vec![];
+/// Tensors of random numbers that several models have a share in: the first of them, and the others.
+fn images<'r>(recipe: &'r Recipe, output: &'r Output) -> Vec<(&'r Made, InputId, Vec<InputId>)> {
+    let mut out = vec![];
     for made in output.tensors.iter().filter(|made| made.traits.policy == Policy::Mix) {
         let mut inputs = vec![];
         leaves(recipe, &made.form, &mut inputs);
         let (Some(&first), true) = (inputs.first(), inputs.len() > 1) else { continue };
-        let tells = part_of(recipe, first, made).map(|part| part.tells);
-        if tells != Some(Tells::Origin) {
-            continue;
+        if part_of(recipe, first, made).is_some_and(|part| part.tells == Tells::Origin) {
+            out.push((made, first, inputs.split_off(1)));
         }
-        if let Some(&other) = inputs[1..].iter().find(|&&other| differ(first, other, &made.name)) {
+    }
+    out
+}
+
+/// Random numbers that are not the same in the models whose mean is taken: the mean of two is weaker than both.
+fn random_images(
+    recipe: &Recipe,
+    output: &Output,
+    images: Vec<(&Made, InputId, Vec<InputId>)>,
+    differ: &dyn Fn(InputId, InputId, &str) -> bool,
+) -> Option<Problem> {
+    let mut wrong: Vec<(&Made, [InputId; 2])> = vec![];
+    for (made, first, others) in images {
+        if let Some(&other) = others.iter().find(|&&other| differ(first, other, &made.name)) {
             wrong.push((made, [first, other]));
         }
     }

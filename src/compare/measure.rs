@@ -96,6 +96,10 @@ pub struct Summary {
     pub cosine: Option<f64>,
     /// ‖a − b‖ / ‖a‖ of all elements as one vector.
     pub distance: Option<f64>,
+    /// ‖a − b‖ over the smaller of ‖a‖ and ‖b‖: the same whichever comes first.
+    pub apart: Option<f64>,
+    /// ‖b‖ is larger than ‖a‖.
+    pub is_grown: bool,
     /// The tensor with the largest distance of its own.
     pub farthest: Option<(Arc<str>, f64)>,
     /// The largest |a − b|.
@@ -129,7 +133,10 @@ impl Summary {
         out.directions = cosines.len();
         out.median = median(cosines);
         out.cosine = cosine(aa, ab, bb);
-        out.distance = if out.elems > 0 && (aa > 0.0 || bb > 0.0) { distance(aa, dd) } else { None };
+        let some = out.elems > 0 && (aa > 0.0 || bb > 0.0);
+        out.distance = if some { distance(aa, dd) } else { None };
+        out.apart = if some { distance(aa.min(bb), dd) } else { None };
+        out.is_grown = bb > aa;
         out
     }
 }
@@ -146,16 +153,20 @@ pub fn median(mut values: Vec<f64>) -> Option<f64> {
 
 /// What was measured of one tensor in the models that have it in one shape.
 pub struct Measured {
-    /// In order of the models.
-    members: Vec<usize>,
     /// Per pair of members in order: elements that differ, then a·b, ‖a − b‖², max where both are floats.
     pairs: HashMap<[usize; 2], (u64, Option<[f64; 3]>)>,
     /// a·a per member.
     squares: HashMap<usize, f64>,
 }
 
-/// Every tensor that at least two models have in one shape, by name; all models are read once.
-pub fn all(models: &[Model], threads: usize, progress: &Progress) -> Result<HashMap<Arc<str>, Vec<Measured>>, Stop> {
+/// Every tensor that two models of a wanted pair (the smaller index first) have in one shape, by name; all models are
+/// read once.
+pub fn of(
+    models: &[Model],
+    wanted: &dyn Fn([usize; 2]) -> bool,
+    threads: usize,
+    progress: &Progress,
+) -> Result<HashMap<Arc<str>, Vec<Measured>>, Stop> {
     let mut first_file = vec![];
     let mut files = vec![];
     for model in models {
@@ -165,7 +176,7 @@ pub fn all(models: &[Model], threads: usize, progress: &Progress) -> Result<Hash
     let mut asked: Vec<(Asked, Program)> = vec![];
     for (name, members) in by_shape(models) {
         let load = |at: usize| load(&models[at], first_file[at], tensor(&models[at], &name).expect("it is a member"));
-        asked.push(Asked::new(name.clone(), &members, load));
+        asked.extend(Asked::new(name.clone(), &members, wanted, load));
     }
     // In the order of the first model's file, so that it is read from front to back.
     asked.sort_by_key(|(_, program)| program.loads.first().map(|load| (load.file, load.offset)));
@@ -220,13 +231,23 @@ fn load(model: &Model, first_file: usize, tensor: &CanonTensor) -> Load {
 /// What the results of a program are.
 struct Asked {
     name: Arc<str>,
-    members: Vec<usize>,
     squares: Vec<usize>,
     pairs: Vec<([usize; 2], bool)>,
 }
 
 impl Asked {
-    fn new(name: Arc<str>, members: &[usize], load: impl Fn(usize) -> Load) -> (Asked, Program) {
+    /// `None` where no two of the members are a wanted pair.
+    fn new(
+        name: Arc<str>,
+        members: &[usize],
+        wanted_pair: &dyn Fn([usize; 2]) -> bool,
+        load: impl Fn(usize) -> Load,
+    ) -> Option<(Asked, Program)> {
+        let is_met = |a: usize| members.iter().any(|&b| a != b && wanted_pair([a.min(b), a.max(b)]));
+        let members: Vec<usize> = members.iter().copied().filter(|&at| is_met(at)).collect();
+        if members.is_empty() {
+            return None;
+        }
         let loads: Vec<Load> = members.iter().map(|&at| load(at)).collect();
         let mut builder = Builder::new(loads[0].view.shape.clone());
         let nodes: Vec<NodeId> = loads.iter().map(|load| builder.load(load.clone())).collect();
@@ -238,7 +259,7 @@ impl Asked {
             wanted.push(builder.dot(nodes[at], nodes[at]));
         }
         for a in 0..members.len() {
-            for b in a + 1..members.len() {
+            for b in (a + 1..members.len()).filter(|&b| wanted_pair([members[a], members[b]])) {
                 let both = is_float(a) && is_float(b);
                 pairs.push(([members[a], members[b]], both));
                 let is_bits = loads[a].dtype == loads[b].dtype && loads[a].affine == loads[b].affine;
@@ -258,7 +279,7 @@ impl Asked {
                 }
             }
         }
-        (Asked { name, members: members.to_vec(), squares, pairs }, builder.measure(wanted))
+        Some((Asked { name, squares, pairs }, builder.measure(wanted)))
     }
 
     fn read(self, results: &[f64]) -> Measured {
@@ -270,11 +291,17 @@ impl Asked {
             (pair, (differs, both.then(|| [next(), next(), next()])))
         });
         let pairs = pairs.collect();
-        Measured { members: self.members, squares, pairs }
+        Measured { squares, pairs }
     }
 }
 
-/// The rows of two models, in order of the names; the first model says what the tensors are.
+/// Whether a tensor has elements that differ between two models of a wanted pair.
+pub fn differs(measured: &HashMap<Arc<str>, Vec<Measured>>, [a, b]: [usize; 2], name: &str) -> bool {
+    let mut groups = measured.get(name).into_iter().flatten();
+    groups.any(|of| of.pairs.get(&[a.min(b), a.max(b)]).is_some_and(|pair| pair.0 > 0))
+}
+
+/// The rows of two models of a wanted pair, in order of the names; the first model says what the tensors are.
 pub fn rows(models: &[Model], measured: &HashMap<Arc<str>, Vec<Measured>>, pair: [usize; 2]) -> Vec<Row> {
     let [a, b] = pair;
     let sorted = [a.min(b), a.max(b)];
@@ -284,10 +311,8 @@ pub fn rows(models: &[Model], measured: &HashMap<Arc<str>, Vec<Measured>>, pair:
     }
     for tensor in &models[a].canon.tensors {
         let groups = measured.get(&tensor.name).into_iter().flatten();
-        let Some(of) = groups.into_iter().find(|of| of.members.contains(&a) && of.members.contains(&b)) else {
-            continue;
-        };
-        let (differs, sums) = of.pairs[&sorted];
+        let found = groups.into_iter().find_map(|of| of.pairs.get(&sorted).map(|pair| (of, *pair)));
+        let Some((of, (differs, sums))) = found else { continue };
         let part = arch::part(&models[a].canon, tensor);
         let row = Row {
             name: tensor.name.clone(),

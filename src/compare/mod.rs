@@ -70,7 +70,7 @@ pub struct Pair {
     pub kin: Summary,
     pub relation: Relation,
     pub origin: Origin,
-    /// Indices of places where the second has left the first far behind.
+    /// Indices of places where one has left the other far behind, whichever comes first.
     pub far: Vec<usize>,
     /// A recipe's expression that mixes the two where they fit, when they do not everywhere.
     pub advice: Option<String>,
@@ -92,7 +92,7 @@ pub struct Comparison {
 /// Compares models, at least two.  Errors: those of reading.
 pub fn compare(models: Vec<Model>, threads: usize, progress: &Progress) -> Result<Comparison, Stop> {
     let count = models.len();
-    let measured = measure::all(&models, threads, progress)?;
+    let measured = measure::of(&models, &|_| true, threads, progress)?;
     let mut distances = vec![vec![None; count]; count];
     let mut cosines = vec![vec![None; count]; count];
     let mut pairs = vec![];

@@ -141,7 +141,8 @@ fn verdict(comparison: &Comparison, pair: &Pair, style: Style) -> String {
     };
     let mut out = format!("{b} and {a}: {}: {facts}\n", style.paint(tone, words));
     if pair.is_over_trained() {
-        out.push_str(&format!("{b}: {}: {}\n", style.paint(Tone::Odd, "over-trained child"), far(pair)));
+        let child = [&a, &b][pair.gone()];
+        out.push_str(&format!("{child}: {}: {}\n", style.paint(Tone::Odd, "over-trained child"), far(pair)));
     }
     let odd: usize = pair.parts.iter().map(|part| part.summary.not_finite).sum();
     if odd > 0 {
@@ -152,7 +153,7 @@ fn verdict(comparison: &Comparison, pair: &Pair, style: Style) -> String {
     out
 }
 
-/// What the verdict stands on: `median cosine 0.9772 over 23 tensors (conv, affine); noise image equal (one parent)`.
+/// What the verdict stands on: `median cosine 0.9772 over 23 tensors (conv, affine); noise image: equal in 9 tensors (as of one parent)`.
 pub fn grounds(pair: &Pair) -> String {
     let mut parts = vec![];
     if let Some(median) = pair.kin.median {
@@ -171,17 +172,17 @@ fn origin(origin: &Origin) -> Option<String> {
     match origin {
         Origin { tensors: 0, .. } => None,
         Origin { tensors, .. } if origin.is_one() => {
-            Some(format!("{parts}: equal in {} (one parent)", counted(*tensors, "tensor")))
+            Some(format!("{parts}: equal in {} (as of one parent)", counted(*tensors, "tensor")))
         }
         Origin { tensors, equal, .. } => Some(format!("{parts}: {equal} of {} equal", counted(*tensors, "tensor"))),
     }
 }
 
-/// Where a child has left its parent behind: `distance 2.34 at resolution 4, 2.45 at 8`.
+/// Where a child has left its parent behind, in units of the smaller of the two: `distance 2.34 at resolution 4, 2.45 at 8`.
 pub fn far(pair: &Pair) -> String {
     let one = |&at: &usize| {
         let place = &pair.places[at];
-        format!("{:.2} at {}", place.summary.distance.unwrap_or(f64::NAN), place.name)
+        format!("{:.2} at {}", place.summary.apart.unwrap_or(f64::NAN), place.name)
     };
     let mut list: Vec<String> = pair.far.iter().take(4).map(one).collect();
     if pair.far.len() > list.len() {

@@ -36,7 +36,7 @@ use std::sync::Arc;
 pub const SIBLINGS: f64 = 0.9;
 /// Up to this median cosine, they have no common ancestor.
 pub const STRANGERS: f64 = 0.2;
-/// From this ‖a − b‖ / ‖a‖ on, a place is far from where it was.
+/// From this ‖a − b‖ over the smaller of ‖a‖ and ‖b‖ on, a place is far from where it was.
 pub const FAR: f64 = 0.75;
 /// The most places that are shown; neighbours are taken together beyond it.
 const MOST_PLACES: usize = 12;
@@ -114,7 +114,7 @@ pub fn pair(models: &[Model], of: [usize; 2], mut rows: Vec<Row>, kin: Summary) 
     let incomplete = !shapes.is_empty() || missing.iter().any(|names| !names.is_empty());
     let relation = Relation::of(&rows, incomplete, kin.median);
     let (coord, places) = places(&rows);
-    let is_far = |group: &Group| group.summary.distance.is_some_and(|distance| distance >= FAR);
+    let is_far = |group: &Group| group.summary.apart.is_some_and(|apart| apart >= FAR);
     let far = (0..places.len()).filter(|&at| is_far(&places[at])).collect();
     let mut judged: Vec<String> = vec![];
     let mut origin = Origin::default();
@@ -140,11 +140,18 @@ pub fn pair(models: &[Model], of: [usize; 2], mut rows: Vec<Row>, kin: Summary) 
 }
 
 impl Pair {
-    /// The second has left the first behind: it is a child of it, or the two are children of one, and at some places
-    /// little of the ancestor is left.
+    /// One has left the other behind: it is a child of it, or the two are children of one, and at some places little of
+    /// the ancestor is left.  The order of the two has no say.
     pub fn is_over_trained(&self) -> bool {
         let kin = matches!(self.relation, Relation::Siblings | Relation::Weak);
         kin && !self.far.is_empty() && (self.origin.is_one() || self.far.len() < self.places.len())
+    }
+
+    /// Which of the two (0, 1) has gone far: the one whose weights are larger at most of the far places, for steps that
+    /// are too large add up; the second where they are even.
+    pub fn gone(&self) -> usize {
+        let grown = self.far.iter().filter(|&&at| self.places[at].summary.is_grown).count();
+        usize::from(2 * grown >= self.far.len())
     }
 }
 

@@ -74,7 +74,7 @@ pub struct Drawn {
 }
 
 /// Draws every model from every start; `see` gets the number of the model, the number of the start, and the picture.
-/// Nothing is kept: memory is one network and one picture.  Errors: those of reading, of the device, E0702 to E0706, and
+/// Nothing is kept: memory is one network and one picture, two where a graphics card draws.  Errors: those of reading, of the device, E0702 to E0706, and
 /// what `see` says.
 pub fn show(
     models: &[Model],
@@ -96,13 +96,11 @@ pub fn show(
         drawn.computed += put.computed;
         drawn.tensors += put.tensors;
         let look = Look { psi: model.psi.unwrap_or(wish.look.psi), ..wish.look.clone() };
-        for (column, start) in wish.starts.of(easel, &look)?.iter().enumerate() {
-            let images = easel.draw(std::slice::from_ref(start), &look, progress)?;
-            for image in images {
-                drawn.pictures += 1;
-                see(row, column, image)?;
-            }
-        }
+        let starts = wish.starts.of(easel, &look)?;
+        easel.draw_each(&starts, &look, progress, &mut |column, image| {
+            drawn.pictures += 1;
+            see(row, column, image)
+        })?;
         drawn.about = easel.about();
     }
     if let Some((_, inputs, _)) = open {

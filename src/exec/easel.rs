@@ -12,6 +12,7 @@ use crate::plan::Alignment;
 use crate::plan::Drawing;
 use crate::plan::Tables;
 use crate::render::device::About;
+use crate::render::device::Begun;
 use crate::render::device::Device;
 use crate::render::drawer::Drawer;
 use crate::render::drawer::Look;
@@ -118,14 +119,36 @@ impl Easel {
 
     /// Draws the model that was put on last, once per start.  Errors: E0705, E0706, and those of the device.
     pub fn draw(&mut self, starts: &[Start], look: &Look, progress: &Progress) -> Result<Vec<Image>, Stop> {
-        let Some(standing) = &mut self.standing else { return Ok(vec![]) };
         let mut out = vec![];
-        for start in starts {
+        self.draw_each(starts, look, progress, &mut |_, image| {
+            out.push(image);
+            Ok(())
+        })?;
+        Ok(out)
+    }
+
+    /// The same, with the number of the start as soon as its picture is there.  While `see` works on a picture, a device
+    /// of its own draws the next.  Errors: as of [`Easel::draw`], and what `see` says.
+    pub fn draw_each(
+        &mut self,
+        starts: &[Start],
+        look: &Look,
+        progress: &Progress,
+        see: &mut dyn FnMut(usize, Image) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        let Some(standing) = &mut self.standing else { return Ok(()) };
+        let mut before: Option<(usize, Begun)> = None;
+        for (at, start) in starts.iter().enumerate() {
             if progress.cancelled() {
                 return Err(Stop::Cancelled);
             }
-            out.push(standing.drawer.draw(start, look)?);
+            let begun = standing.drawer.begin(start, look)?;
+            if let Begun::Drawn(image) = begun {
+                see(at, image)?;
+            } else if let Some((at, begun)) = before.replace((at, begun)) {
+                see(at, begun.wait()?)?;
+            }
         }
-        Ok(out)
+        before.map_or(Ok(()), |(at, begun)| see(at, begun.wait()?))
     }
 }

@@ -10,6 +10,8 @@ use crate::diag::Problem;
 use crate::graph::Graph;
 use crate::graph::OpId;
 use crate::graph::OpKind;
+use crate::hir::ExprId;
+use crate::hir::ExprKind;
 use crate::hir::InputId;
 use crate::hir::Made;
 use crate::hir::Recipe;
@@ -140,6 +142,31 @@ pub fn of_claims(maker: &Maker, outputs: &[Output]) -> Vec<Drawing> {
         drawings[drawn].tensors.insert(op.name.clone(), program);
     }
     drawings
+}
+
+/// Bytes of the pictures that claims hold at the same time: all batches, those that are filtered too, and one batch as it
+/// comes from its network, before it is cut and resized.
+pub fn picture_bytes(recipe: &Recipe) -> u64 {
+    let bytes = |count: usize, channels: usize, [width, height]: [usize; 2]| {
+        [channels, width, height].iter().fold(4 * count as u64, |all, &size| all.saturating_mul(size as u64))
+    };
+    let (mut kept, mut drawn) = (0u64, 0u64);
+    for own in &recipe.drawn {
+        let ExprKind::Render { look, .. } = &recipe.expr(own.expr).kind else { continue };
+        let (count, shape) = (look.seeds.len(), own.net.output.shape);
+        let batch = bytes(count, shape.channels, look.size_of(&own.net));
+        let filtered = (0..recipe.exprs.len() as u32).filter(|&at| {
+            let mut at = ExprId(at);
+            let mut is_band = false;
+            while let ExprKind::Band { image, .. } = recipe.expr(at).kind {
+                (at, is_band) = (image, true);
+            }
+            is_band && at == own.expr
+        });
+        kept = kept.saturating_add(batch.saturating_mul(1 + filtered.count() as u64));
+        drawn = drawn.max(bytes(count, shape.channels, [shape.width, shape.height]));
+    }
+    kept.saturating_add(drawn)
 }
 
 fn sizes(shape: &[u64]) -> Vec<usize> {

@@ -6,13 +6,16 @@ use super::peak_bytes;
 use super::print::form_text;
 use super::print::read_bytes;
 use crate::hir::Atom;
+use crate::hir::Drawn;
+use crate::hir::ExprKind;
 use crate::hir::Made;
 use crate::hir::Recipe;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::HashMap;
 
-/// One object: `outputs` (with `parts` and `tensors`), `inputs`, `masks`, `alignments`, `checks`, `claims`, `peak_bytes`.
+/// One object: `outputs` (with `parts` and `tensors`), `inputs`, `masks`, `alignments`, `checks`, `claims`, `draws`,
+/// `peak_bytes`.
 pub fn json(recipe: &Recipe, plan: &Plan, threads: usize) -> Value {
     let outputs: Vec<Value> = plan
         .outputs
@@ -80,9 +83,24 @@ pub fn json(recipe: &Recipe, plan: &Plan, threads: usize) -> Value {
         "alignments": plan.alignments.iter().map(super::align::json).collect::<Vec<_>>(),
         "checks": plan.checks.iter().map(|check| &*check.canonical).collect::<Vec<_>>(),
         "claims": recipe.claims.iter().map(|claim| &claim.text).collect::<Vec<_>>(),
+        "draws": recipe.drawn.iter().filter_map(|drawn| draw(recipe, drawn)).collect::<Vec<_>>(),
         "threads": threads,
         "peak_bytes": peak_bytes(plan, threads),
     })
+}
+
+/// What a claim draws.
+fn draw(recipe: &Recipe, drawn: &Drawn) -> Option<Value> {
+    let ExprKind::Render { look, .. } = &recipe.expr(drawn.expr).kind else { return None };
+    let [width, height] = look.size_of(&drawn.net);
+    Some(json!({
+        "family": drawn.net.family,
+        "tensors": drawn.tensors.len(),
+        "seeds": look.seeds,
+        "psi": look.psi,
+        "width": width,
+        "height": height,
+    }))
 }
 
 /// Shares by model, those by channel as their mean; the result of a method stands under the method's name.

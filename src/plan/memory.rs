@@ -31,7 +31,12 @@ pub fn peak_bytes(plan: &Plan, threads: usize) -> u64 {
         drawing.net.slots.bytes() as u64 + 2 * weights
     });
     let aligned = plan.alignments.iter().map(super::Alignment::peak_bytes).max().unwrap_or(0);
-    BASE_BYTES + headers + held + drawn.max().unwrap_or(0).max(aligned) + threads as u64 * (largest + CHUNK_BYTES)
+    BASE_BYTES
+        + headers
+        + held
+        + plan.picture_bytes
+        + drawn.max().unwrap_or(0).max(aligned)
+        + threads as u64 * (largest + CHUNK_BYTES)
 }
 
 /// Buffers of one worker: a window per load, a tile per value.

@@ -97,6 +97,8 @@ pub struct Plan {
     pub alignments: Vec<Alignment>,
     /// What claims draw, in the order of `Recipe::drawn`.
     pub drawings: Vec<Drawing>,
+    /// Bytes of the pictures that claims hold at the same time.
+    pub picture_bytes: u64,
 }
 
 /// A file or directory to be written.
@@ -258,7 +260,8 @@ pub fn schedule(recipe: &Recipe, graph: &Graph, facts: &Facts) -> Plan {
     let measures = measures::all(&maker, &outputs);
     let drawings = drawing::of_claims(&maker, &outputs);
     let alignments = align::all(&maker);
-    Plan { files, outputs, checks, measures, alignments, drawings }
+    let picture_bytes = drawing::picture_bytes(recipe);
+    Plan { files, outputs, checks, measures, alignments, drawings, picture_bytes }
 }
 
 impl Plan {

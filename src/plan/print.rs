@@ -11,6 +11,8 @@ use super::names::globs;
 use super::peak_bytes;
 use crate::field::Weight;
 use crate::hir::Atom;
+use crate::hir::Drawn;
+use crate::hir::ExprKind;
 use crate::hir::Form;
 use crate::hir::Format;
 use crate::hir::Recipe;
@@ -64,10 +66,25 @@ pub fn print(recipe: &Recipe, plan: &Plan, sources: &Sources, threads: usize) ->
         let (line, _) = sources.get(claim.site.source).line_column(claim.site.span.start);
         out.push_str(&format!("assert {}  (line {line})\n", claim.text));
     }
+    for drawn in &recipe.drawn {
+        out.push_str(&draws(recipe, drawn, sources));
+    }
     let peak = bytes_text(peak_bytes(plan, threads));
     let on = if threads == 1 { "1 thread".to_string() } else { format!("{threads} threads") };
     out.push_str(&format!("memory at most {peak} on {on}\n"));
     out
+}
+
+/// What a claim draws: the call as written, how many pictures of which size, where.
+fn draws(recipe: &Recipe, drawn: &Drawn, sources: &Sources) -> String {
+    let expr = recipe.expr(drawn.expr);
+    let ExprKind::Render { look, .. } = &expr.kind else { return String::new() };
+    let source = sources.get(expr.site.source);
+    let (line, _) = source.line_column(expr.site.span.start);
+    let text = source.slice(expr.site.span).split_whitespace().collect::<Vec<_>>().join(" ");
+    let [width, height] = look.size_of(&drawn.net);
+    let count = if look.seeds.len() == 1 { "1 picture".into() } else { format!("{} pictures", look.seeds.len()) };
+    format!("draw   {text}: {count} of {width} x {height} px  (line {line})\n")
 }
 
 /// Columns that lines keep to, where words allow it.

@@ -70,8 +70,9 @@ pub trait Engine: Send {
     /// the described ones, and those of the device.
     fn update(&mut self, weights: &Weights, changed: &BTreeSet<Name>) -> Result<(), Problem>;
 
-    /// Draws one picture.  Errors: E0705, E0706 for a frame of another net, and those of the device.
-    fn draw(&mut self, frame: &Frame) -> Result<Image, Problem>;
+    /// Begins to draw a picture; others may be begun before it is waited for.  Errors: E0705, E0706 for a frame of another
+    /// net, and those of the device.
+    fn begin(&mut self, frame: &Frame) -> Result<Begun, Problem>;
 
     /// Draws one picture and shows what every operation made: its number, itself, its values.  Errors: as of
     /// [`Engine::draw`].
@@ -80,13 +81,31 @@ pub trait Engine: Send {
     fn about(&self) -> About;
 }
 
+/// A picture that has been begun.
+pub enum Begun {
+    /// By an engine that works where it is called.
+    Drawn(Image),
+    /// By a device of its own: the rest of it is waiting.
+    Elsewhere(Box<dyn FnOnce() -> Result<Image, Problem> + Send>),
+}
+
+impl Begun {
+    /// The picture, once it is there.  Errors: those of the device.
+    pub fn wait(self) -> Result<Image, Problem> {
+        match self {
+            Begun::Drawn(image) => Ok(image),
+            Begun::Elsewhere(wait) => wait(),
+        }
+    }
+}
+
 impl Engine for Cpu {
     fn update(&mut self, weights: &Weights, changed: &BTreeSet<Name>) -> Result<(), Problem> {
         Cpu::update(self, weights, changed)
     }
 
-    fn draw(&mut self, frame: &Frame) -> Result<Image, Problem> {
-        Cpu::draw(self, frame)
+    fn begin(&mut self, frame: &Frame) -> Result<Begun, Problem> {
+        Ok(Begun::Drawn(Cpu::draw(self, frame)?))
     }
 
     fn draw_with(&mut self, frame: &Frame, see: &mut dyn FnMut(usize, &Op, &[f32])) -> Result<Image, Problem> {

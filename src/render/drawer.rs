@@ -2,6 +2,7 @@
 
 use super::device;
 use super::device::About;
+use super::device::Begun;
 use super::device::Device;
 use super::device::Engine;
 use super::host::Frame;
@@ -89,8 +90,13 @@ impl Drawer {
 
     /// Draws one picture.  Errors: E0705, E0706 for latents that do not fit, and those of the device.
     pub fn draw(&mut self, start: &Start, look: &Look) -> Result<Image, Problem> {
+        self.begin(start, look)?.wait()
+    }
+
+    /// Begins to draw a picture; the next may be begun before it is waited for.  Errors: as of [`Drawer::draw`].
+    pub fn begin(&mut self, start: &Start, look: &Look) -> Result<Begun, Problem> {
         let frame = self.frame(start, look)?;
-        self.engine.draw(&frame)
+        self.engine.begin(&frame)
     }
 
     /// Draws one picture and shows what every operation of the network made: its number, itself, its values

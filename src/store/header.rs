@@ -145,11 +145,11 @@ fn frame(path: &Path, head: &[u8], size: u64) -> Result<u64, Problem> {
     let Some(length) = length else {
         let flaw =
             Flaw { offset: size, found: "the end".into(), expected: "the length of the header (8 bytes)".into() };
-        return Err(flawed(error::CUT_OFF, path, "is too short for a safetensors file", flaw, error::AGAIN));
+        return Err(flawed(error::CUT_OFF, path, "is too short for a checkpoint of any format", flaw, error::AGAIN));
     };
     let wrong = |offset: u64, found: String, expected: String| {
         let flaw = Flaw { offset, found, expected };
-        flawed(error::FRAME, path, "does not start as a safetensors file", flaw, error::AGAIN)
+        flawed(error::FRAME, path, "starts like no checkpoint that blend reads", flaw, error::AGAIN)
     };
     Err(match length {
         0..=1 => wrong(0, format!("a header of {length} bytes"), "at least `{}`".into()),

@@ -4,7 +4,11 @@
 //! most 512).  The yardstick is `matrixmultiply` (square matrices of 768, one per core at the same time), the best of samples
 //! taken between the pictures; layers are the best of all pictures.
 //!
-//! Two ratios: of the time on the clock, which needs a machine without other work, and of the time on the cores, which does
+//! The roof of a layer is the smaller of two rates: that of the yardstick, and what its products come to if every value of
+//! input, weights and output is moved once at the rate at which all cores together read memory (sums over 64 MB each).  A
+//! layer whose input is still in the third cache may be above it.
+//!
+//! Two ratios to the yardstick: of the time on the clock, which needs a machine without other work, and of the time on the cores, which does
 //! not; the second leaves out waiting for each other.
 
 use blend::arch;
@@ -21,6 +25,7 @@ use blend::render::weights::Weights;
 use blend::store;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::Barrier;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -39,6 +44,8 @@ fn main() {
 }
 
 fn net(name: &str, threads: usize) {
+    // Before there is a net: its buffers are no part of the peak.
+    let memory = (0..5).map(|_| bandwidth(threads)).fold(0.0, f64::max);
     let weights = match name {
         "avatars" => shipped(),
         _ => trial::stylegan2(name.parse().expect("a resolution"), 512),
@@ -69,7 +76,7 @@ fn net(name: &str, threads: usize) {
         pictures += 1;
         rate = rate.most(yardstick(threads));
     }
-    table(name, &net, &best, rate, threads);
+    table(name, &net, &best, rate, memory, threads);
     let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
     println!(
         "{name}: {:.1} ms a picture ({:.2} GFLOP, {:.1} GFLOP/s, {:.0} % of sgemm at {:.1}); latents {:.1} ms, made ready in {:.0} ms",
@@ -146,10 +153,11 @@ impl Rate {
     }
 }
 
-fn table(name: &str, net: &Net, best: &[Spent], rate: Rate, threads: usize) {
+fn table(name: &str, net: &Net, best: &[Spent], rate: Rate, memory: f64, threads: usize) {
+    println!("\nmemory is read at {:.1} GB/s", memory / 1e9);
     println!(
-        "\n{name:14} {:>18} {:>8} {:>8} {:>8} {:>9} {:>9}",
-        "output", "ms", "GFLOP", "GFLOP/s", "of sgemm", "on cores"
+        "{name:14} {:>18} {:>8} {:>8} {:>8} {:>9} {:>9} {:>9}",
+        "output", "ms", "GFLOP", "GFLOP/s", "of sgemm", "on cores", "of roof"
     );
     for (op, spent) in net.ops.iter().zip(best) {
         let (shape, flops) = (op.out.shape, op.flops() / 1e9);
@@ -158,13 +166,44 @@ fn table(name: &str, net: &Net, best: &[Spent], rate: Rate, threads: usize) {
         if flops > 0.0 {
             let (clock, cores) = (flops / spent.clock, threads as f64 * flops / spent.cores);
             print!(
-                " {flops:>8.3} {clock:>8.1} {:>8.0}% {:>8.0}%",
+                " {flops:>8.3} {clock:>8.1} {:>8.0}% {:>8.0}% {:>8.0}%",
                 100.0 * clock / rate.clock,
-                100.0 * cores / rate.cores
+                100.0 * cores / rate.cores,
+                100.0 * clock / rate.clock.min(flops / moved(op) * memory),
             );
         }
         println!();
     }
+}
+
+/// Bytes that a convolution moves at least.
+fn moved(op: &network::Op) -> f64 {
+    let network::Kind::Conv(conv) = &op.kind else { return 0.0 };
+    let weights = conv.kernel * conv.kernel * conv.x.shape.channels * op.out.shape.channels;
+    let added: usize = conv.finish.add.iter().map(|(part, _)| part.shape.elems()).sum();
+    4.0 * (conv.x.shape.elems() + weights + op.out.shape.elems() + added) as f64
+}
+
+/// Bytes per second that all cores together read from memory.
+fn bandwidth(threads: usize) -> f64 {
+    const VALUES: usize = 16 << 20;
+    let begin = Barrier::new(threads);
+    let one = || {
+        let values = vec![1f32; VALUES];
+        begin.wait();
+        let start = Instant::now();
+        let mut sums = [0f32; 64];
+        for values in values.as_chunks::<64>().0 {
+            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+        }
+        std::hint::black_box(&sums);
+        start.elapsed().as_secs_f64()
+    };
+    let spent = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
+        workers.into_iter().filter_map(|worker| worker.join().ok()).fold(f64::MIN_POSITIVE, f64::max)
+    });
+    (4 * VALUES * threads) as f64 / spent
 }
 
 fn yardstick(threads: usize) -> Rate {

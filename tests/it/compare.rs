@@ -126,12 +126,34 @@ fn verdicts() {
     check("words", "words-tuned", Relation::Siblings, false, &[]);
     check("parent", "stranger", Relation::Strangers, false, &["4", "8", "16", "32"]);
     check("child", "stranger", Relation::Strangers, false, &["4", "8", "16", "32"]);
-    check("parent", "mixed", Relation::Weak, false, &[]);
+    // The mean of two strangers is shorter than both, and far from each in its own measure.
+    check("parent", "mixed", Relation::Weak, false, &["4", "8", "16", "32"]);
+    check("mixed", "parent", Relation::Weak, false, &["4", "8", "16", "32"]);
     check("parent", "worn", Relation::Weak, true, &["4", "8", "16", "32"]);
     check("parent", "drifted", Relation::Weak, true, &["16", "32"]);
+    // The order of the files has no say.
+    check("worn", "parent", Relation::Weak, true, &["4", "8", "16", "32"]);
+    check("drifted", "parent", Relation::Weak, true, &["16", "32"]);
     // Nets of other widths share biases of colours at most.
     check("parent", "avatars-toon", Relation::Unknown, false, &[]);
     check("parent", "words", Relation::Unknown, false, &[]);
+}
+
+/// The child is named, whether it comes first or last.
+#[test]
+fn the_over_trained_one_is_named_in_any_order() {
+    for child in ["worn", "drifted"] {
+        for names in [["parent", child], [child, "parent"]] {
+            let comparison = compared(&names, 2);
+            let style = Style { unicode: false, color: false, width: 100 };
+            let shown = compare::show(&comparison, By::Part, style);
+            let line = shown.lines().find(|line| line.contains("over-trained")).expect("a verdict").to_string();
+            assert!(line.starts_with(&format!("{child}: over-trained child: distance ")), "{names:?}: {line}");
+            let json = compare::json(&comparison);
+            let gone = json["pairs"][0]["gone"].as_u64().expect("one has gone");
+            assert_eq!(names[gone as usize], child);
+        }
+    }
 }
 
 /// Bit for bit, whoever counts.

@@ -8,12 +8,14 @@ use blend::draw::Easel;
 use blend::draw::Put;
 use blend::exec;
 use blend::exec::Progress;
+use blend::exec::Stop;
 use blend::hir::InputId;
 use blend::hir::Literal;
 use blend::plan::Subject;
 use blend::plan::drawing;
 use blend::plan::input_files;
 use blend::render::device::Device;
+use blend::render::device::Place;
 use blend::render::drawer::Look;
 use blend::render::drawer::Start;
 
@@ -72,6 +74,41 @@ fn only_what_differs_is_computed() {
     assert_eq!(toon, fresh, "nothing of the model before is left");
     let (_, back) = put(&mut easel, &quarter, Subject::Output(0));
     assert_eq!(back, picture);
+}
+
+/// Pictures come in the order of their starts, each as if it were drawn alone, whether they are drawn one after the
+/// other or one ahead of the other; what the caller says is heard.
+#[test]
+fn pictures_come_in_order() {
+    let compiled = compiled(0.25);
+    let drawing = drawing(&compiled.recipe, &compiled.graph, Subject::Output(0), None).expect("a drawing");
+    let inputs = draw::open(&input_files(&compiled.recipe)).expect("files");
+    let (look, progress) = (Look::default(), Progress::default());
+    for place in [Place::Cpu, Place::Software] {
+        let mut easel = Easel::new(Device { place: place.clone(), half: false });
+        match easel.put(&drawing, &inputs, &progress) {
+            // Without a driver in software; where everything must be there, the tests of cards fail.
+            Err(_) if place == Place::Software => continue,
+            put => assert!(put.expect("weights").computed > 0),
+        }
+        let starts: Vec<Start> = [5, 1, 1, 8].map(Start::Seed).into();
+        let mut seen = vec![];
+        let each = easel.draw_each(&starts, &look, &progress, &mut |at, image| {
+            seen.push((at, image));
+            Ok(())
+        });
+        each.expect("pictures");
+        let alone = starts.iter().map(|start| easel.drawer().expect("a model").draw(start, &look).expect("a picture"));
+        assert!(seen == alone.enumerate().collect::<Vec<_>>(), "{place:?}");
+        assert_ne!(seen[0].1, seen[1].1);
+        let mut count = 0;
+        let stopped = easel.draw_each(&starts, &look, &progress, &mut |_, _| {
+            count += 1;
+            Err(Stop::Cancelled)
+        });
+        assert!(matches!(stopped, Err(Stop::Cancelled)) && count == 1, "{place:?}");
+        assert!(easel.draw(&[], &look, &progress).expect("nothing").is_empty());
+    }
 }
 
 /// A recipe with claims about pictures, in a folder of its own.

@@ -7,6 +7,8 @@ mod goldens;
 mod gpu;
 mod latents;
 mod made;
+#[cfg(all(feature = "gpu", target_os = "linux", target_env = "gnu"))]
+mod no_driver;
 mod ops;
 mod oracle;
 mod problems;

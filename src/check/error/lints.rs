@@ -3,9 +3,11 @@
 use crate::arch::Part;
 use crate::check::context::Context;
 use crate::check::error::listed;
+use crate::check::gives::Classes;
+use crate::check::gives::Giver;
+use crate::check::gives::Gives;
 use crate::diag::Code;
 use crate::diag::Problem;
-use crate::field::Weight;
 use crate::hir::ExprId;
 use crate::hir::Input;
 use crate::hir::InputId;
@@ -48,52 +50,27 @@ fn first_word(input: &Input) -> Option<&str> {
     input.canon.tensors.iter().find_map(|tensor| tensor.traits.words.first()).map(|word| &**word)
 }
 
-/// What a tensor is made of, whatever the tensor: inputs or calls, with shares.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Gives(pub Vec<(Option<InputId>, Vec<Gives>, Weight)>);
-
-impl Gives {
-    /// Every input, those of calls too.
-    pub fn inputs(&self) -> Vec<InputId> {
-        let own = |(input, inner, _): &(Option<InputId>, Vec<Gives>, Weight)| {
-            let inner = inner.iter().flat_map(Gives::inputs);
-            input.iter().copied().chain(inner).collect::<Vec<_>>()
-        };
-        self.0.iter().flat_map(own).collect()
-    }
-
-    /// "`a`", "0.5 of `a` and 0.5 of `b`"
-    fn text(&self, context: &Context) -> String {
-        let name = |(input, inner, _): &(Option<InputId>, Vec<Gives>, Weight)| match (input, inner.as_slice()) {
-            (Some(input), _) => format!("`{}`", context.inputs[input.0 as usize].name),
-            (None, inner) => {
-                let texts: Vec<String> = inner.iter().map(|inner| inner.text(context)).collect();
-                format!("a call of {}", texts.join(" and "))
-            }
-        };
-        match self.0.as_slice() {
-            [one] if one.2.is(1.0) => name(one),
-            terms => {
-                let texts: Vec<String> = terms.iter().map(|term| format!("{} of {}", term.2, name(term))).collect();
-                texts.join(" and ")
-            }
-        }
-    }
-}
-
 /// An average that has other shares than what it is the average of.
-pub fn lost_average(made: &Made, of: &Part, own: &Gives, whole: &Gives, context: &Context, value: ExprId) -> Problem {
+pub fn lost_average(
+    made: &Made,
+    of: &Part,
+    [own, whole]: [&Gives; 2],
+    classes: &Classes,
+    context: &Context,
+    value: ExprId,
+) -> Problem {
     let name = &made.name;
     let pattern = of.words.iter().map(|word| &**word).collect::<Vec<_>>().join(" and ");
+    let model = |input: InputId| format!("`{}`", context.inputs[input.0 as usize].name);
     let message = format!(
         "`{name}` is {}, but the {} that it is an average of is {}",
-        own.text(context),
+        classes.text(own, &model),
         of.name,
-        whole.text(context)
+        classes.text(whole, &model)
     );
     let problem = Problem::new(Code("W0409"), message).at(context.site_of(value), "gives them different shares");
     match whole.0.as_slice() {
-        [(Some(input), _, share)] if share.is(1.0) => {
+        [(Giver::Input(input), share)] if share.is(1.0) => {
             let model = &context.inputs[input.0 as usize].name;
             problem.help(format!("take both from one model: `match {{ {pattern} => {model}  else => … }}`"))
         }

@@ -14,6 +14,7 @@ use crate::network::Op;
 use crate::picture::Image;
 use crate::render::cpu::Cpu;
 use crate::render::device::About;
+use crate::render::device::Begun;
 use crate::render::device::Engine;
 use crate::render::host::Frame;
 use crate::render::weights::Weights;
@@ -26,8 +27,9 @@ impl Engine for Gpu {
         Gpu::update(self, weights, changed)
     }
 
-    fn draw(&mut self, frame: &Frame) -> Result<Image, Problem> {
-        Gpu::draw(self, frame)
+    fn begin(&mut self, frame: &Frame) -> Result<Begun, Problem> {
+        let pending = self.submit(frame)?;
+        Ok(Begun::Elsewhere(Box::new(move || pending.wait())))
     }
 
     fn draw_with(&mut self, frame: &Frame, see: &mut dyn FnMut(usize, &Op, &[f32])) -> Result<Image, Problem> {
@@ -64,8 +66,8 @@ impl Engine for Instead {
         Cpu::update(&mut self.cpu, weights, changed)
     }
 
-    fn draw(&mut self, frame: &Frame) -> Result<Image, Problem> {
-        Cpu::draw(&mut self.cpu, frame)
+    fn begin(&mut self, frame: &Frame) -> Result<Begun, Problem> {
+        Engine::begin(&mut self.cpu, frame)
     }
 
     fn draw_with(&mut self, frame: &Frame, see: &mut dyn FnMut(usize, &Op, &[f32])) -> Result<Image, Problem> {

@@ -537,6 +537,22 @@ fn deep_recipes_are_told_not_crashed() {
     assert_eq!(codes(&text), ["E0310"]);
 }
 
+/// Calls in calls share theirs: each is looked at once, not once per path to it (here 2⁵⁹ of them).
+#[test]
+fn nested_calls_check_quickly() {
+    let calls: String = (1..60).map(|i| format!("let x{i} = slerp(x{0}, mix(x{0}, b, 0.1), 0.3)\n", i - 1)).collect();
+    for (value, codes) in [("x59", &[][..]), ("match { w_avg => x59  else => a }", &["W0409"])] {
+        let start = Instant::now();
+        let text = format!("{TWO}let x0 = a\n{calls}output \"o.safetensors\" = {value}\n");
+        let problems = Case::new(&text).run().problems;
+        let found: Vec<&str> = problems.iter().map(|problem| problem.code.0).collect();
+        assert_eq!(found, codes, "{value}");
+        assert!(problems.iter().all(|problem| problem.message.len() < 300), "{value}");
+        // A guard against hanging only.
+        assert!(start.elapsed().as_secs() < 60, "{value}: {:?}", start.elapsed());
+    }
+}
+
 /// What stands before the output, the weight of b, and the shares of b by mean and channels.
 #[track_caller]
 fn masked(statements: &str, weight: &str, expected: &[(&str, &str)]) {

@@ -5,6 +5,9 @@ use super::super::made::number;
 use super::SOFT;
 use super::device;
 use blend::diag::Problem;
+use blend::picture::Image;
+use blend::render::device::Begun;
+use blend::render::device::Engine;
 use blend::render::device::engine;
 use blend::render::gpu::Gpu;
 use blend::render::gpu::Options;
@@ -75,6 +78,10 @@ fn a_device_that_is_not_there() {
     }
 }
 
+fn drawn(engine: &mut dyn Engine, frame: &Frame) -> Image {
+    engine.begin(frame).and_then(Begun::wait).expect("a picture")
+}
+
 /// As `--device` asks.
 #[test]
 fn engines_are_chosen() {
@@ -84,10 +91,10 @@ fn engines_are_chosen() {
     let frame = case.frame(&host);
     let engine = |text: &str| engine(&text.parse().expect("any text is a device"), &case.net(), &case.weights);
     let mut cpu = engine("cpu").expect("a processor");
-    let wanted = cpu.draw(&frame).expect("a picture");
+    let wanted = drawn(cpu.as_mut(), &frame);
     for name in ["software", "llvmpipe"] {
         let mut gpu = engine(name).expect("it was there");
-        let found = gpu.draw(&frame).expect("a picture");
+        let found = drawn(gpu.as_mut(), &frame);
         let off = found.values.iter().zip(&wanted.values).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(off < 1e-3 && found != wanted, "{name}: off by {off}");
         let about = gpu.about();
@@ -100,7 +107,7 @@ fn engines_are_chosen() {
     let mut auto = engine("auto").expect("something that draws");
     let about = auto.about();
     if about.line.starts_with("CPU") {
-        assert_eq!(auto.draw(&frame).expect("a picture"), wanted);
+        assert_eq!(drawn(auto.as_mut(), &frame), wanted);
         assert!(about.line.contains(" (no graphics card: "), "{}", about.line);
         assert!(about.facts.iter().any(|fact| fact.0 == "fallback"));
     }
