@@ -14,6 +14,7 @@ use crate::hir::InputId;
 use crate::hir::Kind;
 use crate::hir::Literal;
 use crate::hir::Mask;
+use crate::hir::MaskUse;
 use crate::hir::Param;
 use crate::hir::Pattern;
 use crate::hir::PatternId;
@@ -117,6 +118,8 @@ pub struct Context<'a> {
     pub told_renames: HashSet<ExprId>,
     /// Masks whose missing spaces have been reported.
     pub told_masks: HashSet<Site>,
+    /// Masks of catalogues, and what they are used with.
+    pub masks: Vec<MaskUse>,
     /// The recipe is beyond the limits, which has been reported.
     pub is_exhausted: bool,
     /// Expressions being resolved inside one another.
@@ -166,6 +169,7 @@ impl<'a> Context<'a> {
             may_be_idle: HashSet::new(),
             told_renames: HashSet::new(),
             told_masks: HashSet::new(),
+            masks: vec![],
             naming: vec![],
             loading: vec![],
             std: None,
@@ -240,7 +244,7 @@ impl<'a> Context<'a> {
     }
 
     pub fn finish(self, evaluated: Evaluated) -> Checked {
-        let Context { exprs, patterns, inputs, params, problems, sources, modules, claims, .. } = self;
+        let Context { exprs, patterns, inputs, params, problems, sources, modules, claims, masks, .. } = self;
         if problems.has_errors() {
             return Checked { recipe: None, problems };
         }
@@ -259,6 +263,7 @@ impl<'a> Context<'a> {
             claims: claims.into_iter().map(|(expr, site, text)| crate::hir::Claim { expr, site, text }).collect(),
             measured: evaluated.measured,
             drawn: evaluated.drawn,
+            masks,
             sources: texts.map(|source| (source.name.to_string(), source.text.clone())).collect(),
         };
         Checked { recipe: Some(recipe), problems }

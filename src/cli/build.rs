@@ -80,10 +80,13 @@ impl RunArgs {
 }
 
 pub fn run(args: &Args, ui: &Ui) -> Exit {
-    let outcome = match recipe::compile(&args.recipe, ui) {
+    let mut outcome = match recipe::compile(&args.recipe, ui) {
         Ok(outcome) => outcome,
         Err(exit) => return exit,
     };
+    if let Err(exit) = recipe::look_at_masks(&mut outcome, ui) {
+        return exit;
+    }
     let options = exec::Options { force: args.force, device: args.pictures.device(), ..args.run.options() };
     match execute(&outcome, &options, ui) {
         Ok((_, exit)) => exit,

@@ -15,8 +15,33 @@ pub struct Mask {
     pub spaces: Vec<(Arc<str>, Chosen)>,
     pub mode: Mode,
     pub axes: Axes,
+    /// The models that it was made from; empty for literal sets.
+    pub origins: Vec<Origin>,
     /// Its name in its statement.
     pub site: Site,
+}
+
+/// A model that a mask was made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub path: String,
+    /// `STRUCTURE-WEIGHTS`, two digests: see `draw::fingerprint`.
+    pub fingerprint: String,
+}
+
+impl Origin {
+    /// The digest of names and shapes, which headers tell; `None` where another program wrote something else.
+    pub fn structure(&self) -> Option<&str> {
+        let (structure, _) = self.fingerprint.split_once('-')?;
+        Some(structure)
+    }
+}
+
+/// A mask with origins, and the models that it is used with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MaskUse {
+    pub mask: Arc<Mask>,
+    pub inputs: Vec<super::InputId>,
 }
 
 /// The channels of one space.
@@ -178,7 +203,7 @@ mod tests {
             ("x".into(), Chosen::Set([[0, 0], [3, 3]].into())),
             ("y".into(), Chosen::Shares([1.0, 0.0, 0.0, 0.0].into())),
         ];
-        let mask = Mask { name: "m".into(), spaces, mode, axes, site: Site::default() };
+        let mask = Mask { name: "m".into(), spaces, mode, axes, origins: vec![], site: Site::default() };
         let shape: Vec<u64> = tensor.iter().map(|_| 4).collect();
         let found = mask.on(&traits, &shape).expect("it fits").mean();
         assert!((found - expected).abs() < 1e-12, "{mode:?} {axes:?} on {tensor:?}: {found}");
@@ -219,6 +244,7 @@ mod tests {
             spaces: vec![(space.into(), chosen)],
             mode: Mode::Unit,
             axes: Axes::Either,
+            origins: vec![],
             site: Site::default(),
         };
         let heads = mask("head", Chosen::Set([[1, 2]].into())).on(&traits, &[12, 5]);

@@ -4,6 +4,7 @@ mod arch;
 mod arrays;
 mod channels;
 mod cli;
+mod cluster;
 mod compare;
 mod draw;
 mod faults;
