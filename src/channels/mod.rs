@@ -246,7 +246,13 @@ mod tests {
             std: vec![1.5; channels],
             other: (channels == 2).then(|| [vec![2.5; channels], vec![3.5; channels]]),
         };
-        let facts = Facts { seeds: "0..9".into(), psi: 0.7, class: Some(3), layers: vec!["b8.conv1".into()], ..Facts::default() };
+        let facts = Facts {
+            seeds: "0..9".into(),
+            psi: 0.7,
+            class: Some(3),
+            layers: vec!["b8.conv1".into()],
+            ..Facts::default()
+        };
         let spaces = vec![space("b4.const", 3), space("b8.conv1", 2)];
         let (areas, differences) = (vec![0.25, 0.75], vec![]);
         Catalogue { clusters: 2, spaces, centres: vec![1.0, 0.0, 0.0, 1.0], areas, differences, facts }

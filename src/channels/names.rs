@@ -77,8 +77,13 @@ pub fn pair(text: &str, clusters: usize) -> Result<(String, Vec<usize>), String>
         return Err("has no name that recipes can say: small letters, digits and `_`".into());
     }
     let number = |text: &str| {
-        let number = text.trim().parse::<usize>().map_err(|_| format!("holds `{}`, which is no number", text.trim()))?;
-        if number < clusters { Ok(number) } else { Err(format!("holds {number}, and clusters are 0 to {}", clusters - 1)) }
+        let number =
+            text.trim().parse::<usize>().map_err(|_| format!("holds `{}`, which is no number", text.trim()))?;
+        if number < clusters {
+            Ok(number)
+        } else {
+            Err(format!("holds {number}, and clusters are 0 to {}", clusters - 1))
+        }
     };
     let mut own: Vec<usize> = vec![];
     for part in list.split(',').filter(|_| !list.trim().is_empty()) {
@@ -92,9 +97,9 @@ pub fn pair(text: &str, clusters: usize) -> Result<(String, Vec<usize>), String>
 
 #[cfg(test)]
 mod tests {
+    use super::Names;
     use super::edited;
     use super::pair;
-    use super::Names;
 
     #[test]
     fn names_are_read() {

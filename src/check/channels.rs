@@ -10,6 +10,7 @@ use super::resolve;
 use super::resolve::Scope;
 use super::space::Space;
 use super::template;
+use crate::arch::Canon;
 use crate::channels::Catalogue;
 use crate::channels::Names;
 use crate::channels::select;
@@ -21,7 +22,10 @@ use crate::hir::Kind;
 use crate::hir::Literal;
 use crate::hir::Mask;
 use crate::hir::MaskPart;
+use crate::hir::MaskUse;
 use crate::hir::Mode;
+use crate::hir::Origin;
+use crate::network;
 use crate::syntax::ast;
 use crate::text::Site;
 use std::collections::HashSet;
@@ -80,6 +84,7 @@ pub fn statement(
     }
     let mut by = vec![];
     let mut part = None;
+    let mut origins = vec![];
     let spaces = match path {
         None if sets.is_empty() => {
             context.report(error::empty_mask(&name.text, site));
@@ -102,6 +107,7 @@ pub fn statement(
                     mode: settings.mode,
                     axes: settings.axes,
                     part: None,
+                    origins: vec![],
                     site,
                 }));
             }
@@ -115,6 +121,7 @@ pub fn statement(
             let stem = written.strip_suffix(".channels").unwrap_or(&written).to_string();
             let clusters = clusters(context, &settings, &catalogue, &names, &stem, at)?;
             let rule = rule(context, &settings)?;
+            origins = catalogue.facts.models.iter().map(origin).collect();
             let chosen: Vec<(Arc<str>, Chosen)> = catalogue
                 .spaces
                 .iter()
@@ -140,7 +147,7 @@ pub fn statement(
     let prefix = context.modules[module].prefix.clone();
     let name = format!("{prefix}{}", name.text).into();
     let mode = context.mode.unwrap_or(settings.mode);
-    Some(Arc::new(Mask { name, spaces, by: by.into(), mode, axes: settings.axes, part, site }))
+    Some(Arc::new(Mask { name, spaces, by: by.into(), mode, axes: settings.axes, part, origins, site }))
 }
 
 /// How channels of a catalogue are chosen, in a fixed order.
@@ -293,6 +300,40 @@ fn rule(context: &mut Context, settings: &Settings) -> Option<impl Fn(f64) -> Ru
     })
 }
 
+fn origin(source: &crate::channels::Source) -> Origin {
+    Origin { path: source.path.clone(), fingerprint: source.fingerprint.clone() }
+}
+
+/// Notes which models the masks below some roots are used with, and tells those that were made from another network than any
+/// of them (W0761): headers say so much.
+fn meet(context: &mut Context, space: &Space) {
+    for id in &space.reachable {
+        let ExprKind::Channels(mask) = &context.exprs[id.0 as usize].kind else { continue };
+        let mask = mask.clone();
+        let is_known = |known: &MaskUse| known.mask.site == mask.site && known.inputs == space.inputs;
+        if mask.origins.is_empty() || context.masks.iter().any(is_known) {
+            continue;
+        }
+        let own = space.inputs.iter().filter_map(|id| structure(&context.inputs[id.0 as usize].canon));
+        let own: Vec<String> = own.collect();
+        let expected: Vec<&str> = mask.origins.iter().filter_map(Origin::structure).collect();
+        let is_strange = !own.is_empty() && !expected.is_empty() && !own.iter().any(|own| expected.contains(&&**own));
+        if is_strange && context.told_masks.insert(mask.site) {
+            let paths: Vec<&str> = mask.origins.iter().map(|origin| origin.path.as_str()).collect();
+            context.report(error::strange_mask(&mask.name, &paths, mask.site));
+        }
+        context.masks.push(MaskUse { mask, inputs: space.inputs.clone() });
+    }
+}
+
+/// That of the network that a checkpoint draws with, where it draws.
+fn structure(canon: &Canon) -> Option<String> {
+    let floats = canon.tensors.iter().filter(|tensor| tensor.dtype.is_float());
+    let sizes = |shape: &[u64]| shape.iter().map(|&size| usize::try_from(size).unwrap_or(usize::MAX)).collect();
+    let shapes = floats.map(|tensor| (tensor.name.clone(), sizes(&tensor.shape))).collect();
+    network::describe_for(&shapes, None).ok().map(|net| network::structure(&net))
+}
+
 /// Masks below some roots that name channel spaces which no tensor has; each mask is told once.
 pub fn lost(context: &mut Context, space: &Space) -> bool {
     let mut known: HashSet<Arc<str>> = HashSet::new();
@@ -313,6 +354,9 @@ pub fn lost(context: &mut Context, space: &Space) -> bool {
         if context.told_masks.insert(*site) {
             context.report(error::lost_spaces(name, missing, &known, *site));
         }
+    }
+    if lost.is_empty() {
+        meet(context, space);
     }
     !lost.is_empty()
 }

@@ -15,6 +15,7 @@ use crate::hir::InputId;
 use crate::hir::Kind;
 use crate::hir::Literal;
 use crate::hir::Mask;
+use crate::hir::MaskUse;
 use crate::hir::Mode;
 use crate::hir::ModelName;
 use crate::hir::Param;
@@ -133,6 +134,8 @@ pub struct Context<'a> {
     pub told_aligns: HashSet<ExprId>,
     /// Calls of `mix` whose `norm` has been looked at.
     pub told_norms: HashSet<Site>,
+    /// Masks of catalogues, and what they are used with.
+    pub masks: Vec<MaskUse>,
     /// The recipe is beyond the limits, which has been reported.
     pub is_exhausted: bool,
     /// Expressions being resolved inside one another.
@@ -194,6 +197,7 @@ impl<'a> Context<'a> {
             told_masks: HashSet::new(),
             told_aligns: HashSet::new(),
             told_norms: HashSet::new(),
+            masks: vec![],
             naming: vec![],
             loading: vec![],
             std: None,
@@ -307,7 +311,20 @@ impl<'a> Context<'a> {
     }
 
     pub fn finish(self, evaluated: Evaluated) -> Checked {
-        let Context { exprs, patterns, inputs, models, aside, params, problems, sources, modules, claims, .. } = self;
+        let Context {
+            exprs,
+            patterns,
+            inputs,
+            models,
+            aside,
+            params,
+            problems,
+            sources,
+            modules,
+            claims,
+            masks,
+            ..
+        } = self;
         if problems.has_errors() {
             return Checked { recipe: None, problems, planned: evaluated.planned };
         }
@@ -329,6 +346,7 @@ impl<'a> Context<'a> {
             claims: claims.into_iter().map(|(expr, site, text)| crate::hir::Claim { expr, site, text }).collect(),
             measured: evaluated.measured,
             drawn: evaluated.drawn,
+            masks,
             sources: texts.map(|source| (source.name.to_string(), source.text.clone())).collect(),
         };
         Checked { recipe: Some(recipe), problems, planned: evaluated.planned }

@@ -5,6 +5,7 @@ use super::depfile;
 use super::locked;
 use super::locked::LockArgs;
 use super::provenance;
+use super::recipe;
 use super::recipe::Outcome;
 use super::recipe::RecipeArgs;
 use super::render;
@@ -152,6 +153,7 @@ fn done(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
     let mut held = None;
     for round in matrix.rounds() {
         let mut outcomes = matrix.round(&round);
+        outcomes.iter_mut().try_for_each(|outcome| recipe::look_at_masks(outcome, ui))?;
         let agreed = locked::agree_all(&args.lock, &args.recipe, &mut outcomes, &mut held, threads, ui)?;
         let (reports, exit) = execute_all(&mut outcomes, &options, ui)?;
         worst = worst.max(exit);

@@ -73,6 +73,11 @@ fn one(recipe: &RecipeArgs, args: &Args, ui: &Ui) -> Exit {
     {
         return exit;
     }
+    if args.weights
+        && let Err(exit) = recipe::look_at_masks(&mut outcome, ui)
+    {
+        return exit;
+    }
     let mut compared = String::new();
     if let (true, Some(compiled)) = (args.weights, &outcome.compiled) {
         let threads = args.threads.map_or(exec::Options::default().threads, usize::from);

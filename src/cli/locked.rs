@@ -131,11 +131,12 @@ pub fn agree_all(
     threads: usize,
     ui: &Ui,
 ) -> Result<Vec<bool>, Exit> {
-    let mut agreed = vec![];
+    let (mut agreed, mut is_shown) = (vec![], false);
     for outcome in outcomes {
         let own = agree(args, recipe, outcome, threads, ui)?;
-        if own.is_none() && !agreed.contains(&false) {
+        if !is_shown && !outcome.problems.is_empty() {
             ui.problems(&outcome.problems, &outcome.sources);
+            is_shown = true;
         }
         outcome.problems = Problems::default();
         agreed.push(own.is_some());

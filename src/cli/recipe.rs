@@ -10,6 +10,7 @@ use crate::compile::Disk;
 use crate::diag::Code;
 use crate::diag::Problem;
 use crate::diag::Problems;
+use crate::draw::fingerprint::strange_masks;
 use crate::hir::Format;
 use crate::hir::Literal;
 use crate::normal::Normal;
@@ -184,6 +185,14 @@ pub fn compile_set(args: &RecipeArgs, more: &[(String, Literal)], ui: &Ui) -> Re
 pub fn compile_changed(args: &RecipeArgs, change: &dyn Fn(&mut Settings), ui: &Ui) -> Result<Outcome, Exit> {
     let text = Text::read(args, change).map_err(|problem| ui.problem(problem))?;
     compile_with(&text, ui)
+}
+
+/// Adds what weights say of masks: whether they were made from one of the models that they are used with.
+pub fn look_at_masks(outcome: &mut Outcome, ui: &Ui) -> Result<(), Exit> {
+    let Some(compiled) = &outcome.compiled else { return Ok(()) };
+    let strange = strange_masks(&compiled.recipe, &compiled.graph);
+    strange.map_err(|problem| ui.problem(problem))?.into_iter().for_each(|problem| outcome.problems.push(problem));
+    Ok(())
 }
 
 /// Compiles a recipe that a verb has written; its paths start where the user is.

@@ -71,10 +71,16 @@ fn rates(net: &Net) -> Vec<f64> {
     rates
 }
 
-/// The layers that are clustered where nobody says which: the last one of at most 32 positions across, for there parts of a
-/// picture have formed and details have not.
+/// The layers that are clustered where nobody says which: the last three of at most 32 positions across.  There parts of a
+/// picture have formed, and details have not; one layer alone splits by colour (the finest) or by place (coarser ones).
 pub fn usual(layers: &[Layer]) -> Vec<Layer> {
     const ACROSS: f64 = 32.0;
-    let fits = |layer: &&Layer| layer.grid.span[1] <= ACROSS;
-    layers.iter().rfind(fits).or(layers.first()).cloned().into_iter().collect()
+    const COUNT: usize = 3;
+    let fitting: Vec<&Layer> = layers.iter().filter(|layer| layer.grid.span[1] <= ACROSS).collect();
+    let chosen = &fitting[fitting.len().saturating_sub(COUNT)..];
+    if chosen.is_empty() {
+        layers.first().cloned().into_iter().collect()
+    } else {
+        chosen.iter().copied().cloned().collect()
+    }
 }

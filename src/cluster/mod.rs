@@ -9,7 +9,7 @@ pub mod find;
 pub mod grid;
 mod kmeans;
 pub mod labels;
-mod layers;
+pub mod layers;
 mod moments;
 mod passes;
 pub mod philox;

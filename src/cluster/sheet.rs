@@ -90,7 +90,13 @@ fn cluster_row(catalogue: &Catalogue, names: &Names, cluster: usize, cells: Vec<
 
 fn note(catalogue: &Catalogue) -> String {
     let facts = &catalogue.facts;
-    format!("{} clusters of {} · seeds {} · psi {}", catalogue.clusters, facts.layers.join(", "), facts.seeds, facts.psi)
+    format!(
+        "{} clusters of {} · seeds {} · psi {}",
+        catalogue.clusters,
+        facts.layers.join(", "),
+        facts.seeds,
+        facts.psi
+    )
 }
 
 fn is_in(cell: &Cell, cluster: usize) -> Vec<bool> {
@@ -107,7 +113,11 @@ pub fn clusters(catalogue: &Catalogue, names: &Names, models: &[String], shown: 
         Some(canvas)
     };
     let mut rows = vec![
-        Row { label: "pictures".into(), cells: cells.iter().map(|cell| Some(cell.canvas.clone())).collect(), ..Row::default() },
+        Row {
+            label: "pictures".into(),
+            cells: cells.iter().map(|cell| Some(cell.canvas.clone())).collect(),
+            ..Row::default()
+        },
         Row { label: "all clusters".into(), cells: cells.iter().map(all).collect(), ..Row::default() },
     ];
     for (cluster, colour) in colours.iter().enumerate() {
@@ -134,8 +144,7 @@ pub fn differences(catalogue: &Catalogue, names: &Names, models: &[String], show
     let of = |model: usize| shown.iter().filter(move |shown| shown.model == model);
     let pairs: Vec<[Cell; 2]> = of(0).zip(of(1)).map(|(a, b)| [Cell::of(a), Cell::of(b)]).collect();
     let most = catalogue.differences.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
-    let heats: Vec<Colour> =
-        catalogue.differences.iter().map(|apart| heat(f64::from(apart / most).powi(2))).collect();
+    let heats: Vec<Colour> = catalogue.differences.iter().map(|apart| heat(f64::from(apart / most).powi(2))).collect();
     let errors: Vec<Canvas> = pairs.iter().map(|[a, b]| error_map(&a.canvas, &b.canvas)).collect();
     let plain = |model: usize| Row {
         label: models[model].clone(),

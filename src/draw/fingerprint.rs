@@ -1,17 +1,22 @@
 //! What tells a generator from others, in few bytes and whatever file it stands in.
 
+use crate::diag::Code;
 use crate::diag::Problem;
-use crate::network::Name;
-use crate::network::Net;
+use crate::graph::Graph;
+use crate::hir::MaskUse;
+use crate::hir::Recipe;
+use crate::network;
+use crate::plan;
 use crate::plan::Drawing;
+use crate::plan::Subject;
 use crate::store::Inputs;
 use crate::tile::Scratch;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// Values of a tensor that are read.  Training moves all of them: the first ones tell models apart as well as all would.
 const READ: u64 = 1024;
 
-/// Hexadecimal digits of either half.
+/// Hexadecimal digits.
 const DIGITS: usize = 32;
 
 /// `STRUCTURE-WEIGHTS`: a digest of the names and shapes of the tensors that the operations of a network read, which headers
@@ -20,34 +25,52 @@ const DIGITS: usize = 32;
 pub fn fingerprint(drawing: &Drawing, inputs: &Inputs) -> Result<String, Problem> {
     let mut weights = blake3::Hasher::new();
     weights.update(b"blend weights 1");
-    for name in names(&drawing.net) {
+    for name in network::drawn_tensors(&drawing.net) {
         let Some(program) = drawing.tensors.get(name) else { continue };
         let count = program.elems().min(READ);
         let mut bytes = vec![0; count as usize * size_of::<f32>()];
         program.evaluate(0..count, &program.start(), inputs, &mut Scratch::default(), &mut bytes)?;
         weights.update(&bytes);
     }
-    Ok(format!("{}-{}", structure(&drawing.net), &weights.finalize().to_hex()[..DIGITS]))
+    Ok(format!("{}-{}", network::structure(&drawing.net), &weights.finalize().to_hex()[..DIGITS]))
 }
 
-/// The first half of a fingerprint.
-pub fn structure(net: &Net) -> String {
-    let mut hash = blake3::Hasher::new();
-    hash.update(b"blend structure 1");
-    for name in names(net) {
-        let shape = net.tensors.get(name).map_or(&[][..], |shape| shape);
-        hash.update(&(name.len() as u64).to_le_bytes());
-        hash.update(name.as_bytes());
-        hash.update(&(shape.len() as u64).to_le_bytes());
-        for size in shape {
-            hash.update(&(*size as u64).to_le_bytes());
+/// Tells masks that were made from none of the models that they are used with (W0761), by their weights.  Recipes without
+/// masks of catalogues cost nothing.  Errors: those of reading.
+pub fn strange_masks(recipe: &Recipe, graph: &Graph) -> Result<Vec<Problem>, Problem> {
+    if recipe.masks.is_empty() {
+        return Ok(vec![]);
+    }
+    let inputs = Inputs::open(&plan::input_files(recipe))?;
+    let mut known: BTreeMap<u32, Option<String>> = BTreeMap::new();
+    let mut problems = vec![];
+    for MaskUse { mask, inputs: used } in &recipe.masks {
+        let mut own = vec![];
+        for id in used {
+            if !known.contains_key(&id.0) {
+                // What cannot be drawn is no origin of a mask.
+                let drawing = plan::drawing(recipe, graph, Subject::Input(*id), None).ok();
+                let found = drawing.map(|drawing| fingerprint(&drawing, &inputs)).transpose()?;
+                known.insert(id.0, found);
+            }
+            own.extend(known[&id.0].clone());
+        }
+        let same_network = |one: &String| {
+            let structure = one.split_once('-').map(|halves| halves.0);
+            mask.origins.iter().any(|origin| origin.structure() == structure)
+        };
+        let is_origin = |one: &String| mask.origins.iter().any(|origin| origin.fingerprint == *one);
+        // Another network has been told from headers.
+        if own.iter().any(same_network) && !own.iter().any(is_origin) {
+            let paths: Vec<String> = mask.origins.iter().map(|origin| format!("`{}`", origin.path)).collect();
+            let message = format!("`{}` was made from none of the models that it is used with", mask.name);
+            let problem = Problem::new(Code("W0761"), message)
+                .at(mask.site, format!("comes from {}", paths.join(" and ")))
+                .help("find the channels in one of these models with `blend channels find`, unless these models were trained on from that one");
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
         }
     }
-    hash.finalize().to_hex()[..DIGITS].to_string()
-}
-
-/// Tensors of operations: convolutions, constants, biases.  Mapping and styles are left out, which code bases store in
-/// ways that round.
-fn names(net: &Net) -> BTreeSet<&Name> {
-    net.ops.iter().flat_map(|op| op.tensors()).collect()
+    Ok(problems)
 }

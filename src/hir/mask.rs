@@ -20,6 +20,8 @@ pub struct Mask {
     pub axes: Axes,
     /// `None` for literal sets.
     pub part: Option<MaskPart>,
+    /// The models that it was made from; empty for literal sets.
+    pub origins: Vec<Origin>,
     /// Its name in its statement.
     pub site: Site,
 }
@@ -32,6 +34,29 @@ pub struct MaskPart {
     /// `None` where clusters are named by number.
     pub name: Option<Arc<str>>,
     pub clusters: Vec<usize>,
+}
+
+/// A model that a mask was made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub path: String,
+    /// `STRUCTURE-WEIGHTS`, two digests: see `draw::fingerprint`.
+    pub fingerprint: String,
+}
+
+impl Origin {
+    /// The digest of names and shapes, which headers tell; `None` where another program wrote something else.
+    pub fn structure(&self) -> Option<&str> {
+        let (structure, _) = self.fingerprint.split_once('-')?;
+        Some(structure)
+    }
+}
+
+/// A mask with origins, and the models that it is used with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MaskUse {
+    pub mask: Arc<Mask>,
+    pub inputs: Vec<super::InputId>,
 }
 
 /// The channels of one space.
@@ -205,7 +230,8 @@ mod tests {
             ("x".into(), Chosen::Set([[0, 0], [3, 3]].into())),
             ("y".into(), Chosen::Shares([1.0, 0.0, 0.0, 0.0].into())),
         ];
-        let mask = Mask { name: "m".into(), spaces, by: Arc::default(), mode, axes, part: None, site: Site::default() };
+        let (by, part, origins) = (Arc::default(), None, vec![]);
+        let mask = Mask { name: "m".into(), spaces, by, mode, axes, part, origins, site: Site::default() };
         let shape: Vec<u64> = tensor.iter().map(|_| 4).collect();
         let found = mask.on(&traits, &shape).expect("it fits").mean();
         assert!((found - expected).abs() < 1e-12, "{mode:?} {axes:?} on {tensor:?}: {found}");
@@ -250,6 +276,7 @@ mod tests {
             mode: Mode::Unit,
             axes: Axes::Either,
             part: None,
+            origins: vec![],
             site: Site::default(),
         };
         let heads = mask("head", Chosen::Set([[1, 2]].into())).on(&traits, &[12, 5]);

@@ -40,8 +40,10 @@ pub use mask::Axes;
 pub use mask::Chosen;
 pub use mask::Mask;
 pub use mask::MaskPart;
+pub use mask::MaskUse;
 pub use mask::Misfit;
 pub use mask::Mode;
+pub use mask::Origin;
 pub use skeleton::Aside;
 pub use skeleton::ModelName;
 pub use skeleton::Promised;
@@ -247,6 +249,8 @@ pub struct Recipe {
     pub measured: Vec<Measured>,
     /// What claims draw, by value, so that equal values follow each other.
     pub drawn: Vec<Drawn>,
+    /// Masks of catalogues, and what they are used with.
+    pub masks: Vec<MaskUse>,
     /// The recipe's own text first, then imported ones: name as diagnostics show it, text.
     pub sources: Vec<(String, Arc<str>)>,
 }

@@ -8,11 +8,14 @@ mod error;
 mod net;
 pub mod rrdb;
 mod slots;
+mod structure;
 pub mod stylegan2;
 pub mod stylegan3;
 
 pub use error::shape_text;
 pub use net::*;
+pub use structure::drawn_tensors;
+pub use structure::structure;
 
 use crate::diag::Problem;
 use build::Shapes;

@@ -5,6 +5,7 @@ mod arch;
 mod arrays;
 mod channels;
 mod cli;
+mod cluster;
 mod compare;
 mod contributions;
 mod diff;

@@ -55,8 +55,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "draw",
         &[
-            "diag", "tensor", "tile", "methods", "hir", "compile", "plan", "exec", "store", "network", "picture",
-            "render",
+            "diag", "tensor", "tile", "methods", "hir", "graph", "compile", "plan", "exec", "store", "network",
+            "picture", "render",
         ],
     ),
 ];

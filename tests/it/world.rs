@@ -3,6 +3,7 @@
 
 use blend::channels::Catalogue;
 use blend::channels::Facts;
+use blend::channels::Source;
 use blend::channels::Space;
 use blend::check;
 use blend::check::Checked;
@@ -220,7 +221,8 @@ impl World for FakeWorld {
 
     fn channels(&self, path: &Path) -> Result<(Catalogue, Option<String>), Problem> {
         let space = match path.to_str() {
-            Some("faces.channels") => "b32.conv1",
+            // The second was made from another network.
+            Some("faces.channels" | "cats.channels") => "b32.conv1",
             Some("strange.channels") => "b32.conv9",
             _ => return Err(missing(path)),
         };
@@ -229,7 +231,9 @@ impl World for FakeWorld {
         let shares = shares(0).chain(shares(1)).collect();
         let (mean, std) = (vec![0.0; 64], vec![1.0; 64]);
         let space = Space { name: space.into(), channels: 64, shares, mean, std, other: None };
-        let facts = Facts { layers: vec![space.name.clone()], ..Facts::default() };
+        let cats = Source { path: "cats.safetensors".into(), fingerprint: "00-00".into() };
+        let models = if path == Path::new("cats.channels") { vec![cats] } else { vec![] };
+        let facts = Facts { models, layers: vec![space.name.clone()], ..Facts::default() };
         let (centres, areas, differences) = (vec![0.0; 128], vec![], vec![]);
         let catalogue = Catalogue { clusters: 2, spaces: vec![space], centres, areas, differences, facts };
         Ok((catalogue, Some("[parts]\neyes = [0]\nhair = [1]\n".into())))

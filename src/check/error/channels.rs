@@ -117,3 +117,10 @@ pub fn idle_mask(name: &str, site: Site) -> Problem {
         .at(site, "chooses nothing")
         .help("raise `epsilon` or lower `rho`, or choose `top = 40`")
 }
+
+/// A mask whose models are none of those that it is used with.
+pub fn strange_mask(name: &str, origins: &[&str], site: Site) -> Problem {
+    Problem::new(Code("W0761"), format!("`{name}` was made from another network than those that it is used with"))
+        .at(site, format!("comes from {}", listed(origins)))
+        .help("find the channels in one of these models: `blend channels find MODEL`")
+}

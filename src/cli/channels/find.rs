@@ -57,11 +57,11 @@ pub struct Args {
     /// The class, of generators that have some
     #[arg(long, value_name = "N")]
     class: Option<usize>,
-    /// Channel spaces that are clustered [default: the last of at most 32 pixels]
+    /// Channel spaces that are clustered [default: the last three of at most 32 pixels across]
     #[arg(long, value_name = "LAYERS", value_delimiter = ',')]
     layers: Vec<String>,
     /// How many clusters
-    #[arg(long, value_name = "K", default_value_t = 16)]
+    #[arg(long, value_name = "K", default_value_t = 20)]
     clusters: usize,
     /// Of the clustering
     #[arg(long, value_name = "N", default_value_t = 0)]

@@ -175,7 +175,8 @@ fn one(sheet: &Sheet, catalogue: &Catalogue, path: &Path, inputs: &[PathBuf], ui
 fn other_number(file: &Path, wanted: usize, given: usize) -> Problem {
     let noun = if wanted == 1 { "model" } else { "models" };
     let message = format!("`{}` was made from {wanted} {noun}, and {given} are given", shown::path(file));
-    Problem::new(Code("E0768"), message).help("write `--model PATH` once for each, in the order of `blend channels find`")
+    Problem::new(Code("E0768"), message)
+        .help("write `--model PATH` once for each, in the order of `blend channels find`")
 }
 
 fn other_model(file: &Path, model: &Path) -> Problem {

@@ -43,7 +43,8 @@ pub fn of_recipe(
     sweeps: &[Sweep],
     ui: &Ui,
 ) -> Result<Target, Exit> {
-    let first = recipe::compile(recipe, ui)?;
+    let mut first = recipe::compile(recipe, ui)?;
+    recipe::look_at_masks(&mut first, ui)?;
     ui.problems(&first.problems, &first.sources);
     let Some(compiled) = &first.compiled else { return Err(Exit::Wrong) };
     let mut target = target_of(&recipe.name(), compiled, args, size, &first.sources, ui)?;

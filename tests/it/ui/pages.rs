@@ -32,7 +32,7 @@ fn is_ours(code: &str) -> bool {
 }
 
 /// Codes that no recipe alone can show.
-const WITHOUT_RECIPE: &[&str] = &["E0116", "E0219", "E0840", "W0405", "W0406", "W0407", "W0408"];
+const WITHOUT_RECIPE: &[&str] = &["E0116", "E0219", "E0840", "W0405", "W0406", "W0407", "W0408", "W0762"];
 
 #[test]
 fn rows_and_pages_agree_with_the_source() {
