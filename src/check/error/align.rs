@@ -33,26 +33,25 @@ pub fn nothing_in_common(site: Site) -> Problem {
 
 /// Tensors of two sizes: name, shape in the model, shape in what it is aligned to.
 pub fn other_sizes(sizes: &[(Arc<str>, Shape, Shape)], site: Site) -> Problem {
-    let names: Vec<&str> = sizes.iter().map(|entry| &*entry.0).collect();
-    let (_, model, to) = &sizes[0];
-    let has = if names.len() == 1 { "has" } else { "have" };
-    let message = format!(
-        "{} {has} {} in the model, and {} where it is aligned to",
-        subject(&names),
-        shape_text(model),
-        shape_text(to)
-    );
-    Problem::new(Code("E0443"), message)
+    let (name, model, to) = &sizes[0];
+    let message =
+        format!("`{name}` has {} in the model, and {} where it is aligned to", shape_text(model), shape_text(to));
+    let problem = Problem::new(Code("E0443"), message)
         .at(site, "wants as many channels in both")
-        .help("align models of one width; `blend compare A B` shows where they differ")
+        .help("align models of one width; `blend compare A B` shows where they differ");
+    let others: Vec<&str> = sizes[1..].iter().map(|entry| &*entry.0).collect();
+    if others.is_empty() {
+        return problem;
+    }
+    problem.note(format!("{} more: {}", counted(others.len(), "tensor"), listed(&others)))
 }
 
 pub fn not_plain(text: &str, names: &[&str], site: Site) -> Problem {
     let message =
-        format!("`{text}` is computed by a method at {}, and `align` moves models and sums of them", subject(names));
+        format!("`{text}` is no sum of models at {}, and `align` moves models and sums of them", subject(names));
     Problem::new(Code("E0444"), message)
-        .at(site, "is no sum of models there")
-        .help("align the models first, then give them to the method: `slerp(a, align(b, to = a), 0.5)`")
+        .at(site, "is computed, or has shares by channel")
+        .help("align the models first, and compute then: `slerp(a, align(b, to = a), 0.5)`")
 }
 
 pub fn left_as_they_are(names: &[Arc<str>], site: Site) -> Problem {
