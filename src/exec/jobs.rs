@@ -288,7 +288,7 @@ impl Workshop<'_> {
         let stop = || self.progress.cancelled();
         from.copy_seen(copy.file, copy.from, copy.len, to, copy.to, copy.compare, &stop, &mut |moved| {
             passing.pass(&moved);
-            self.progress.add(moved.len());
+            self.progress.add(moved.count());
         })?;
         passing.finish()
     }
