@@ -58,9 +58,9 @@ fn size(json: bool) -> Result<String, Problem> {
     let records: usize = shelves.iter().map(|shelf| shelf.records).sum();
     let bytes: u64 = shelves.iter().map(|shelf| shelf.bytes).sum();
     if json {
-        let rows = shelves.iter().map(|shelf| {
-            serde_json::json!({ "name": shelf.name, "records": shelf.records, "bytes": shelf.bytes })
-        });
+        let rows = shelves
+            .iter()
+            .map(|shelf| serde_json::json!({ "name": shelf.name, "records": shelf.records, "bytes": shelf.bytes }));
         let rows: Vec<_> = rows.collect();
         let folder = folder.to_string_lossy();
         let value = serde_json::json!({ "folder": folder, "records": records, "bytes": bytes, "shelves": rows });

@@ -162,7 +162,7 @@ impl<'c> Passing<'c> {
 
     /// The next bytes.
     pub fn pass(&mut self, moved: &Moved) {
-        let (mut done, count) = (0, moved.len());
+        let (mut done, count) = (0, moved.count());
         while done < count {
             let tensor = &self.plan.outputs[self.place.0].tensors[self.place.1];
             if self.at == tensor.len {

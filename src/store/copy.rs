@@ -28,7 +28,7 @@ pub enum Moved<'b> {
 
 impl Moved<'_> {
     /// Bytes.
-    pub fn len(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         match self {
             Moved::Bytes(bytes) => bytes.len() as u64,
             Moved::Unseen(count) => *count,
@@ -64,7 +64,7 @@ impl Inputs {
         progress: &(dyn Fn(u64) + Sync),
         cancel: &(dyn Fn() -> bool + Sync),
     ) -> Result<bool, Problem> {
-        self.copy_seen(file, offset, len, to, to_offset, false, cancel, &mut |moved| progress(moved.len()))
+        self.copy_seen(file, offset, len, to, to_offset, false, cancel, &mut |moved| progress(moved.count()))
     }
 
     /// As [`Inputs::copy_unless`]; `seen` gets all that is copied, in order.  `by_hand`: it gets all bytes, none of which

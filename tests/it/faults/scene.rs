@@ -116,7 +116,8 @@ impl Scene {
         std::fs::write(dir.path().join("r.blend"), &recipe).expect("a recipe");
         let target = dir.path().join(target);
         let inputs = Scene::inputs_of(dir.path());
-        let mut scene = Scene { dir, recipe, target, old: Snapshot::new(), new: Snapshot::new(), inputs, cache: folder() };
+        let mut scene =
+            Scene { dir, recipe, target, old: Snapshot::new(), new: Snapshot::new(), inputs, cache: folder() };
         scene.build(&[]);
         scene.new = snapshot(&scene.target);
         scene.build(&["--set", "edge=1"]);

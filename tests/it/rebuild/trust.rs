@@ -174,7 +174,9 @@ fn known_content() {
     know("a.safetensors");
     know("b.safetensors");
     scene.build(&text(), &[]);
-    for (copy, kept) in [("c.safetensors", "(8 kept, 0 copied, 0 computed)"), ("d.safetensors", "(3 kept, 0 copied, 5 computed)")] {
+    for (copy, kept) in
+        [("c.safetensors", "(8 kept, 0 copied, 0 computed)"), ("d.safetensors", "(3 kept, 0 copied, 5 computed)")]
+    {
         std::fs::copy(scene.at("b.safetensors"), scene.at(copy)).expect("a copy");
         if copy == "c.safetensors" {
             know(copy);
