@@ -46,11 +46,13 @@ fn contributions_are_those_of_numpy() {
     let golden = SafeTensors::deserialize(&bytes).expect("it is read");
     let folder = tempfile::tempdir().expect("a folder");
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes/models/avatars-toon.safetensors");
+    let text = |name: &str| about[name].as_str().expect("a text");
+    let clusters = about["clusters"].to_string();
     let run = Command::new(env!("CARGO_BIN_EXE_blend"))
         .args(["channels", "find"])
         .arg(model)
-        .args(["--seeds", about["seeds"].as_str().expect("a text"), "--clusters", &about["clusters"].to_string()])
-        .args(["--layers", about["layers"].as_str().expect("a text"), "-o", "toon.channels"])
+        .args(["--seeds", text("seeds"), "--layers", text("layers"), "--clusters", clusters.as_str()])
+        .args(["-o", "toon.channels"])
         .current_dir(folder.path())
         .output()
         .expect("it runs");

@@ -39,7 +39,7 @@ fn parts_stay_in_their_place() {
 fn scores_do_not_depend_on_threads() {
     let of = |threads: &str| {
         let args = ["recipes/stylegan2/hair.blend", "--seeds", "1000,1001", "--random", "2", "--modes", "unit,style"];
-        let mut said = score(&[&args[..], &["--threads", threads]].concat());
+        let mut said = score(&[&args[..], &["--threads", threads][..]].concat());
         // What drew tells of threads.
         said["device"].take();
         said

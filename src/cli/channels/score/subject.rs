@@ -186,6 +186,7 @@ fn models(compiled: &Compiled) -> Result<(Model, Model), Problem> {
 }
 
 fn two(count: usize) -> Problem {
-    Problem::new(Code("E0771"), format!("the output is made of {count} models, and two are compared"))
+    let models = if count == 1 { "one model".into() } else { format!("{count} models") };
+    Problem::new(Code("E0771"), format!("the output is made of {models}, and two are compared"))
         .help("mix two models: `mix(base, other, MASK)`; a mask that holds no channel leaves one")
 }
