@@ -10,7 +10,6 @@ use crate::arch;
 use crate::arch::Part;
 use crate::hir::CallInstance;
 use crate::hir::ExprKind;
-use crate::hir::Form;
 use crate::hir::Input;
 use crate::hir::InputId;
 use crate::hir::Made;

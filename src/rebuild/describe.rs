@@ -84,10 +84,25 @@ fn loads(program: &Program, sources: &Sources, to: &mut dyn Manifest) {
 
 /// What a program does; it is told whole, so that no part can be forgotten.
 fn steps(program: &Program, to: &mut dyn Manifest) {
-    let Program { shape, loads: _, fields, nodes, scalars, stage_of, stages, result, measured, wide } = program;
+    let Program {
+        shape,
+        loads: _,
+        fields,
+        rows,
+        by_rows,
+        nodes,
+        scalars,
+        stage_of,
+        stage_of_rows,
+        stages,
+        result,
+        measured,
+        wide,
+    } = program;
     let text = format!("{shape:?} {nodes:?} {scalars:?} {stage_of:?} {stages} {result:?} {measured:?} {wide}");
     to.detail("steps", &text);
     to.detail("weights of channels", &format!("{fields:?}"));
+    to.detail("lengths of rows", &format!("{rows:?} {by_rows:?} {stage_of_rows:?}"));
 }
 
 /// `slerp v1 { t = 0.4 }`
