@@ -25,7 +25,7 @@ use side::Side;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Tell what two recipes mean differently, or two checkpoints; recipes of git as REV:path
+/// Tell what two recipes mean differently, or two checkpoints
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP, after_long_help = AFTER_LONG_HELP)]
 pub struct Args {
@@ -128,11 +128,13 @@ fn object(value: &Value) -> String {
 fn two(args: &Args, ui: &Ui) -> Result<bool, Exit> {
     let shown = |problem: Problem| ui.problem(problem);
     let [before, after] = args.files.as_slice() else {
-        let problem =
-            Problem::new(Code("E0219"), format!("`blend diff` has {} files, two were expected", args.files.len()));
-        return Err(shown(
-            problem.help("write what was before and what is now: `blend diff before.blend after.blend`"),
-        ));
+        let given = match args.files.len() {
+            1 => "1 file was given".to_string(),
+            count => format!("{count} files were given"),
+        };
+        let problem = Problem::new(Code("E0219"), format!("`blend diff` compares two files, {given}"));
+        let help = "write what was before and what is now: `blend diff before.blend after.blend`";
+        return Err(shown(problem.help(help)));
     };
     let kinds = [before, after].map(|file| is_checkpoint(file));
     if kinds[0] != kinds[1] {

@@ -84,20 +84,20 @@ fn shares(same: &Same, old: &Form, new: &Form) -> Option<Vec<Share>> {
         form.terms.iter().map(term).collect()
     };
     let (old, new) = (numbers(old)?, numbers(new)?);
+    let share = |list: &[(usize, f64)], at: usize| list.iter().find(|entry| entry.0 == at).map(|entry| entry.1);
     let mut out = vec![];
-    for (at, input) in same.after.inputs.iter().enumerate() {
-        let share = |list: &[(usize, f64)], at: Option<usize>| {
-            list.iter().find(|entry| Some(entry.0) == at).map_or(0.0, |entry| entry.1)
-        };
-        let (before, after) = (share(&old, same.partner[at]), share(&new, Some(at)));
+    // In the order of the form after, so that the first is what the others are mixed into; then what is gone.
+    for &(at, after) in &new {
+        let before = same.partner[at].and_then(|at| share(&old, at)).unwrap_or(0.0);
         if before != after {
-            out.push(Share { input: input.name.to_string(), before, after });
+            out.push(Share { input: same.after.inputs[at].name.to_string(), before, after });
         }
     }
-    for (at, input) in same.before.inputs.iter().enumerate() {
-        let is_gone = !same.partner.contains(&Some(at));
-        if let Some((_, before)) = old.iter().find(|entry| is_gone && entry.0 == at) {
-            out.push(Share { input: input.name.to_string(), before: *before, after: 0.0 });
+    for &(at, before) in &old {
+        let partner = same.partner.iter().position(|partner| *partner == Some(at));
+        if partner.is_none_or(|partner| share(&new, partner).is_none()) {
+            let input = partner.map_or(&same.before.inputs[at].name, |partner| &same.after.inputs[partner].name);
+            out.push(Share { input: input.to_string(), before, after: 0.0 });
         }
     }
     Some(out)

@@ -106,11 +106,13 @@ fn names(output: &Output, own: &[usize]) -> String {
     globs(&all, &own).join("  ")
 }
 
-/// `16`, `8..32`, `4, 32`: values among those that there are.
-pub fn range(values: &[f64], known: &[f64]) -> String {
-    match values {
-        [one] => one.to_string(),
-        [first, .., last] if known.windows(values.len()).any(|window| window == values) => format!("{first}..{last}"),
-        _ => values.iter().map(f64::to_string).collect::<Vec<_>>().join(", "),
-    }
+/// `16`, `8..32`, `4..8, 64`: values among those that there are.
+fn range(values: &[f64], known: &[f64]) -> String {
+    let at = |value: f64| known.iter().position(|other| *other == value);
+    let runs = values.chunk_by(|one, next| at(*one).zip(at(*next)).is_some_and(|(one, next)| one + 1 == next));
+    let text = |run: &[f64]| match run {
+        [first, .., last] => format!("{first}..{last}"),
+        one => one.iter().map(f64::to_string).collect(),
+    };
+    runs.map(text).collect::<Vec<String>>().join(", ")
 }

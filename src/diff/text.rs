@@ -77,8 +77,11 @@ fn changed(old: &Item, new: &Item, path: &[String], out: &mut Vec<Entry>) {
     let is_told = old.key == new.key && parts(&old.parts, &new.parts, path, out);
     if !is_told {
         out.truncate(start);
-        let path = path.to_vec();
-        out.push(Entry { path, before: Some(flat(&old.raw)), after: Some(flat(&new.raw)) });
+        let said = |item: &Item| {
+            let text = flat(&item.raw);
+            text.strip_prefix("assert ").map(String::from).unwrap_or(text)
+        };
+        out.push(Entry { path: path.to_vec(), before: Some(said(old)), after: Some(said(new)) });
     }
 }
 

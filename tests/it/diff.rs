@@ -93,7 +93,8 @@ fn changes_are_told_where_they_are() {
     );
     check(
         &with("mix(toon, ink, share)", "slerp(toon, ink, share)"),
-        "output o.safetensors\n  resolution 4..8, 32..64: 0.5 toon + 0.5 ink → slerp(toon, ink, t = 0.5) (46 tensors)\n",
+        "output o.safetensors\n  resolution 4..8, 32..64: 0.5 toon + 0.5 ink → slerp(toon, ink, t = 0.5) (59 tensors)\n  \
+         resolution 16: 0.7 toon + 0.3 ink → slerp(toon, ink, t = 0.3) (16 tensors)\n",
     );
 }
 
