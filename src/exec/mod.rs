@@ -180,6 +180,7 @@ pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress)
     for (number, (stage, output)) in staged.into_iter().zip(&plan.outputs).enumerate() {
         let mut own: Vec<Part> = parts.by_ref().take(output.parts.len()).collect();
         let Some(stage) = stage else {
+            Staged::tidy(&output.path);
             before.iter().for_each(|before| before.settled(number, output));
             if !failed {
                 report.written.push(output.path.clone());
