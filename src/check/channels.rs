@@ -96,7 +96,7 @@ pub fn statement(
             let full = context.located(module, &written);
             let at = path.span.at(source);
             context.read_aside("channels", module, &written);
-            by = described(&settings, context.from_root(module, &written));
+            by = described(&settings, context.seen_from_root(module, &written));
             if context.blind {
                 let by = by.into();
                 let name = format!("{}{}", context.modules[module].prefix, name.text).into();

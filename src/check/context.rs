@@ -271,7 +271,7 @@ impl<'a> Context<'a> {
     }
 
     /// A path of a module's text as the root recipe would write it, without detours.
-    pub fn from_root(&self, module: ModuleId, written: &str) -> String {
+    pub fn seen_from_root(&self, module: ModuleId, written: &str) -> String {
         let path = super::template::plain(&self.modules[module].home.join(written)).display().to_string();
         if written.ends_with('/') { path + "/" } else { path }
     }
@@ -279,7 +279,7 @@ impl<'a> Context<'a> {
     /// Where a path of a module's text leads, if it is of something that is read.
     pub fn located(&self, module: ModuleId, written: &str) -> PathBuf {
         match &self.root {
-            Some(root) => root.join(self.from_root(module, written)),
+            Some(root) => root.join(self.seen_from_root(module, written)),
             None => self.modules[module].base.join(written),
         }
     }
@@ -287,7 +287,7 @@ impl<'a> Context<'a> {
     /// Notes a file that the recipe names and that is no model.
     pub fn read_aside(&mut self, what: &'static str, module: ModuleId, written: &str) {
         let path = self.located(module, written);
-        let aside = Aside { what, written: self.from_root(module, written), path };
+        let aside = Aside { what, written: self.seen_from_root(module, written), path };
         if !self.aside.contains(&aside) {
             self.aside.push(aside);
         }

@@ -220,7 +220,7 @@ fn picture(context: &mut Context, scope: &Scope, call: &ast::Call, site: Site, n
     let written = template::fill(context, scope.module, text)?;
     let path = context.located(scope.module, &written);
     context.read_aside("picture", scope.module, &written);
-    let from_root = context.from_root(scope.module, &written);
+    let from_root = context.seen_from_root(scope.module, &written);
     if context.blind {
         return Some(ExprKind::Picture(Box::new(Golden { written: from_root.into(), path, size: None })));
     }

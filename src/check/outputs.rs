@@ -60,7 +60,7 @@ impl Statement {
     pub fn promised(&self, context: &Context) -> Promised {
         let options = &self.options;
         Promised {
-            path: context.from_root(self.module, &self.written),
+            path: context.seen_from_root(self.module, &self.written),
             value: self.value,
             dtype: options.dtype,
             layout: options.layout.as_ref().map(|(layout, _)| layout.clone()),
@@ -350,7 +350,7 @@ fn place(
     }
     Some(Output {
         written: statement.written.clone(),
-        from_root: context.from_root(statement.module, &statement.written),
+        from_root: context.seen_from_root(statement.module, &statement.written),
         path,
         directory,
         site: statement.site,

@@ -332,8 +332,8 @@ fn open_model(
     let written = template::fill(context, module, path)?;
     let full = context.located(module, &written);
     let mut words = options.words();
-    words.iter_mut().filter(|word| word.0 == "arch").for_each(|word| word.1 = context.from_root(module, &word.1));
-    let model = ModelName { path: context.from_root(module, &written), options: words };
+    words.iter_mut().filter(|word| word.0 == "arch").for_each(|word| word.1 = context.seen_from_root(module, &word.1));
+    let model = ModelName { path: context.seen_from_root(module, &written), options: words };
     if let Some((arch_path, _)) = &options.arch {
         context.read_aside("arch", module, arch_path);
     }

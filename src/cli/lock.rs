@@ -69,11 +69,11 @@ fn done(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
         Err(problem) if !args.update.is_empty() => return Err(ui.problem(problem)),
         old => old.ok().flatten(),
     };
-    let identities = locked::identities(compiled, args.run.threads(), false, ui)?;
+    let kept = |at: usize| held(&old, compiled, at, &args.update);
+    let wanted = |at: usize| kept(at).is_none();
+    let identities = locked::identities_of(compiled, &wanted, args.run.threads(), false, ui)?;
     let mut new = locked::now(&args.recipe, compiled, &identities, args.run.threads(), ui)?;
-    if let (Some(old), false) = (&old, args.update.is_empty()) {
-        keep(&mut new, old, &args.update);
-    }
+    new.inputs.extend((0..compiled.recipe.inputs.len()).filter_map(kept));
     if let Some(old) = &old {
         new.outputs = lock::held(old, &new);
     }
@@ -82,19 +82,21 @@ fn done(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
     Ok(warned)
 }
 
-/// Takes over what was locked of all models but some.
-fn keep(new: &mut Lock, old: &Lock, but: &[String]) {
-    for input in new.inputs.iter_mut().filter(|input| !but.contains(&input.name)) {
-        if let Some(locked) = old.inputs.iter().find(|locked| locked.key() == input.key()) {
-            let name = std::mem::take(&mut input.name);
-            *input = lock::Input { name, ..locked.clone() };
-        }
+/// What was locked of a model and stays, because `--update` names others.
+fn held(old: &Option<Lock>, compiled: &Compiled, at: usize, update: &[String]) -> Option<lock::Input> {
+    let (input, name) = (&compiled.recipe.inputs[at], &compiled.recipe.names[at]);
+    if update.is_empty() || update.iter().any(|name| **name == *input.name) {
+        return None;
     }
+    let key = (name.path.as_str(), name.options_text());
+    let locked = old.as_ref()?.inputs.iter().find(|locked| locked.key() == (key.0, key.1.as_str()))?;
+    Some(lock::Input { name: input.name.to_string(), ..locked.clone() })
 }
 
-fn said(path: &Path, wrote: bool, compiled: &Compiled, identities: &[Identity]) -> String {
+fn said(path: &Path, wrote: bool, compiled: &Compiled, identities: &[Option<Identity>]) -> String {
     let bytes: u64 = compiled.recipe.inputs.iter().map(|input| input.header.size()).sum();
-    let known = identities.iter().filter(|identity| identity.remembered).count();
+    let is_read = |identity: &&Option<Identity>| identity.as_ref().is_some_and(|identity| !identity.remembered);
+    let known = identities.len() - identities.iter().filter(is_read).count();
     let models = match identities.len() {
         1 => "1 model".to_string(),
         count => format!("{count} models"),

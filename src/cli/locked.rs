@@ -20,7 +20,6 @@ use crate::lock::Lock;
 use crate::store;
 use std::path::Path;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Whether the lock must hold.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -44,12 +43,29 @@ pub struct Held {
 
 /// The digests of all inputs of a recipe, with progress.
 pub fn identities(compiled: &Compiled, threads: usize, verify: bool, ui: &Ui) -> Result<Vec<Identity>, Exit> {
-    let inputs = &compiled.recipe.inputs;
-    let total = inputs.iter().map(|input| identity::work(&input.header, &input.canon)).sum();
+    let all = |_: usize| true;
+    Ok(identities_of(compiled, &all, threads, verify, ui)?.into_iter().flatten().collect())
+}
+
+/// The same of some: the others have none.
+pub fn identities_of(
+    compiled: &Compiled,
+    is_wanted: &dyn Fn(usize) -> bool,
+    threads: usize,
+    verify: bool,
+    ui: &Ui,
+) -> Result<Vec<Option<Identity>>, Exit> {
+    let inputs = || compiled.recipe.inputs.iter().enumerate().map(|(at, input)| (is_wanted(at), input));
+    let work =
+        |(wanted, input): (bool, &hir::Input)| if wanted { identity::work(&input.header, &input.canon) } else { 0 };
     let memo = Memo::of_user();
-    build::watched(total, ui, |progress| {
+    build::watched(inputs().map(work).sum(), ui, |progress| {
         let options = identity::Options { threads, memo: memo.as_ref(), verify };
-        inputs.iter().map(|input| identity::of(&input.header, &input.canon, &options, progress)).collect()
+        let of = |(wanted, input): (bool, &hir::Input)| {
+            let wanted = wanted.then(|| identity::of(&input.header, &input.canon, &options, progress));
+            wanted.transpose()
+        };
+        inputs().map(of).collect()
     })
     .map_err(|stop| stopped(stop, ui))
 }
@@ -69,11 +85,11 @@ pub fn stopped(stop: Stop, ui: &Ui) -> Exit {
     }
 }
 
-/// What a lock would say now.
+/// What a lock would say now of the inputs with an identity.
 pub fn now(
     args: &RecipeArgs,
     compiled: &Compiled,
-    identities: &[Identity],
+    identities: &[Option<Identity>],
     threads: usize,
     ui: &Ui,
 ) -> Result<Lock, Exit> {
@@ -105,7 +121,8 @@ pub fn agree(
     };
     let Some(compiled) = &mut outcome.compiled else { return Ok(None) };
     let identities = identities(compiled, threads, args.verify, ui)?;
-    let new = now(recipe, compiled, &identities, threads, ui)?;
+    let found: Vec<Option<Identity>> = identities.iter().cloned().map(Some).collect();
+    let new = now(recipe, compiled, &found, threads, ui)?;
     let drift = lock::drift::of(&old, &new, &compiled.recipe, file);
     if drift.is_empty() {
         let roots = identities.iter().map(|identity| identity.root.to_hex().to_string());
@@ -152,7 +169,12 @@ impl Held {
     pub fn record(&mut self, compiled: &Compiled, written: &[PathBuf], ui: &Ui) -> Exit {
         let mut problems = Problems::default();
         for (path, output) in written.iter().zip(&compiled.recipe.outputs) {
-            let identity = match of_output(compiled, output, path, self.threads) {
+            let bytes =
+                compiled.plan.outputs.iter().find(|plan| plan.path == output.path).map_or(0, |plan| plan.bytes());
+            // Files and tensors.
+            let read =
+                build::watched(bytes * 2, ui, |progress| of_output(compiled, output, path, self.threads, progress));
+            let identity = match read {
                 Ok(identity) => identity,
                 Err(stop) => return stopped(stop, ui),
             };
@@ -184,7 +206,13 @@ impl Held {
 }
 
 /// The digests of an output.
-pub fn of_output(compiled: &Compiled, output: &hir::Output, path: &Path, threads: usize) -> Result<Identity, Stop> {
+fn of_output(
+    compiled: &Compiled,
+    output: &hir::Output,
+    path: &Path,
+    threads: usize,
+    progress: &Progress,
+) -> Result<Identity, Stop> {
     let read = || -> Result<_, Problem> {
         let mut header = store::open(path, None)?;
         let own = hir::own_of(&compiled.recipe.inputs, &output.layout);
@@ -194,5 +222,5 @@ pub fn of_output(compiled: &Compiled, output: &hir::Output, path: &Path, threads
     };
     let (header, canon) = read()?;
     let options = identity::Options { threads, memo: None, verify: true };
-    identity::of(&header, &canon, &options, &Arc::new(Progress::default()))
+    identity::of(&header, &canon, &options, progress)
 }

@@ -238,6 +238,7 @@ pub fn run_all(variants: &[(&Recipe, &Plan)], options: &Options, progress: &Prog
         for (output, (number, stage)) in plan.outputs.iter().zip(staged.by_ref()) {
             let mut own: Vec<Part> = parts.by_ref().take(output.parts.len()).collect();
             let Some(stage) = stage else {
+                Staged::tidy(&output.path);
                 before.iter().for_each(|before| before.settled(number, output));
                 if !failed {
                     report.written.push(output.path.clone());

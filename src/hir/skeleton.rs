@@ -29,6 +29,14 @@ pub struct ModelName {
     pub options: Vec<(&'static str, String)>,
 }
 
+impl ModelName {
+    /// The options as one text: `key = g, layout = rosinality`.
+    pub fn options_text(&self) -> String {
+        let options = self.options.iter().map(|(option, text)| format!("{option} = {text}"));
+        options.collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// An `output` statement.
 #[derive(Clone, Debug)]
 pub struct Promised {

@@ -19,28 +19,28 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// What a lock would say of a checked recipe now.  `meaning` is its normal form with parameters at their defaults; `identities`
-/// are those of its inputs.  It has no outputs.  Errors: those of reading what else it names.
+/// are those of its inputs; an input without one is left out.  It has no outputs.  Errors: those of reading what else it names.
 pub fn now(
     recipe: &Recipe,
     meaning: &Normal,
-    identities: &[Identity],
+    identities: &[Option<Identity>],
     threads: usize,
     progress: &Progress,
 ) -> Result<Lock, Stop> {
     let input = |(at, identity): (usize, &Identity)| {
         let (input, name) = (&recipe.inputs[at], &recipe.names[at]);
-        let options: Vec<String> = name.options.iter().map(|(option, text)| format!("{option} = {text}")).collect();
         Input {
             name: input.name.to_string(),
             path: name.path.clone(),
-            options: options.join(", "),
+            options: name.options_text(),
             size: input.header.size(),
             layout: input.canon.layout.to_string(),
             identity: identity.root.to_hex().to_string(),
             files: named(&input.path, &identity.files),
         }
     };
-    let mut inputs: Vec<Input> = identities.iter().enumerate().map(input).collect();
+    let found = identities.iter().enumerate().filter_map(|(at, identity)| Some((at, identity.as_ref()?)));
+    let mut inputs: Vec<Input> = found.map(input).collect();
     // Two models of one file are locked once.
     inputs.sort_by(|a, b| a.key().cmp(&b.key()));
     inputs.dedup_by(|a, b| a.key() == b.key());

@@ -173,6 +173,7 @@ pub fn parse(text: &str) -> Result<Lock, String> {
 pub fn text(lock: &Lock) -> String {
     let mut lock = lock.clone();
     lock.inputs.sort_by(|a, b| a.key().cmp(&b.key()));
+    lock.inputs.dedup_by(|a, b| a.key() == b.key());
     lock.asides.sort_by(|a, b| (&a.path, &a.kind).cmp(&(&b.path, &b.kind)));
     lock.outputs.sort_by(|a, b| a.path.cmp(&b.path));
     let body = toml::to_string(&lock).expect("a lock is TOML");

@@ -265,7 +265,10 @@ impl Builder<'_> {
         let sides = (linear(self.at(left)), linear(self.at(right)));
         if of == Kind::Combination {
             let out = match (op, sides) {
-                (Operator::Add, _) => self.linear(left).plus(&*self.linear(right), &mut self.terms),
+                (Operator::Add, _) => {
+                    let right = self.linear(right);
+                    self.linear(left).plus(&right, &mut self.terms)
+                }
                 (Operator::Sub, _) => {
                     let right = self.linear(right).negative(&mut self.terms);
                     self.linear(left).plus(&right, &mut self.terms)

@@ -125,6 +125,14 @@ impl Staged {
         })
     }
 
+    /// Removes what dead builds of an output left, when nothing is left to do for it.
+    pub fn tidy(target: &Path) {
+        // No plan has this digest: nothing is gone on with.
+        if let Ok(place) = Place::of(target) {
+            stale::clean(&place, false, Some(&[0; 32]));
+        }
+    }
+
     /// The tensors that an earlier build had finished, as it said: their bytes must be compared with the sums.  `None`:
     /// this output is begun anew.
     pub fn notes(&self) -> Option<&[Note]> {

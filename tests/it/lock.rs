@@ -147,7 +147,7 @@ fn a_changed_model_is_told_and_renewed() {
     assert_eq!(scene.read("r.blend.lock"), locked);
     // Both have changed, one is renewed.
     scene.touch("toon");
-    scene.check(&["lock", "r.blend", "--update", "ink"], 0, &["wrote"]);
+    scene.check(&["lock", "r.blend", "--update", "ink"], 0, &["wrote", "1 not read again"]);
     scene.check(&["build", "r.blend", "--locked"], 1, &["`toon` is not the model"]);
     scene.touch("toon");
     scene.check(&["build", "r.blend", "--locked"], 0, &[]);
@@ -218,6 +218,19 @@ fn locks_that_cannot_be_used() {
             [&["build", "r.blend"][..], &["build", "r.blend", "--locked"], &["lock", "r.blend", "--update", "ink"]]
         {
             scene.check(args, 2, &["E0802", says]);
+        }
+    }
+    // Damage of any kind is told, never taken for a lock of something else, and never a panic.
+    let lock = blend::lock::parse(&good).expect("a lock");
+    assert_eq!(blend::lock::text(&lock), good);
+    for at in 0..good.len() {
+        let cut = blend::lock::parse(&good[..at]);
+        assert!(cut.as_ref().map_or(true, |cut| *cut != lock || good[at..].trim().is_empty()), "cut at {at}");
+        let mut other = good.clone().into_bytes();
+        other[at] ^= 1 + (at % 7) as u8;
+        if let Ok(Ok(read)) = String::from_utf8(other).map(|text| blend::lock::parse(&text)) {
+            let is_remark = at < good.find("version").expect("the version");
+            assert!(read != lock || is_remark || good.as_bytes()[at].is_ascii_whitespace(), "byte {at}");
         }
     }
     std::fs::write(scene.at("r.blend.lock"), [0xff, 0xfe, 0]).expect("a file");
