@@ -312,18 +312,7 @@ impl<'a> Context<'a> {
 
     pub fn finish(self, evaluated: Evaluated) -> Checked {
         let Context {
-            exprs,
-            patterns,
-            inputs,
-            models,
-            aside,
-            params,
-            problems,
-            sources,
-            modules,
-            claims,
-            masks,
-            ..
+            exprs, patterns, inputs, models, aside, params, problems, sources, modules, claims, masks, ..
         } = self;
         if problems.has_errors() {
             return Checked { recipe: None, problems, planned: evaluated.planned };

@@ -31,8 +31,8 @@ mod written;
 pub use constant::Constants;
 pub use context::Settings;
 pub use context::children;
-pub use outputs::Planned;
 pub use options::parse_size;
+pub use outputs::Planned;
 pub use space::Space;
 pub use template::plain;
 

@@ -51,9 +51,7 @@ fn one(recipe: &RecipeArgs, args: &Args, ui: &Ui) -> Exit {
                 for round in if args.lock.locked { matrix.rounds() } else { vec![] } {
                     let mut outcomes = matrix.round(&round);
                     let threads = exec::Options::default().threads;
-                    if let Err(exit) =
-                        locked::agree_all(&args.lock, recipe, &mut outcomes, &mut None, threads, ui)
-                    {
+                    if let Err(exit) = locked::agree_all(&args.lock, recipe, &mut outcomes, &mut None, threads, ui) {
                         return exit;
                     }
                 }

@@ -70,8 +70,7 @@ fn one(path: &Path, args: &Args, ui: &Ui) -> Exit {
     for round in matrix.rounds() {
         let mut outcomes = matrix.round(&round);
         if args.lock.locked
-            && let Err(exit) =
-                locked::agree_all(&args.lock, &recipe, &mut outcomes, &mut None, args.run.threads(), ui)
+            && let Err(exit) = locked::agree_all(&args.lock, &recipe, &mut outcomes, &mut None, args.run.threads(), ui)
         {
             return exit;
         }

@@ -221,7 +221,12 @@ pub fn run_all(variants: &[(&Recipe, &Plan)], options: &Options, progress: &Prog
     let mut reports: Vec<Report> = judged
         .into_iter()
         .zip(&settled)
-        .map(|((claims, renewed), (_, aligned))| Report { claims, renewed, aligned: aligned.clone(), ..Report::default() })
+        .map(|((claims, renewed), (_, aligned))| Report {
+            claims,
+            renewed,
+            aligned: aligned.clone(),
+            ..Report::default()
+        })
         .collect();
     if options.dry {
         return Ok(reports);

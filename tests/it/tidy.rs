@@ -30,8 +30,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "exec",
         &[
-            "text", "diag", "tensor", "random", "assign", "tile", "hir", "plan", "rebuild", "store", "network", "picture",
-            "render",
+            "text", "diag", "tensor", "random", "assign", "tile", "hir", "plan", "rebuild", "store", "network",
+            "picture", "render",
         ],
     ),
     ("compare", &["diag", "tensor", "arch", "tile", "hir", "plan", "exec"]),

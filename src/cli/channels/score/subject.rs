@@ -5,8 +5,8 @@ use super::wrong;
 use crate::channels::Catalogue;
 use crate::check;
 use crate::cli::Exit;
-use crate::cli::recipe::Text;
 use crate::cli::recipe::RecipeArgs;
+use crate::cli::recipe::Text;
 use crate::cli::recipe::quoted;
 use crate::cli::ui::Ui;
 use crate::compile::Compiled;
@@ -62,7 +62,8 @@ pub fn of(args: &Args, ui: &Ui) -> Result<Subject, Exit> {
                     ui.problem(wrong("`--channels` chooses a mask for two models, and one file is given", help))
                 );
             }
-            Text::read(&RecipeArgs::only(recipe, &args.sets, &args.only), &|_| {}).map_err(|problem| ui.problem(problem))?
+            Text::read(&RecipeArgs::only(recipe, &args.sets, &args.only), &|_| {})
+                .map_err(|problem| ui.problem(problem))?
         }
         targets => Text::written("<score>", written(args, targets).map_err(|problem| ui.problem(problem))?),
     };
