@@ -50,7 +50,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("network", &["diag"]),
     ("picture", &["diag", "network"]),
     ("report", &["picture"]),
-    ("cluster", &["diag", "channels", "arch", "network", "picture", "render", "exec"]),
+    ("cluster", &["diag", "random", "channels", "arch", "network", "picture", "render", "exec"]),
     ("render", &["diag", "tensor", "arch", "tile", "store", "network", "picture"]),
     (
         "draw",
