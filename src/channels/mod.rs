@@ -273,6 +273,10 @@ mod tests {
         assert!(fault.contains(word), "`{fault}` lacks `{word}`");
     }
 
+    fn lacks(name: &str) -> impl Fn(&mut std::collections::BTreeMap<String, String>, &mut Vec<super::Part>) {
+        move |_, parts| parts.retain(|part| part.name != name)
+    }
+
     #[test]
     fn broken_catalogues() {
         check(|metadata, _| drop(metadata.remove("blend.channels")), "do not say");
@@ -281,7 +285,9 @@ mod tests {
         check(|metadata, _| drop(metadata.insert("clusters".into(), "3".into())), "shape");
         check(|metadata, _| drop(metadata.insert("layers".into(), "b16.conv1".into())), "none of its spaces");
         check(|metadata, _| drop(metadata.insert("spaces".into(), "b4.const -3".into())), "spaces");
-        check(|_, parts| drop(parts.pop()), "missing");
+        check(lacks("M.b4.const"), "missing");
+        check(lacks("std.b8.conv1"), "missing");
+        check(lacks("centres"), "missing");
         check(|_, parts| parts[1].values[0] = f32::NAN, "finite");
     }
 

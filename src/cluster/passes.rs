@@ -24,7 +24,7 @@ use crate::render::drawer::Look;
 use crate::render::drawer::Start;
 
 /// Points that are clustered, at most: their number, and bytes.
-const MOST_POINTS: usize = 1 << 16;
+const MOST_POINTS: usize = 1 << 15;
 const MOST_BYTES: usize = 128 << 20;
 
 /// What both passes need.

@@ -29,8 +29,9 @@ pub fn names_path(path: &Path) -> PathBuf {
 pub fn read(path: &Path) -> Result<(Catalogue, Option<String>), Problem> {
     let header = super::open(path, None)?;
     let strange = |reason: &str| {
-        Problem::new(Code("E0760"), format!("`{}` holds no channels: {reason}", shown::path(path)))
-            .help("name channels by number: `channels NAME = { \"b32.conv1\" = [0..15] }`")
+        Problem::new(Code("E0760"), format!("`{}` holds no channels: {reason}", shown::path(path))).help(
+            "make one with `blend channels find MODEL`, or name channels by number: `{ \"b32.conv1\" = [0..15] }`",
+        )
     };
     if header.size() > LIMIT {
         return Err(strange("it is too large"));

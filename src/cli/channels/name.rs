@@ -46,15 +46,17 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
         ui.status(&format!("wrote {}", path.display()));
     }
     let now = named(&args.file, Some(&text), catalogue.clusters).map_err(told)?;
+    let listed = |own: &[usize]| own.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
     let width = now.0.keys().map(String::len).max().unwrap_or(0);
+    let wide = now.0.values().map(|own| listed(own).len()).max().unwrap_or(0);
     let mut lines = String::new();
     for (name, own) in &now.0 {
         let area = match catalogue.areas.is_empty() {
             true => String::new(),
-            false => format!("  {:.1} % of pixels", 100.0 * own.iter().map(|at| catalogue.areas[*at]).sum::<f32>()),
+            false => format!("  {:4.1} % of pixels", 100.0 * own.iter().map(|at| catalogue.areas[*at]).sum::<f32>()),
         };
-        let own: Vec<String> = own.iter().map(usize::to_string).collect();
-        lines.push_str(&format!("{name:width$}  {}{area}\n", own.join(", ")));
+        lines.push_str(format!("{name:width$}  {:wide$}{area}", listed(own)).trim_end());
+        lines.push('\n');
     }
     if now.0.is_empty() {
         ui.status("no cluster has a name");
