@@ -28,7 +28,7 @@ mod name;
 mod score;
 mod show;
 
-/// Find the channels of a generator that draw a part of the picture, name them, look at them
+/// Find the channels that draw a part of the picture, name them, score them
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]

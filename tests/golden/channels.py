@@ -162,6 +162,8 @@ def main():
     if "--write" in sys.argv:
         assert margin > 1e-5, "float32 may see a position otherwise: take other seeds"
         facts = {"seeds": about["seeds"], "layers": ",".join(layers), "clusters": len(centres), "part": part, "rules": rules}
+        # safetensors writes memory as it lies.
+        tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
         save_file(tensors, HERE / "channels.safetensors", {"about": json.dumps(facts)})
 
 
