@@ -433,9 +433,13 @@ impl Before {
     }
 
     /// Remembers again an output that stands as it should, by the files as they were before they were looked at: they may
-    /// have settled, and keys may be other ones.
+    /// have settled, and keys may be other ones.  Its files get the present time, so that who builds by times is done.
     pub fn settled(&self, output: usize, planned: &Output) {
         let Some((own, prints)) = &self.own[output] else { return };
+        if let Some(renewed) = renewed(planned, prints) {
+            let sums: Vec<Option<Sum>> = own.tensors.iter().map(|row| row.sum).collect();
+            return self.remember(output, planned, &sums, &renewed);
+        }
         if own.tensors.iter().zip(&self.described[output]).all(|(row, described)| row.keys == described.keys)
             && own.files.iter().zip(prints).all(|(file, print)| Some((file.print, file.unsettled)) == *print)
         {
@@ -444,6 +448,20 @@ impl Before {
         let sums: Vec<Option<Sum>> = own.tensors.iter().map(|row| row.sum).collect();
         self.remember(output, planned, &sums, prints);
     }
+}
+
+/// Gives the files of an output the present time; what they are then.
+fn renewed(planned: &Output, prints: &[Option<(Fingerprint, bool)>]) -> Option<Vec<Option<(Fingerprint, bool)>>> {
+    let path = store::real_path(&planned.path)?;
+    let names = planned.file_names();
+    let at = |name: &&str| if name.is_empty() { path.clone() } else { path.join(name) };
+    let paths: Vec<PathBuf> = names.iter().map(at).collect();
+    let before: Vec<Fingerprint> = prints.iter().map(|print| Some((*print)?.0)).collect::<Option<_>>()?;
+    if before.len() != paths.len() {
+        return None;
+    }
+    let now = store::renew(&paths, planned.directory.then_some(path.as_path()), &before)?;
+    Some(now.into_iter().map(|print| Some((print, false))).collect())
 }
 
 /// How the tensors of every output came about.

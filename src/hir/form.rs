@@ -134,6 +134,7 @@ impl CallInstance {
     pub fn likeness(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.method.name.hash(&mut hasher);
+        self.turned.as_ref().map(|turned| turned.align).hash(&mut hasher);
         for form in &self.inputs {
             for (atom, share) in &form.terms {
                 atom.hash(&mut hasher);
@@ -145,7 +146,10 @@ impl CallInstance {
 
     /// Whether both do the same, wherever they stand.
     pub fn does_what(&self, other: &CallInstance) -> bool {
-        self.method == other.method && self.on == other.on && self.inputs == other.inputs
+        self.method == other.method
+            && self.on == other.on
+            && self.turned == other.turned
+            && self.inputs == other.inputs
     }
 }
 

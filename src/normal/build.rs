@@ -366,7 +366,11 @@ impl Builder<'_> {
         if let Some(input) = (method.alone)(&on) {
             return Some(self.linear(inputs[input].value));
         }
-        let Lower::Shares(shares) = &method.lower else { return None };
+        let shares = match &method.lower {
+            Lower::Shares(shares) => shares,
+            Lower::Rows { shares, asks, .. } if !asks(&on) => shares,
+            _ => return None,
+        };
         let mut out = Linear::default();
         for (input, share) in inputs.iter().zip(shares(&on).ok()?) {
             let share = snap(share);
@@ -382,7 +386,7 @@ impl Builder<'_> {
         if let Some(flat) = self.flat(method, inputs, options) {
             return Value::Linear(flat);
         }
-        let is_computed = matches!(method.lower, Lower::Tiles(_));
+        let is_computed = matches!(method.lower, Lower::Rows { .. } | Lower::Tiles(_));
         let mut parts = vec![];
         for input in inputs {
             let value = if is_computed { self.made(input.value) } else { self.term(input.value) };

@@ -56,6 +56,7 @@ pub use files::channel_files;
 pub use files::files;
 pub use fingerprint::Fingerprint;
 pub use fingerprint::TICK;
+pub use fingerprint::renew;
 pub use inputs::Inputs;
 pub use journal::Note;
 pub use open::header_digest;
