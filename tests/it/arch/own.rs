@@ -204,7 +204,7 @@ fn wrong_architectures() {
         "word = [\"attention\"",
         &[(
             "E0430",
-            "the file cannot be read: unknown field `word`, expected one of `name`, `words`, `coords`, `axes`, `acts`, `policy`, `from`, `for` (in `my.toml`)",
+            "the file cannot be read: unknown field `word`, expected one of `name`, `words`, `coords`, `axes`, `acts`, `policy`, `demodulated`, `from`, `for` (in `my.toml`)",
             "write `words`",
             "9: word",
         )],
