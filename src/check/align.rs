@@ -24,6 +24,7 @@ use crate::hir::Kind;
 use crate::hir::Matched;
 use crate::syntax::ast;
 use crate::text::Site;
+use fixedbitset::FixedBitSet;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -128,8 +129,15 @@ fn one(context: &mut Context, calls: &mut Vec<CallInstance>, id: ExprId) -> Opti
     both.intersect_with(space.keys(to));
     let mut alignment =
         Alignment { exprs: vec![id], text: context.text_at(site), site, seed, spaces: vec![], tensors: vec![] };
+    // In the order of canonical names: files hold tensors in orders of their own.
+    let by_name = |keys: &FixedBitSet| {
+        let mut tensors: Vec<usize> = keys.ones().collect();
+        tensors.sort_by(|&a, &b| space.names[a].cmp(&space.names[b]));
+        tensors
+    };
+    let (own, both) = (by_name(&own), by_name(&both));
     let mut under: Vec<Option<Arc<str>>> = vec![];
-    for tensor in own.ones() {
+    for tensor in own {
         for (axis, name) in axes(&space.traits[tensor], &space.shapes[tensor]) {
             let traits = &space.traits[tensor];
             let (Some(free), None) = (traits.free.iter().find(|free| free.axis == axis), alignment.space(&name)) else {
@@ -146,7 +154,7 @@ fn one(context: &mut Context, calls: &mut Vec<CallInstance>, id: ExprId) -> Opti
     let mut complaints = Complaints::default();
     let mut evaluator = Evaluator::new(&context.exprs, &context.patterns, Some(&mut space), std::mem::take(calls));
     let mut sizes = vec![];
-    for tensor in both.ones() {
+    for tensor in both {
         let free = axes(&evaluator.space().traits[tensor], &evaluator.space().shapes[tensor]);
         if free.is_empty() {
             continue;

@@ -427,7 +427,10 @@ fn overflows(plan: &Plan, tallies: &BTreeMap<(usize, u64), Tally>) -> Vec<Proble
             })
             .collect();
         if !found.is_empty() {
-            problems.push(error::overflow(output, &found));
+            let problem = error::overflow(output, &found);
+            // The variants of a sweep have one statement.
+            let is_one = plan.outputs.iter().filter(|other| other.site == output.site).count() == 1;
+            problems.push(if is_one { problem } else { problem.note(format!("in `{}`", output.written)) });
         }
     }
     problems
@@ -436,3 +439,6 @@ fn overflows(plan: &Plan, tallies: &BTreeMap<(usize, u64), Tally>) -> Vec<Proble
 fn strict(output: &Output) -> impl Iterator<Item = &Tensor> {
     output.tensors.iter().filter(|tensor| matches!(tensor.work, Work::Compute { strict: true, .. }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -146,10 +146,7 @@ impl CallInstance {
 
     /// Whether both do the same, wherever they stand.
     pub fn does_what(&self, other: &CallInstance) -> bool {
-        self.method == other.method
-            && self.on == other.on
-            && self.turned == other.turned
-            && self.inputs == other.inputs
+        self.method == other.method && self.on == other.on && self.turned == other.turned && self.inputs == other.inputs
     }
 }
 

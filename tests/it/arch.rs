@@ -231,8 +231,10 @@ fn check_traits(sample: &str, tensor: &str, words: &str, coords: &str, axes: &st
 fn words_and_coordinates() {
     let s = "stylegan2-256";
     check_traits(s, "mapping.w_avg", "mapping w_avg buffer", "", "w");
+    // The last layer of the mapping network makes w.
     check_traits(s, "mapping.fc7.bias", "mapping fc bias", "", "w");
-    check_traits(s, "mapping.fc6.weight", "mapping fc weight", "", "mapping.fc6 mapping.fc5");
+    check_traits(s, "mapping.fc7.weight", "mapping fc weight", "", "w mapping.fc6");
+    check_traits(s, "mapping.fc0.weight", "mapping fc weight", "", "mapping.fc0 -");
     check_traits("stylegan2-labels", "mapping.embed.weight", "mapping embed weight", "", "");
     let b4 = "resolution=4 octave=2 position=0 block=0";
     check_traits(s, "synthesis.b4.const", "synthesis const", b4, "b4.const - -");

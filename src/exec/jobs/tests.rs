@@ -21,7 +21,8 @@ fn tensor(name: &str, file: usize, offset: u64, elems: u64, added: Option<f64>) 
         }
     };
     let (name, canonical): (String, Arc<str>) = (name.into(), name.into());
-    Tensor { name, canonical, dtype: Dtype::F32, shape, part: 0, offset, len: elems * 4, plain: true, work }
+    let (dtype, target, facts) = (Dtype::F32, crate::plan::Target::AS_IS, vec![]);
+    Tensor { name, canonical, dtype, shape, part: 0, offset, len: elems * 4, plain: true, target, work, facts }
 }
 
 fn output(tensors: Vec<Tensor>) -> Output {
@@ -42,15 +43,14 @@ fn output(tensors: Vec<Tensor>) -> Output {
 
 /// What a job writes: part, first byte, bytes.
 fn places(outputs: &[Output], piece: u64) -> Vec<(usize, u64, u64)> {
-    let outputs: Vec<&Output> = outputs.iter().collect();
     let first_part: Vec<usize> = (0..outputs.len()).collect();
-    let jobs = jobs(&outputs, &plan::twins(&outputs), &first_part, piece);
+    let twins = plan::twins(&outputs.iter().collect::<Vec<_>>(), &|_| true);
+    let plan = Plan { outputs: outputs.to_vec(), ..Plan::default() };
+    let jobs = jobs(&plan, &twins, &first_part, piece, None, None);
     let place = |job: &Job| match job {
-        Job::Copy { part, to, len, .. } => (*part, *to, *len),
-        Job::Piece { output, tensor, range } => {
-            (*output, tensor.offset + range.start * 4, (range.end - range.start) * 4)
-        }
-        Job::Staged { output, tensor } => (*output, tensor.offset, tensor.len),
+        Job::Copy(copy) => (copy.part, copy.to, copy.len),
+        Job::Piece { at, range } => (at.output, at.tensor.offset + range.start * 4, (range.end - range.start) * 4),
+        Job::Staged { at } => (at.output, at.tensor.offset, at.tensor.len),
     };
     jobs.iter().map(place).collect()
 }
