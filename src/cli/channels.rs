@@ -27,7 +27,7 @@ mod find;
 mod name;
 mod show;
 
-/// Find the channels of a generator that draw a part of the picture, name them, look at them
+/// Find the channels that draw a part of the picture, name them, look at them
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]

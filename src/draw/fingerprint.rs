@@ -47,13 +47,16 @@ pub fn strange_masks(recipe: &Recipe, graph: &Graph) -> Result<Vec<Problem>, Pro
     for MaskUse { mask, inputs: used } in &recipe.masks {
         let mut own = vec![];
         for id in used {
-            if !known.contains_key(&id.0) {
+            let found = match known.get(&id.0) {
+                Some(found) => found.clone(),
                 // What cannot be drawn is no origin of a mask.
-                let drawing = plan::drawing(recipe, graph, Subject::Input(*id), None).ok();
-                let found = drawing.map(|drawing| fingerprint(&drawing, &inputs)).transpose()?;
-                known.insert(id.0, found);
-            }
-            own.extend(known[&id.0].clone());
+                None => match plan::drawing(recipe, graph, Subject::Input(*id), None) {
+                    Ok(drawing) => Some(fingerprint(&drawing, &inputs)?),
+                    Err(_) => None,
+                },
+            };
+            known.insert(id.0, found.clone());
+            own.extend(found);
         }
         let same_network = |one: &String| {
             let structure = one.split_once('-').map(|halves| halves.0);
