@@ -124,9 +124,22 @@ impl<'a> Evaluator<'a> {
             forms.push(self.role(input.value, method.wants, tensor)?.finished());
         }
         let site = self.exprs[id.0 as usize].site;
-        self.calls.push(CallInstance { method, inputs: forms, on, turned: None, site });
+        let call = self.call(CallInstance { method, inputs: forms, on, turned: None, site });
         let total = if method.gives == Role::Point { 1.0 } else { 0.0 };
-        Ok(Value::Form(Rc::new(Form::atom(Atom::Call(self.calls.len() as u32 - 1), total))))
+        Ok(Value::Form(Rc::new(Form::atom(Atom::Call(call), total))))
+    }
+
+    /// The number of a call.  Equal calls are one, however they are written: a value that stands in a `let` gives the
+    /// same bytes as one that is written out twice.
+    fn call(&mut self, call: CallInstance) -> u32 {
+        let same = self.known.entry(call.likeness()).or_default();
+        if let Some(&at) = same.iter().find(|at| self.calls[**at as usize].does_what(&call)) {
+            return at;
+        }
+        let at = self.calls.len() as u32;
+        same.push(at);
+        self.calls.push(call);
+        at
     }
 
     /// A model with its channels in another order: only where a tensor has channels that may change places.
@@ -145,8 +158,8 @@ impl<'a> Evaluator<'a> {
         let (method, on) = (&crate::methods::align::METHOD, CallOn { inputs: vec![], options: vec![] });
         let site = self.exprs[id.0 as usize].site;
         let turned = Some(Turned { align: id, axes });
-        self.calls.push(CallInstance { method, inputs: vec![form], on, turned, site });
-        Ok(Value::Form(Rc::new(Form::atom(Atom::Call(self.calls.len() as u32 - 1), 1.0))))
+        let call = self.call(CallInstance { method, inputs: vec![form], on, turned, site });
+        Ok(Value::Form(Rc::new(Form::atom(Atom::Call(call), 1.0))))
     }
 
     /// The form of a method's input, its total checked.
