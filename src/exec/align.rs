@@ -214,7 +214,9 @@ impl<F: Fetch<Error = Problem>> Descent<'_, F> {
         let worth =
             |orders: &[Vec<u32>]| tables.iter().zip(orders).map(|(table, order)| table.worth(order)).sum::<f64>();
         let (old, new) = (worth(&now), worth(&found));
-        if found == now || !(new - old > GAIN * old.abs().max(new.abs())) {
+        // What is not worth more, as sums that are no numbers, changes nothing.
+        let is_better = new - old > GAIN * old.abs().max(new.abs());
+        if found == now || !is_better {
             return Ok(false);
         }
         for (&at, order) in group.iter().zip(&found) {

@@ -36,7 +36,7 @@ enum From<'h> {
     /// They lie together.
     Bytes { file: usize, offset: u64 },
     /// They are gathered, decoded or computed.
-    Values { tensor: &'h CanonTensor, load: Load },
+    Values { tensor: &'h CanonTensor, load: Box<Load> },
 }
 
 impl Item<'_> {
@@ -75,7 +75,7 @@ pub fn items<'h>(header: &'h Header, canon: &'h Canon) -> Vec<Item<'h>> {
         let lies = load.contiguous_offset().filter(|_| load.affine.is_identity() && load.dtype == tensor.dtype);
         let from = match lies {
             Some(offset) => From::Bytes { file: load.file, offset },
-            None => From::Values { tensor, load },
+            None => From::Values { tensor, load: Box::new(load) },
         };
         Item { len: bytes_of(&tensor.shape, tensor.dtype), from }
     };

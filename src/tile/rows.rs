@@ -65,7 +65,7 @@ pub struct ByRow {
 #[derive(Clone, Debug, PartialEq)]
 enum Given {
     Number(f64),
-    Field(Placed),
+    Field(Box<Placed>),
 }
 
 /// What is known of a row.
@@ -76,7 +76,7 @@ impl ByRow {
         let (given, means) = match weight {
             Weight::Number(number) => (Given::Number(*number), vec![*number]),
             Weight::Field(field) => {
-                (Given::Field(Placed::new(field, ground)), weight.means_along(0, ground.shape[0] as usize))
+                (Given::Field(Box::new(Placed::new(field, ground))), weight.means_along(0, ground.shape[0] as usize))
             }
         };
         ByRow { rows, meet, second, weight: given, means, spots: Spots::new(ground) }

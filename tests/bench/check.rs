@@ -78,7 +78,7 @@ fn check_10k_tensors(bencher: divan::Bencher) {
 fn plan_10k_tensors(bencher: divan::Bencher) {
     let (world, text) = ten_thousand_tensors();
     let recipe = world.check(text).0.recipe.expect("the recipe is right");
-    let facts = blend::plan::Facts { digests: vec![String::new(); 2], version: String::new() };
+    let facts = blend::plan::Facts { digests: vec![String::new(); 2], ..blend::plan::Facts::default() };
     bencher.bench_local(|| {
         let plan = blend::plan::schedule(&recipe, &blend::graph::lower(&recipe), &facts);
         assert_eq!(plan.outputs[0].tensors.len(), 10_002);

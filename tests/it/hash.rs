@@ -95,7 +95,7 @@ fn one_meaning_in_many_words() {
         &format!("let s = slerp(a, b, 0.3)\n{out}s + 0.5 * (c - s)"),
         &format!("{out}slerp(a, b, 0.3) + 0.5 * (c - slerp(a, b, 0.3))"),
     );
-    same(&format!("param name = \"x\"\noutput \"o-{{name}}.safetensors\" = a"), "output \"./o-x.safetensors\" = a");
+    same("param name = \"x\"\noutput \"o-{name}.safetensors\" = a", "output \"./o-x.safetensors\" = a");
     // Linear parts.
     for value in [
         "0.75 * a + 0.25 * b",
