@@ -1,7 +1,8 @@
-//! Progress of work that is counted in pictures: a bar on a terminal, else a line from time to time.
+//! Progress of long work: a bar on a terminal, else a line from time to time.
 
 use super::ui::Ui;
 use crate::exec::Progress;
+use crate::plan::bytes_text;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 use std::sync::Arc;
@@ -12,8 +13,16 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::time::Instant;
 
+/// A line of plain progress is not worth reading more often.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 const BAR_EVERY: Duration = Duration::from_millis(100);
+
+/// What is counted.
+#[derive(Clone, Copy)]
+pub enum Unit {
+    Bytes,
+    Pictures,
+}
 
 /// Shows progress while it lives.
 pub struct Bar {
@@ -22,13 +31,13 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// Of `total` steps.
-    pub fn start(total: u64, progress: Arc<Progress>, ui: &Ui) -> Bar {
+    /// Of `total` bytes or pictures.
+    pub fn start(total: u64, unit: Unit, progress: Arc<Progress>, ui: &Ui) -> Bar {
         if ui.quiet {
             return Bar { stop: None, thread: None };
         }
         let (stop, stopped) = channel::<()>();
-        let bar = ui.is_interactive().then(|| bar(total));
+        let bar = ui.is_interactive().then(|| bar(total, unit));
         let every = if bar.is_some() { BAR_EVERY } else { PLAIN_EVERY };
         let start = Instant::now();
         let show = move || {
@@ -36,7 +45,7 @@ impl Bar {
                 let done = progress.done().min(total);
                 match &bar {
                     Some(bar) => bar.set_position(done),
-                    None => eprintln!("{done} of {total} pictures, {:.0} s", start.elapsed().as_secs_f64()),
+                    None => eprintln!("{}", plain(done, total, unit, start.elapsed())),
                 }
             }
             if let Some(bar) = bar {
@@ -57,8 +66,24 @@ impl Drop for Bar {
     }
 }
 
-fn bar(total: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {pos} of {len} pictures, {eta} left")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
+fn bar(total: u64, unit: Unit) -> ProgressBar {
+    let template = match unit {
+        Unit::Bytes => "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
+        Unit::Pictures => "{bar:30} {pos} of {len} pictures, {eta} left",
+    };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(total).with_style(style)
+}
+
+fn plain(done: u64, total: u64, unit: Unit, took: Duration) -> String {
+    let rate = done as f64 / took.as_secs_f64().max(1e-9);
+    let left = if rate > 0.0 {
+        format!("{:.0} s left", (total.saturating_sub(done)) as f64 / rate)
+    } else {
+        "no estimate".into()
+    };
+    match unit {
+        Unit::Bytes => format!("{} of {}, {}/s, {left}", bytes_text(done), bytes_text(total), bytes_text(rate as u64)),
+        Unit::Pictures => format!("{done} of {total} pictures, {left}"),
+    }
 }

@@ -1,6 +1,8 @@
 //! `blend build`: the merged model.
 
 use super::Exit;
+use super::bar::Bar;
+use super::bar::Unit;
 use super::depfile;
 use super::locked;
 use super::locked::LockArgs;
@@ -34,8 +36,6 @@ use crate::plan::bytes_text;
 use crate::plan::tally;
 use crate::render::device::Device;
 use crate::text::Sources;
-use indicatif::ProgressBar;
-use indicatif::ProgressStyle;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -199,7 +199,7 @@ fn rule<'a>(args: &'a Args, matrix: &Matrix) -> Result<Option<(&'a PathBuf, Stri
 pub fn watched<T>(total: u64, ui: &Ui, work: impl FnOnce(&Progress) -> Result<T, Stop>) -> Result<T, Stop> {
     let progress = Arc::new(Progress::default());
     interruptible(&progress);
-    let _display = Display::start(total, progress.clone(), ui);
+    let _display = Bar::start(total, Unit::Bytes, progress.clone(), ui);
     work(&progress)
 }
 
@@ -246,7 +246,7 @@ pub fn execute_all(outcomes: &mut [Outcome], options: &exec::Options, ui: &Ui) -
     }
     let result = {
         let total = variants.iter().map(|(_, compiled)| compiled.plan.work_bytes()).sum();
-        let _display = Display::start(total, progress.clone(), ui);
+        let _display = Bar::start(total, Unit::Bytes, progress.clone(), ui);
         let runs: Vec<_> = variants.iter().map(|(_, compiled)| (&compiled.recipe, &compiled.plan)).collect();
         exec::run_all(&runs, options, &progress)
     };
@@ -371,66 +371,4 @@ fn narrow_claim(claim: &ClaimReport) -> Problem {
     Problem::new(Code("W0621"), format!("the claim `{}` holds by little", claim.text))
         .at(claim.site, claim.lines.join(", "))
         .help("move the bound away from the measured value by a tenth of it, or more")
-}
-
-/// Shows progress while it lives: a bar on a terminal, else a line from time to time.
-struct Display {
-    stop: Option<std::sync::mpsc::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-/// A line of plain progress is not worth reading more often.
-const PLAIN_EVERY: Duration = Duration::from_secs(10);
-const BAR_EVERY: Duration = Duration::from_millis(100);
-
-impl Display {
-    fn start(total: u64, progress: Arc<Progress>, ui: &Ui) -> Display {
-        if ui.quiet {
-            return Display { stop: None, thread: None };
-        }
-        let (stop, stopped) = std::sync::mpsc::channel::<()>();
-        let bar = ui.is_interactive().then(|| bar(total));
-        let every = if bar.is_some() { BAR_EVERY } else { PLAIN_EVERY };
-        let start = Instant::now();
-        let show = move || {
-            while let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(every) {
-                let done = progress.done();
-                match &bar {
-                    Some(bar) => bar.set_position(done),
-                    None => eprintln!("{}", plain(done, total, start.elapsed())),
-                }
-            }
-            if let Some(bar) = bar {
-                bar.finish_and_clear();
-            }
-        };
-        let thread = std::thread::Builder::new().name("progress".into()).spawn(show).ok();
-        Display { stop: Some(stop), thread }
-    }
-}
-
-impl Drop for Display {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn bar(total: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(total).with_style(style)
-}
-
-fn plain(done: u64, total: u64, took: Duration) -> String {
-    let seconds = took.as_secs_f64().max(1e-9);
-    let rate = done as f64 / seconds;
-    let left = if rate > 0.0 {
-        format!("{:.0} s left", (total.saturating_sub(done)) as f64 / rate)
-    } else {
-        "no estimate".into()
-    };
-    format!("{} of {}, {}/s, {left}", bytes_text(done), bytes_text(total), bytes_text(rate as u64))
 }

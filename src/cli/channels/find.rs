@@ -10,6 +10,7 @@ use crate::channels::Source;
 use crate::channels::names::edited;
 use crate::cli::Exit;
 use crate::cli::bar::Bar;
+use crate::cli::bar::Unit;
 use crate::cli::build::RunArgs;
 use crate::cli::ui::Ui;
 use crate::cluster::find;
@@ -160,7 +161,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
 fn search(args: &Args, wish: &Wish, opened: &Opened, output: &Path, ui: &Ui) -> Result<(Found, Vec<Shown>), Exit> {
     let device: Device = args.device.parse().unwrap_or_default();
     let progress = Arc::new(Progress::default());
-    let _bar = Bar::start(wish.pictures(opened.models.len()), progress.clone(), ui);
+    let _bar = Bar::start(wish.pictures(opened.models.len()), Unit::Pictures, progress.clone(), ui);
     with_easels(opened, &device, args.run.threads(), &progress, ui, |easels, inputs| {
         let mut subjects = vec![];
         for (at, easel) in easels.iter_mut().enumerate() {

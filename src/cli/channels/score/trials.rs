@@ -10,6 +10,7 @@ use crate::channels::Catalogue;
 use crate::check::World;
 use crate::cli::Exit;
 use crate::cli::bar::Bar;
+use crate::cli::bar::Unit;
 use crate::cli::build::interruptible;
 use crate::cli::ui::Ui;
 use crate::cluster::labels::Labeller;
@@ -70,7 +71,7 @@ pub fn run(args: &Args, subject: &Subject, seeds: &[u32], psi: f64, ui: &Ui) -> 
     let shown = usize::from(args.columns).min(seeds.len());
     // Of pictures; the other one counts bytes.
     let counted = Arc::new(Progress::default());
-    let _bar = Bar::start((seeds.len() * (models.len() + 1)) as u64, counted.clone(), ui);
+    let _bar = Bar::start((seeds.len() * (models.len() + 1)) as u64, Unit::Pictures, counted.clone(), ui);
     let pool = exec::pool(args.run.threads());
     let drawn = pool.and_then(|pool| {
         pool.install(|| {
