@@ -5,8 +5,8 @@
     python3 tests/bench/again.py --size 0.1 --rounds 3  # a short one
     python3 tests/bench/again.py --loop btrfs,xfs       # and on file systems that share blocks, in files mounted as root
 
-The recipe mixes the layers of two Llama-like checkpoints in two arms, of which one takes one layer; the edit changes its
-share.  Per round: a full build (`--fresh`), `cp` of its output, and the build after the edit, each followed by `sync -f`;
+The recipe mixes the layers of two Llama-like checkpoints in two arms, of which one takes one layer (or what `--arm` says);
+the edit changes its share.  Per round: a full build (`--fresh`), `cp` of its output, and the build after the edit, each followed by `sync -f`;
 shares go back and forth, so that every round's edit is one.  A last column is the build of an unchanged recipe.  What
 counts as in run.py: wall and CPU time of all processes, ratios within a round, inputs in the page cache.
 """
@@ -25,10 +25,10 @@ import models
 import run as bench
 
 
-def recipe(models_, share):
+def recipe(models_, share, arm):
     a, b = models_
     return (f'blend 1\n\nmodel a = "{a}"\nmodel b = "{b}"\n\n'
-            f'output "blend.safetensors" = match {{\n  layer 7 => mix(a, b, {share})\n  else => mix(a, b, 0.4)\n}}\n')
+            f'output "blend.safetensors" = match {{\n  {arm} => mix(a, b, {share})\n  else => mix(a, b, 0.4)\n}}\n')
 
 
 def measure(args, folder, title):
@@ -46,7 +46,7 @@ def measure(args, folder, title):
 
     def build(share, *more):
         with open(os.path.join(folder, "r.blend"), "w") as file:
-            file.write(recipe(names, share))
+            file.write(recipe(names, share, args.arm))
         return bench.run([[args.blend, "build", "r.blend", "--quiet", *more], ["sync", "-f", output]], folder)
 
     runs = {"full": [], "cp": [], "edit": [], "unchanged": []}
@@ -66,7 +66,7 @@ def measure(args, folder, title):
         line = ", ".join(f"{side} {runs[side][-1].wall:.2f} s {runs[side][-1].cpu:.2f} CPU-s" for side in runs)
         print(f"{title} {number + 1}: {line}", file=sys.stderr)
     with open(os.path.join(folder, "r.blend"), "w") as file:
-        file.write(recipe(names, 0.55))
+        file.write(recipe(names, 0.55, args.arm))
     told = subprocess.run([args.blend, "build", "r.blend", "--explain"], cwd=folder, capture_output=True, text=True)
     print(told.stderr, told.stdout, file=sys.stderr)
 
@@ -103,6 +103,7 @@ def main():
     parser = argparse.ArgumentParser(description="Measures a build after an edit.")
     parser.add_argument("--size", type=float, default=2.0, help="GB of one Llama-like checkpoint [2]")
     parser.add_argument("--rounds", type=int, default=5, help="[5]")
+    parser.add_argument("--arm", default="layer 7", help="pattern of the arm that is edited [layer 7]")
     parser.add_argument("--loop", default="", help="file systems to be made in files: btrfs, xfs")
     parser.add_argument("--folder", help="where checkpoints and outputs lie [a temporary one]")
     parser.add_argument("--blend", help="a built `blend`, instead of `cargo build --release`")
