@@ -11,6 +11,8 @@ use crate::check::Planned;
 use crate::compile::Disk;
 use crate::compile::watched;
 use crate::compile::watched::Watched;
+use crate::diag::Problem;
+use crate::draw::wish::Sweep;
 use crate::hir::Literal;
 use crate::text::Sources;
 use serde_json::Value;
@@ -67,13 +69,16 @@ impl Listing {
     }
 }
 
+/// The recipe that a listing is about, and its sweeps.
+pub fn asked(recipe: &RecipeArgs, sweep: &SweepArgs) -> Result<(Text, Vec<Sweep>), Problem> {
+    let text = Text::read(recipe, &|_| {})?;
+    let sweeps = sweep::parsed(sweep, &text.settings)?;
+    Ok((text, sweeps))
+}
+
 pub fn run(args: &Args, ui: &Ui) -> Exit {
-    let text = match Text::read(&args.recipe, &|_| {}) {
-        Ok(text) => text,
-        Err(problem) => return ui.problem(problem),
-    };
-    let sweeps = match sweep::parsed(&args.sweep, &text.settings) {
-        Ok(sweeps) => sweeps,
+    let (text, sweeps) = match asked(&args.recipe, &args.sweep) {
+        Ok(asked) => asked,
         Err(problem) => return ui.problem(problem),
     };
     let mut found: Vec<(PathBuf, &str)> = text.file.iter().map(|path| (path.clone(), "recipe")).collect();

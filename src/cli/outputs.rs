@@ -2,9 +2,9 @@
 
 use super::Exit;
 use super::inputs::Listing;
+use super::inputs::asked;
 use super::inputs::outline;
 use super::recipe::RecipeArgs;
-use super::recipe::Text;
 use super::sweep;
 use super::sweep::SweepArgs;
 use super::ui::Ui;
@@ -39,12 +39,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, ui: &Ui) -> Exit {
-    let text = match Text::read(&args.recipe, &|_| {}) {
-        Ok(text) => text,
-        Err(problem) => return ui.problem(problem),
-    };
-    let sweeps = match sweep::parsed(&args.sweep, &text.settings) {
-        Ok(sweeps) => sweeps,
+    let (text, sweeps) = match asked(&args.recipe, &args.sweep) {
+        Ok(asked) => asked,
         Err(problem) => return ui.problem(problem),
     };
     let mut paths = vec![];

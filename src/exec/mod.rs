@@ -244,8 +244,9 @@ pub fn run_all(variants: &[(&Recipe, &Plan)], options: &Options, progress: &Prog
             let mut own: Vec<Part> = parts.by_ref().take(output.parts.len()).collect();
             let Some(stage) = stage else {
                 Staged::tidy(&output.path);
-                before.iter().for_each(|before| before.settled(number, output));
+                // It is not made younger than what made its claim fail: who builds by times would take it for done.
                 if !failed {
+                    before.iter().for_each(|before| before.settled(number, output));
                     report.written.push(output.path.clone());
                 }
                 continue;

@@ -91,3 +91,23 @@ fn claims_of_what_stands() {
     let output = scene.blend(&["build", "r.blend"]).output().expect("it starts");
     assert_eq!(output.status.code(), Some(1), "{}", super::said(&output));
 }
+
+/// An output that stays gets the present time, for who builds by times, unless a claim about it fails.
+#[test]
+fn times_of_what_stays() {
+    let scene = Scene::new(500);
+    let target = scene.at("o.safetensors");
+    let time = || std::fs::metadata(&target).and_then(|metadata| metadata.modified()).expect("a time");
+    std::fs::copy(scene.at("a.safetensors"), scene.at("c.safetensors")).expect("a copy");
+    let text = "blend 1\n\nmodel toon = \"a.safetensors\"\nmodel other = \"c.safetensors\"\n\nlet kept = toon\n\n\
+                output \"o.safetensors\" = kept\n\nassert same(kept, other)\n";
+    scene.build(text, &[]);
+    let first = time();
+    let said = scene.build(text, &[]);
+    assert!(said.contains("is as it should be") && time() > first, "{said}");
+    let second = time();
+    write_model(&scene.at("c.safetensors"), 9, 500);
+    let output = scene.blend(&["build", "r.blend"]).output().expect("it starts");
+    assert_eq!(output.status.code(), Some(1), "{}", super::said(&output));
+    assert_eq!(time(), second, "it is not done");
+}
