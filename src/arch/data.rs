@@ -1,4 +1,4 @@
-//! Families and layouts, read once from their TOML.
+//! Families and layouts, as their TOML says them.
 
 use super::Act;
 use super::Architecture;
@@ -6,13 +6,13 @@ use super::Instead;
 use super::Nest;
 use super::Policy;
 use super::Stored;
-use super::file;
 use super::fix;
 use super::fix::Fix;
 use super::fix::ViewOp;
 use super::number::NumberRule;
 use super::number::fact;
 use super::part::Tells;
+use super::shipped;
 use super::template::Binding;
 use super::template::Expr;
 use super::template::Template;
@@ -24,34 +24,6 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::LazyLock;
-
-/// The shipped families, one file each.
-const FAMILIES: &[(&str, &str)] = &[
-    ("families/llama.toml", include_str!("families/llama.toml")),
-    ("families/lucidrains.toml", include_str!("families/lucidrains.toml")),
-    ("families/stylegan1.toml", include_str!("families/stylegan1.toml")),
-    ("families/sd-unet.toml", include_str!("families/sd-unet.toml")),
-    ("families/stylegan2.toml", include_str!("families/stylegan2.toml")),
-    ("families/stylegan3.toml", include_str!("families/stylegan3.toml")),
-];
-
-/// The shipped layouts, one file each.
-const LAYOUTS: &[(&str, &str)] = &[
-    ("layouts/llama-gguf.toml", include_str!("layouts/llama-gguf.toml")),
-    ("layouts/llama-gguf-qwen.toml", include_str!("layouts/llama-gguf-qwen.toml")),
-    ("layouts/llama-huggingface.toml", include_str!("layouts/llama-huggingface.toml")),
-    ("layouts/llama-meta.toml", include_str!("layouts/llama-meta.toml")),
-    ("layouts/sd-unet-diffusers.toml", include_str!("layouts/sd-unet-diffusers.toml")),
-    ("layouts/sd-unet-ldm.toml", include_str!("layouts/sd-unet-ldm.toml")),
-    ("layouts/stylegan2-nvidia.toml", include_str!("layouts/stylegan2-nvidia.toml")),
-    ("layouts/stylegan2-rosinality.toml", include_str!("layouts/stylegan2-rosinality.toml")),
-    ("layouts/genforce.toml", include_str!("layouts/genforce.toml")),
-    ("layouts/stylegan2-tf.toml", include_str!("layouts/stylegan2-tf.toml")),
-    ("layouts/stylegan1-tf.toml", include_str!("layouts/stylegan1-tf.toml")),
-    ("layouts/lucidrains.toml", include_str!("layouts/lucidrains.toml")),
-    ("layouts/stylegan3-nvidia.toml", include_str!("layouts/stylegan3-nvidia.toml")),
-];
 
 /// The canonical tensors of a family.
 #[derive(Debug, Default)]
@@ -323,37 +295,10 @@ impl Layout {
     }
 }
 
-static SHIPPED: LazyLock<(Vec<Family>, Vec<Layout>)> = LazyLock::new(|| {
-    let families: Vec<Family> = FAMILIES.iter().map(|(name, text)| file::shipped_family(name, text)).collect();
-    let layouts = LAYOUTS.iter().flat_map(|(name, text)| file::shipped_layouts(name, text, &families)).collect();
-    (families, layouts)
-});
-
-pub fn families() -> &'static [Family] {
-    &SHIPPED.0
-}
-
-pub fn layouts() -> &'static [Layout] {
-    &SHIPPED.1
-}
-
-pub fn family(id: &str) -> Option<&'static Family> {
-    families().iter().find(|family| family.id == id)
-}
-
-pub fn layout(id: &str) -> Option<&'static Layout> {
-    layouts().iter().find(|layout| layout.id == id)
-}
-
-/// The family of a shipped layout.
-pub fn family_of(layout: &Layout) -> &'static Family {
-    family(&layout.family).expect("shipped layouts have shipped families: the files were checked when they were read")
-}
-
 impl Architecture {
     /// The family of its layout: its own, or a shipped one.
     pub fn family(&self) -> &Family {
         let own = self.0.family.as_ref();
-        own.or_else(|| family(&self.0.layout.family)).expect("its family was looked up when the file was read")
+        own.or_else(|| shipped::family(&self.0.layout.family)).expect("its family was looked up when the file was read")
     }
 }

@@ -5,7 +5,6 @@ use super::Canon;
 use super::CanonTensor;
 use super::Policy;
 use super::Traits;
-use super::data;
 use super::data::FactOf;
 use super::data::Family;
 use super::data::Layout;
@@ -15,6 +14,7 @@ use super::fix::Fix;
 use super::generic;
 use super::near;
 use super::number;
+use super::shipped;
 use super::spaces;
 use super::template::Binding;
 use super::template::Template;
@@ -42,13 +42,13 @@ pub fn detect(header: &Header, own: Option<&Architecture>, forced: Option<&str>)
     match forced {
         Some(id) if id == generic::LAYOUT => Ok(generic::canon(header)),
         Some(id) => {
-            let layout = data::layout(id).ok_or_else(|| unknown_layout(id))?;
-            named(header, layout, data::family_of(layout))
+            let layout = shipped::layout(id).ok_or_else(|| unknown_layout(id))?;
+            named(header, layout, shipped::family_of(layout))
         }
         None => {
             let names = Names::of(header);
-            match data::layouts().iter().find(|layout| claims(layout, &names, header)) {
-                Some(layout) => through(header, &names, layout, data::family_of(layout)),
+            match shipped::candidates(&names).find(|layout| claims(layout, &names, header)) {
+                Some(layout) => through(header, &names, layout, shipped::family_of(layout)),
                 None => {
                     let mut canon = generic::canon(header);
                     canon.remarks.extend(near::layout(header, &names));
@@ -62,11 +62,14 @@ pub fn detect(header: &Header, own: Option<&Architecture>, forced: Option<&str>)
 /// The ids of the layouts that claim a header; more than one would be a mistake in their files.
 pub fn claimants(header: &Header) -> Vec<&'static str> {
     let names = Names::of(header);
-    data::layouts().iter().filter(|layout| claims(layout, &names, header)).map(|layout| layout.id.as_str()).collect()
+    shipped::candidates(&names)
+        .filter(|layout| claims(layout, &names, header))
+        .map(|layout| layout.id.as_str())
+        .collect()
 }
 
 fn unknown_layout(id: &str) -> Problem {
-    let known: Vec<&str> = data::layouts().iter().map(|layout| layout.id.as_str()).chain([generic::LAYOUT]).collect();
+    let known: Vec<&str> = shipped::layouts().map(|layout| layout.id.as_str()).chain([generic::LAYOUT]).collect();
     let near = nearest(id, known.iter().copied()).unwrap_or(generic::LAYOUT);
     Problem::new(Code("E0431"), format!("there is no layout `{id}`"))
         .help(format!("write `\"{near}\"` (there are {})", known.join(", ")))

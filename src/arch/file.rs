@@ -8,7 +8,6 @@ use super::Nest;
 use super::Own;
 use super::Policy;
 use super::also::Beginnings;
-use super::data;
 use super::data::FactOf;
 use super::data::FactRule;
 use super::data::Family;
@@ -22,6 +21,7 @@ use super::generic;
 use super::number::NumberOf;
 use super::number::NumberRule;
 use super::part::Tells;
+use super::shipped;
 use super::spread;
 use super::spread::For;
 use super::spread::Lists;
@@ -69,7 +69,9 @@ pub fn load(text: &str, name: &str) -> Result<Architecture, Vec<Fault>> {
     let mut reader = Reader { file: name, faults: vec![], entries: 0 };
     let parsed: ArchitectureText = reader.toml(text)?;
     for id in parsed.family.iter().map(|family| &family.id).chain([&parsed.layout.id]) {
-        if data::family(id.as_ref()).is_some() || data::layout(id.as_ref()).is_some() || id.as_ref() == generic::LAYOUT
+        if shipped::family(id.as_ref()).is_some()
+            || shipped::layout(id.as_ref()).is_some()
+            || id.as_ref() == generic::LAYOUT
         {
             let message = format!("the id `{}` is taken by an architecture that blend knows", id.as_ref());
             let help = format!("call it `\"my-{}\"`", id.as_ref());
@@ -77,10 +79,10 @@ pub fn load(text: &str, name: &str) -> Result<Architecture, Vec<Fault>> {
         }
     }
     let own = parsed.family.map(|family| reader.family(family));
-    let known: Vec<&str> = own.iter().chain(data::families()).map(|family| family.id.as_str()).collect();
+    let known: Vec<&str> = own.iter().chain(shipped::families()).map(|family| family.id.as_str()).collect();
     let layout = &parsed.layout;
     let named = layout.family.as_ref();
-    let family = own.iter().chain(data::families()).find(|family| family.id == *named);
+    let family = own.iter().chain(shipped::families()).find(|family| family.id == *named);
     if family.is_none() {
         let near = nearest(named, known.iter().copied()).unwrap_or(known[0]);
         let message = format!("the family `{named}` is not known and not given in the file");
@@ -108,10 +110,10 @@ pub fn shipped_family(name: &str, text: &str) -> Family {
 }
 
 /// A shipped layout, and the one without its prefix where the file asks for it.
-pub fn shipped_layouts(name: &str, text: &str, families: &[Family]) -> Vec<Layout> {
+pub fn shipped_layouts(name: &str, text: &str) -> Vec<Layout> {
     let mut reader = Reader { file: name, faults: vec![], entries: 0 };
     let layouts = reader.toml(text).map(|parsed: LayoutText| {
-        let family = families.iter().find(|family| family.id == *parsed.family.as_ref());
+        let family = shipped::family(parsed.family.as_ref());
         assert!(family.is_some(), "shipped {name} has a shipped family");
         let mut layouts = vec![reader.layout(&parsed, &parsed.prefix, family)];
         if let Some(id) = &parsed.bare {

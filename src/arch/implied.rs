@@ -2,12 +2,12 @@
 //! of a family have the same canonical tensors.
 
 use super::Canon;
-use super::data;
 use super::data::Family;
 use super::data::ImpliedRule;
 use super::data::Layout;
 use super::detect::Found;
 use super::detect::Sight;
+use super::shipped;
 use super::template::Binding;
 use super::template::skeleton;
 use crate::tensor::Coord;
@@ -32,8 +32,8 @@ pub fn complete(header: &mut Header, canon: &mut Canon) {
     let own = canon.own.clone();
     let (layout, family): (&Layout, &Family) = match &own {
         Some(own) => (own.layout(), own.family()),
-        None => match data::layout(&canon.layout) {
-            Some(layout) => (layout, data::family_of(layout)),
+        None => match shipped::layout(&canon.layout) {
+            Some(layout) => (layout, shipped::family_of(layout)),
             None => return,
         },
     };

@@ -146,6 +146,7 @@ mod near;
 mod network;
 mod number;
 mod part;
+mod shipped;
 mod spaces;
 mod spread;
 mod template;
@@ -277,7 +278,7 @@ impl Canon {
     fn family_data(&self) -> Option<&data::Family> {
         match &self.own {
             Some(own) => Some(own.family()),
-            None => data::family(&self.family),
+            None => shipped::family(&self.family),
         }
     }
 
@@ -334,7 +335,7 @@ pub enum Stored {
 fn sight<'o>(own: Option<&'o Architecture>, layout: &str) -> Option<(&'o data::Layout, &'o data::Family)> {
     match own.filter(|own| own.layout().id == layout) {
         Some(own) => Some((own.layout(), own.family())),
-        None => data::layout(layout).map(|layout| (layout, data::family_of(layout))),
+        None => shipped::layout(layout).map(|layout| (layout, shipped::family_of(layout))),
     }
 }
 
@@ -354,8 +355,7 @@ pub fn lacks_because(own: Option<&Architecture>, layout: &str, name: &str) -> Op
 /// Whether an entry of metadata tells layouts of a family apart, so that it is true of no other one; `own` as for
 /// [`stored`].
 pub fn tells_layout(own: Option<&Architecture>, family: &str, entry: &str) -> bool {
-    let shipped = data::layouts().iter().filter(|layout| layout.family == family);
-    let mut all = shipped.chain(own.map(Architecture::layout));
+    let mut all = shipped::layouts_of(family).chain(own.map(Architecture::layout));
     all.any(|layout| layout.facts.iter().any(|fact| fact.0 == entry))
 }
 
@@ -446,10 +446,10 @@ pub fn unknown_number(own: Option<&Architecture>, layout: &str, number: &str) ->
 /// two of these models tell differently: its name, and per model its place among these and what it tells.
 pub fn disagreement<'c>(canons: impl Iterator<Item = &'c Canon> + Clone) -> Option<(Arc<str>, [(usize, i64); 2])> {
     let family = canons.clone().next()?.family.clone();
-    let shipped = data::layouts().iter().filter(|layout| *layout.family == *family);
     let same = canons.enumerate().filter(|(_, canon)| canon.family == family);
     let own = same.clone().filter_map(|(_, canon)| Some(canon.own.as_ref()?.layout()));
-    let ordering: BTreeSet<Arc<str>> = shipped.chain(own).flat_map(data::Layout::numbers).collect();
+    let ordering: BTreeSet<Arc<str>> =
+        shipped::layouts_of(&family).chain(own).flat_map(data::Layout::numbers).collect();
     ordering.into_iter().find_map(|number| {
         let value = |canon: &Canon| canon.numbers.iter().find(|known| known.0 == number).map(|known| known.1);
         let mut told = same.clone().filter_map(|(at, canon)| Some((at, value(canon)?)));
@@ -461,12 +461,11 @@ pub fn disagreement<'c>(canons: impl Iterator<Item = &'c Canon> + Clone) -> Opti
 
 /// The layouts of a family that can be written.
 pub fn layouts_of(family: &str) -> Vec<&'static str> {
-    let ids: Vec<&str> =
-        data::layouts().iter().filter(|layout| layout.family == family).map(|layout| layout.id.as_str()).collect();
+    let ids: Vec<&str> = shipped::layouts_of(family).map(|layout| layout.id.as_str()).collect();
     if ids.is_empty() { vec![generic::LAYOUT] } else { ids }
 }
 
 /// Whether any shipped family uses a word.
 pub fn is_word(word: &str) -> bool {
-    data::families().iter().any(|family| family.words.contains(word))
+    shipped::families().any(|family| family.words.contains(word))
 }

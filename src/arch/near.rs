@@ -1,13 +1,13 @@
 //! Near misses: a header that is almost of a layout, a network with holes.  Nothing here is an error: a recipe may
 //! complete a model from another, and a family may have relatives that nobody described yet.
 
-use super::data;
 use super::data::Family;
 use super::data::Layout;
 use super::detect::Found;
 use super::detect::Names;
 use super::detect::claims;
 use super::number::fact;
+use super::shipped;
 use crate::diag::Code;
 use crate::diag::Problem;
 use crate::tensor::Header;
@@ -23,7 +23,7 @@ const HIGHEST: i64 = 4096;
 
 /// Why a header that no layout claims comes close to one.
 pub fn layout(header: &Header, names: &Names) -> Option<Problem> {
-    data::layouts().iter().find_map(|layout| prefixed(header, layout)).or_else(|| partial(header, names))
+    shipped::layouts().find_map(|layout| prefixed(header, layout)).or_else(|| partial(header, names))
 }
 
 /// The layout's names under a prefix, as in `g_ema.conv1.conv.weight`.
@@ -43,8 +43,8 @@ fn prefixed(header: &Header, layout: &Layout) -> Option<Problem> {
 
 /// Most of the tensors are a layout's, but not those that it is known by.
 fn partial(header: &Header, names: &Names) -> Option<Problem> {
-    for layout in data::layouts() {
-        let family = data::family_of(layout);
+    for layout in shipped::layouts() {
+        let family = shipped::family_of(layout);
         let known = names.parts.iter().filter(|(bones, numbers)| layout.knows(bones, numbers, family)).count();
         if known * 2 <= header.entries.len() {
             continue;
@@ -58,7 +58,7 @@ fn partial(header: &Header, names: &Names) -> Option<Problem> {
         let problem = Problem::new(Code("W0403"), message)
             .note("the file is read as generic: it has no words and coordinates of that architecture");
         // The same names may mean different orders, which only facts tell apart: nobody is led to a wrong one.
-        let alike: Vec<&Layout> = data::layouts().iter().filter(|other| is_alike(layout, other, names)).collect();
+        let alike: Vec<&Layout> = shipped::layouts().filter(|other| is_alike(layout, other, names)).collect();
         return Some(match alike.len() {
             0 => problem.help(format!(
                 "write `{{ layout = \"{}\" }}`, or `{{ layout = \"generic\" }}` if it is meant",
