@@ -6,6 +6,7 @@ use super::error;
 use super::fingerprint::Fingerprint;
 use super::fingerprint::TICK;
 use super::foreign;
+use super::forget;
 use super::journal::Journal;
 use super::journal::Note;
 use super::place::Barred;
@@ -223,7 +224,8 @@ impl Staged {
     /// lists its files, unless a part has that name.  Errors: E0516, E0602, E0603; then what stood there is unchanged,
     /// save that a last E0602 says when the new output is in place but may not outlive a power cut.
     pub fn commit(mut self, parts: Vec<Part>) -> Result<Vec<Option<(Fingerprint, bool)>>, Problem> {
-        self.finish(&parts)?;
+        let path = self.place.path();
+        forget::beside(&path, || self.finish(&parts))?;
         if self.journal.is_some() {
             settle(&parts);
         }

@@ -176,6 +176,27 @@ pub fn start_writing(file: &File, offset: u64, len: u64) {
 #[cfg(not(target_os = "linux"))]
 pub fn start_writing(_: &File, _: u64, _: u64) {}
 
+/// Gives back the pages of a range that are in memory and not mapped, written to or in use.
+#[cfg(target_os = "linux")]
+pub fn forget(file: &File, offset: u64, len: u64) {
+    let _ = rustix::fs::fadvise(file, offset, std::num::NonZeroU64::new(len), rustix::fs::Advice::DontNeed);
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn forget(_: &File, _: u64, _: u64) {}
+
+/// How many names a file has.
+#[cfg(unix)]
+pub fn names(metadata: &Metadata) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    metadata.nlink()
+}
+
+#[cfg(not(unix))]
+pub fn names(_: &Metadata) -> u64 {
+    1
+}
+
 /// Whether a copy inside the kernel is worth a try: on network file systems, which then move nothing, and where whole
 /// blocks of 4,096 bytes can be shared.
 #[cfg(target_os = "linux")]
