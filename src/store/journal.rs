@@ -4,6 +4,7 @@
 //! it, so that it costs nothing.  What makes a note true is the sum of the tensor's bytes, which whoever goes on compares.
 
 use super::sys;
+use indexmap::IndexMap;
 use std::fs::File;
 use std::fs::OpenOptions;
 use std::io;
@@ -82,7 +83,8 @@ fn bytes(plan: &[u8; 32], note: &Note) -> [u8; NOTE] {
     out
 }
 
-/// The notes of a journal that belongs to this plan; `None` for every other.  Notes after a broken one are lost.
+/// The notes of a journal that belongs to this plan; `None` for every other.  Notes after a broken one are lost; of two on
+/// one tensor the later counts: its bytes were not what the first one said, and were made again.
 pub fn read(temporary: &Path, plan: &[u8; 32]) -> Option<Vec<Note>> {
     let file = sys::open_at_once(&beside(temporary)).ok()?;
     let size = file.metadata().ok().filter(|metadata| metadata.is_file())?.len();
@@ -94,7 +96,8 @@ pub fn read(temporary: &Path, plan: &[u8; 32]) -> Option<Vec<Note>> {
         let note = Note { tensor: u32::from_le_bytes(row[..4].try_into().ok()?), sum: row[4..20].try_into().ok()? };
         (bytes(plan, &note) == row).then_some(note)
     };
-    Some(body.chunks_exact(NOTE).map_while(note).collect())
+    let notes: IndexMap<u32, Note> = body.chunks_exact(NOTE).map_while(note).map(|note| (note.tensor, note)).collect();
+    Some(notes.into_values().collect())
 }
 
 #[cfg(test)]
@@ -123,6 +126,10 @@ mod tests {
             std::fs::write(&path, &whole[..at]).unwrap();
             assert_eq!(read(&temporary, &plan), kept, "cut at {at}");
         }
+        std::fs::write(&path, whole).unwrap();
+        let again = Note { tensor: 1, sum: [99; 16] };
+        journal.note(&plan, &again);
+        assert_eq!(read(&temporary, &plan), Some(vec![notes[0], again, notes[2]]));
         journal.remove();
         assert!(!path.exists());
         journal.remove();

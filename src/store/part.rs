@@ -60,7 +60,7 @@ impl Part {
     /// Forgets bytes that were found and are not what they should be: they will be written.
     pub fn lost(&self, offset: u64, len: u64) {
         if let Some(sums) = &self.sums {
-            let _ = sums.take(offset, len);
+            sums.forget(offset, len);
         }
     }
 

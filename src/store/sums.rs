@@ -36,6 +36,12 @@ impl Sums {
         runs.insert(start, (len, hasher));
     }
 
+    /// Forgets all runs that begin in a range, whether it is complete or not.
+    pub fn forget(&self, offset: u64, len: u64) {
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.retain(|at, _| !(offset..offset.saturating_add(len)).contains(at));
+    }
+
     /// The sum of a range that is exactly one run, which is forgotten; `None` for any other.
     pub fn take(&self, offset: u64, len: u64) -> Option<u32> {
         if len == 0 {
@@ -63,6 +69,11 @@ mod tests {
         assert_eq!(sums.runs.lock().unwrap().len(), 1, "neighbours are joined");
         assert_eq!(sums.take(100, 9), Some(0xcbf4_3926), "{order:?}");
         assert_eq!((sums.take(100, 9), sums.take(100, 0)), (None, Some(0)));
+        // What is forgotten, all of it or a part, can be written again.
+        order.iter().skip(1).for_each(|&(start, end)| sums.add(100 + start as u64, &[0; 9][start..end]));
+        sums.forget(100, 9);
+        sums.add(100, b"123456789");
+        assert_eq!(sums.take(100, 9), Some(0xcbf4_3926));
     }
 
     #[test]
