@@ -13,6 +13,7 @@ use crate::diag::Code;
 use crate::diag::Problem;
 use crate::diag::Problems;
 use crate::draw::wish::Sweep;
+use crate::exec;
 use crate::hir::Literal;
 use crate::store;
 use crate::text::Site;
@@ -96,8 +97,8 @@ impl Matrix {
                 written: output.written.clone(),
                 path: output.path.clone(),
                 site: output.site,
-                // The file or directory itself, and its parts.
-                open: 1 + output.parts.len() as u64,
+                // The file or directory itself, its journal, its files, and those of the output that stands there.
+                open: 2 + 2 * output.file_names().len() as u64,
             }));
             if matrix.held.len() < HELD {
                 matrix.held.push(outcome);
@@ -119,7 +120,7 @@ impl Matrix {
 
     /// Variants that are built together: as many as the system lets a process keep files open for, and as are held.
     pub fn rounds(&self) -> Vec<Range<usize>> {
-        let most = store::open_files().saturating_sub(OTHER_FILES + self.inputs);
+        let most = store::open_files().saturating_sub(OTHER_FILES + exec::recent_files() + self.inputs);
         let mut out: Vec<Range<usize>> = vec![];
         let mut open = 0;
         for at in 0..self.variants.len() {

@@ -6,6 +6,7 @@
 mod again;
 pub mod align;
 mod claims;
+mod earlier;
 pub mod easel;
 mod error;
 mod jobs;
@@ -17,8 +18,9 @@ pub mod stats;
 pub mod sums;
 pub mod values;
 
-pub use again::Reuse;
 pub use claims::ClaimReport;
+pub use earlier::Reuse;
+pub use earlier::recent_files;
 pub use jobs::in_order;
 pub use progress::Progress;
 
@@ -169,7 +171,7 @@ pub fn run(recipe: &Recipe, plan: &Plan, options: &Options, progress: &Progress)
 /// computed once.  Claims are those of each variant: where one does not hold, the outputs of its variant are kept aside and
 /// those of the others take their places.  Anything else that is wrong stops all, and nothing is changed.
 pub fn run_all(variants: &[(&Recipe, &Plan)], options: &Options, progress: &Progress) -> Result<Vec<Report>, Stop> {
-    let Some((recipe, first)) = variants.first() else { return Ok(vec![]) };
+    let Some((_, first)) = variants.first() else { return Ok(vec![]) };
     let inputs = Inputs::open(&first.files)?;
     let of_recipes = variants.iter().flat_map(|(recipe, _)| &recipe.inputs).map(|input| input.path.clone());
     let mut forbidden: Vec<PathBuf> = of_recipes.chain(first.files.iter().map(|file| file.path.clone())).collect();
@@ -178,10 +180,11 @@ pub fn run_all(variants: &[(&Recipe, &Plan)], options: &Options, progress: &Prog
     let pool = pool(options.threads)?;
     let settled = pool.install(|| settled(variants, &Files { inputs: &inputs, parts: &[] }, progress))?;
     let whole = whole(&settled);
-    // Variants of a sweep have a recipe each, and a record tells of one.
-    let reuse = options.reuse.filter(|_| !options.dry && variants.len() == 1);
-    let mut before = match reuse {
-        Some(reuse) => Some(pool.install(|| again::look(recipe, &whole, &inputs, reuse, progress))?),
+    let recipes = variants.iter().zip(&settled);
+    let recipes = recipes.flat_map(|((recipe, _), (plan, _))| std::iter::repeat_n(*recipe, plan.outputs.len()));
+    let recipes: Vec<&Recipe> = recipes.collect();
+    let mut before = match options.reuse.filter(|_| !options.dry) {
+        Some(reuse) => Some(pool.install(|| earlier::look(&recipes, &whole, &inputs, reuse, progress))?),
         None => None,
     };
     let mut staged = vec![];
@@ -217,7 +220,7 @@ pub fn run_all(variants: &[(&Recipe, &Plan)], options: &Options, progress: &Prog
         Ok((runs.iter().map(judge).collect::<Result<Vec<_>, Stop>>()?, sums))
     })?;
     inputs.verify()?;
-    before.iter().try_for_each(Before::verify)?;
+    pool.install(|| before.iter().try_for_each(|before| before.verify(&whole, &files, progress)))?;
     let mut reports: Vec<Report> = judged
         .into_iter()
         .zip(&settled)
@@ -236,6 +239,7 @@ pub fn run_all(variants: &[(&Recipe, &Plan)], options: &Options, progress: &Prog
     let mut parts = parts.into_iter();
     let mut staged = staged.into_iter().enumerate();
     let mut is_begun = false;
+    let mut standing: Vec<(usize, &Output)> = vec![];
     for (report, (plan, _)) in reports.iter_mut().zip(&settled) {
         let failed = report.claims.iter().any(|claim| !claim.holds);
         report.made = made.by_ref().take(plan.outputs.len()).collect();
@@ -246,7 +250,7 @@ pub fn run_all(variants: &[(&Recipe, &Plan)], options: &Options, progress: &Prog
                 Staged::tidy(&output.path);
                 // It is not made younger than what made its claim fail: who builds by times would take it for done.
                 if !failed {
-                    before.iter().for_each(|before| before.settled(number, output));
+                    standing.push((number, output));
                     report.written.push(output.path.clone());
                 }
                 continue;
@@ -270,6 +274,7 @@ pub fn run_all(variants: &[(&Recipe, &Plan)], options: &Options, progress: &Prog
             }
         }
     }
+    before.iter().for_each(|before| before.settled(&standing));
     Ok(reports)
 }
 

@@ -49,11 +49,7 @@ struct Table {
 impl Table {
     fn number(&mut self, file: &FileInfo) -> usize {
         let places = self.places.entry((file.path.clone(), file.size)).or_default();
-        let is_same = |at: &&usize| match (&self.files[**at].memory, &file.memory) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
-            (a, b) => a.is_none() && b.is_none(),
-        };
-        if let Some(at) = places.iter().find(is_same) {
+        if let Some(at) = places.iter().find(|at| self.files[**at] == *file) {
             return *at;
         }
         self.files.push(file.clone());

@@ -36,8 +36,24 @@ pub struct Old {
     pub intact: Vec<bool>,
     /// Some file is not what it was when it was built.
     pub changed: bool,
-    /// It stands where the output goes.
-    pub in_place: bool,
+    /// Rows by their keys, of either kind.
+    by_key: HashMap<(usize, [u8; 32]), usize>,
+}
+
+impl Old {
+    pub fn new(record: Record, first: usize, intact: Vec<bool>, changed: bool) -> Old {
+        let mut by_key = HashMap::new();
+        for (at, row) in record.tensors.iter().enumerate() {
+            for key in keys(&row.keys) {
+                by_key.entry(key).or_insert(at);
+            }
+        }
+        Old { record, first, intact, changed, by_key }
+    }
+}
+
+fn keys(keys: &[Option<[u8; 32]>; 2]) -> impl Iterator<Item = (usize, [u8; 32])> {
+    keys.iter().enumerate().filter_map(|(kind, key)| Some((kind, (*key)?)))
 }
 
 /// What is decided for an output.
@@ -47,19 +63,15 @@ pub struct Again {
     pub unchanged: bool,
 }
 
-/// Decides for an output; the first of `olds` that has a tensor gives it.
-pub fn decide(output: &Output, described: &[Described], olds: &[Old]) -> Again {
+/// Decides for an output, at the place of which stands `own`; that one, or else the first of `olds` that has a tensor gives
+/// it.
+pub fn decide(output: &Output, described: &[Described], olds: &[Old], own: Option<usize>) -> Again {
     let mut fates = vec![Fate::Make; described.len()];
     let mut unchanged = false;
-    for old in olds {
+    let others = (0..olds.len()).filter(|at| Some(*at) != own);
+    for number in own.into_iter().chain(others) {
+        let (old, in_place) = (&olds[number], Some(number) == own);
         let rows = &old.record.tensors;
-        let mut by_key: HashMap<(usize, [u8; 32]), usize> = HashMap::new();
-        for (at, row) in rows.iter().enumerate() {
-            let keys = row.keys.iter().enumerate().filter_map(|(kind, key)| Some((kind, (*key)?)));
-            keys.for_each(|key| {
-                by_key.entry(key).or_insert(at);
-            });
-        }
         let same = |at: usize, described: &Described| {
             let is = |row: &usize| {
                 let pairs = rows[*row].keys.iter().zip(&described.keys);
@@ -67,11 +79,13 @@ pub fn decide(output: &Output, described: &[Described], olds: &[Old]) -> Again {
             };
             // Its own place first: then nothing moves.
             let own = Some(at).filter(|&at| at < rows.len() && rows[at].name == output.tensors[at].name).filter(is);
-            let keys = described.keys.iter().enumerate().filter_map(|(kind, key)| Some((kind, (*key)?)));
-            own.or_else(|| keys.into_iter().find_map(|key| by_key.get(&key).copied()))
+            own.or_else(|| keys(&described.keys).find_map(|key| old.by_key.get(&key).copied()))
         };
-        let mut stays = old.in_place && old.record.layout == layout_digest(output);
+        let mut stays = in_place && old.record.layout == layout_digest(output);
         for (at, (tensor, described)) in output.tensors.iter().zip(described).enumerate() {
+            if !in_place && fates[at] != Fate::Make {
+                continue;
+            }
             let row = same(at, described).map(|row| &rows[row]).filter(|row| row.len == tensor.len);
             let Some(row) = row else {
                 stays = false;

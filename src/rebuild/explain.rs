@@ -9,8 +9,15 @@ use crate::plan::Output;
 use crate::plan::globs;
 use indexmap::IndexMap;
 
-/// One line per group of tensors that have the same reasons; `old` is what stood at the output's place.
-pub fn explain(output: &Output, described: &[Described], fates: &[Fate], old: Option<&Old>) -> Vec<String> {
+/// One line per group of tensors that have the same reasons; `old` is what stood at the output's place, `is_broken`:
+/// its record cannot be read.
+pub fn explain(
+    output: &Output,
+    described: &[Described],
+    fates: &[Fate],
+    old: Option<&Old>,
+    is_broken: bool,
+) -> Vec<String> {
     let made: Vec<usize> = (0..fates.len()).filter(|&at| fates[at] == Fate::Make).collect();
     let total = fates.len();
     let mut out = vec![match made.len() {
@@ -19,7 +26,10 @@ pub fn explain(output: &Output, described: &[Described], fates: &[Fate], old: Op
     }];
     let Some(old) = old else {
         if !made.is_empty() {
-            out.push("  no earlier build of this output is known".into());
+            out.push(match is_broken {
+                true => "  what was remembered of its last build is broken".into(),
+                false => "  no earlier build of this output is known".into(),
+            });
         }
         return out;
     };

@@ -6,6 +6,7 @@ use crate::hir::Input;
 use crate::hir::Recipe;
 use crate::plan::Plan;
 use crate::store::Fingerprint;
+use crate::tensor::FileInfo;
 
 /// Bytes of an input that a tensor is made from.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,24 +38,34 @@ struct Known {
 pub type Digests = fn(&Input) -> Option<Vec<[u8; 32]>>;
 
 impl Sources {
-    /// `prints` are the input files as they were opened, `None` for one that may have changed since without a trace.
+    /// `prints` are the files of the plan as they were opened, `None` for one that may have changed since without a trace.
+    /// The plan is one of the recipe, or of several that were joined.
     pub fn new(recipe: &Recipe, plan: &Plan, prints: &[Option<Fingerprint>], digests: Digests) -> Sources {
-        let mut files = vec![];
+        let known = |(number, info): (usize, &FileInfo)| Known {
+            // Values of our own, which claims compare with, have no name.
+            name: String::new(),
+            print: prints.get(number).copied().flatten().filter(|_| info.memory.is_none()),
+            content: info.memory.as_ref().map(|bytes| *blake3::hash(bytes).as_bytes()),
+            tensors: vec![],
+        };
+        let mut files: Vec<Known> = plan.files.iter().enumerate().map(known).collect();
+        let mut next = 0;
         for input in &recipe.inputs {
             let tensors = digests(input).filter(|digests| digests.len() == input.canon.tensors.len());
             for (at, info) in input.header.files.iter().enumerate() {
-                files.push(Known {
-                    name: input.name.to_string(),
-                    print: prints.get(files.len()).copied().flatten(),
-                    content: info.memory.as_ref().map(|bytes| *blake3::hash(bytes).as_bytes()),
-                    tensors: tensors.as_ref().map_or_else(Vec::new, |digests| stored(input, at, digests)),
-                });
+                // In a plan of its own the files of a recipe come first, in order.
+                let place = Some(next).filter(|at| plan.files.get(*at).is_some_and(|file| file == info));
+                let place = place.or_else(|| plan.files.iter().position(|file| file == info));
+                next += 1;
+                let Some(known) = place.and_then(|place| files.get_mut(place)) else { continue };
+                if known.name.is_empty() {
+                    known.name = input.name.to_string();
+                    known.tensors = tensors.as_ref().map_or_else(Vec::new, |digests| stored(input, at, digests));
+                } else {
+                    // One file through two layouts: a digest of the one says nothing of what the other reads.
+                    known.tensors = vec![];
+                }
             }
-        }
-        // Values of our own, which claims compare with.
-        for info in &plan.files[files.len()..] {
-            let content = info.memory.as_ref().map(|bytes| *blake3::hash(bytes).as_bytes());
-            files.push(Known { name: String::new(), print: None, content, tensors: vec![] });
         }
         Sources { files }
     }

@@ -73,6 +73,11 @@ impl Shelf {
         Some(body.to_vec())
     }
 
+    /// Whether something stands under a key that is no record of it.
+    pub fn is_broken(&self, key: &[u8; 32]) -> bool {
+        self.path(key).symlink_metadata().is_ok() && self.get(key).is_none()
+    }
+
     /// Writes a record, whole or not at all.  A record that cannot be written is missing.
     pub fn put(&self, key: &[u8; 32], body: &[u8]) {
         if body.len() as u64 <= self.most / 2 {

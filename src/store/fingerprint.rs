@@ -3,8 +3,8 @@
 use super::sys;
 use serde::Deserialize;
 use serde::Serialize;
+use std::fs::File;
 use std::fs::Metadata;
-use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 use std::time::SystemTime;
@@ -61,24 +61,42 @@ impl Fingerprint {
     }
 }
 
-/// Gives files that stand as they should, and perhaps the directory that holds them, the present time: build systems
-/// that go by times see that they are younger than what they depend on.  `before` is what the files were when their
-/// content was known; what they are now, all settled, where nobody wrote to one meanwhile.
-pub fn renew(paths: &[PathBuf], directory: Option<&Path>, before: &[Fingerprint]) -> Option<Vec<Fingerprint>> {
-    let mut files = vec![];
-    for (path, before) in paths.iter().zip(before) {
-        let file = sys::open_at_once(path).ok()?;
-        (Fingerprint::of(&file.metadata().ok()?)? == *before).then_some(())?;
-        let now = SystemTime::now();
-        file.set_modified(now).ok()?;
-        files.push((file, i64::try_from(now.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()?));
+/// The files of an output that stands as it should.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    pub files: Vec<PathBuf>,
+    /// What holds them, if the output is a directory.
+    pub directory: Option<PathBuf>,
+    /// Per file, what it was when its content was known.
+    pub before: Vec<Fingerprint>,
+}
+
+/// Gives files of outputs the present time, and the directories that hold them: build systems that go by times see that
+/// they are younger than what they depend on.  Per output: what its files are now, all settled, where nobody wrote to one
+/// meanwhile.
+pub fn renew(outputs: &[&Standing]) -> Vec<Option<Vec<Fingerprint>>> {
+    let set: Vec<Option<Vec<(File, i64)>>> = outputs.iter().map(|output| output.set_time()).collect();
+    if set.iter().any(Option::is_some) {
+        std::thread::sleep(TICK);
     }
-    let _ = directory.map(|path| std::fs::File::open(path)?.set_modified(SystemTime::now()));
-    std::thread::sleep(TICK);
-    let print = |(file, set): (std::fs::File, i64)| {
-        Fingerprint::of(&file.metadata().ok()?).filter(|print| print.written == set)
-    };
-    files.into_iter().map(print).collect()
+    let print = |(file, set): (File, i64)| Fingerprint::of(&file.metadata().ok()?).filter(|print| print.written == set);
+    set.into_iter().map(|files| files?.into_iter().map(print).collect()).collect()
+}
+
+impl Standing {
+    /// The files and the time that each was given.
+    fn set_time(&self) -> Option<Vec<(File, i64)>> {
+        let mut files = vec![];
+        for (path, before) in self.files.iter().zip(&self.before) {
+            let file = sys::open_at_once(path).ok()?;
+            (Fingerprint::of(&file.metadata().ok()?)? == *before).then_some(())?;
+            let now = SystemTime::now();
+            file.set_modified(now).ok()?;
+            files.push((file, i64::try_from(now.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()?));
+        }
+        let _ = self.directory.as_ref().map(|path| File::open(path)?.set_modified(SystemTime::now()));
+        Some(files)
+    }
 }
 
 #[cfg(test)]

@@ -136,15 +136,14 @@ impl Inputs {
         self
     }
 
-    /// None of these files was written to since it was opened; another may stand under its name by now.  Errors: E0604.
-    pub fn verify_content(&self, files: &[usize]) -> Result<(), Problem> {
-        for input in files.iter().filter_map(|&file| self.files.get(file)) {
-            let now = input.file.metadata().map_err(|error| error::read(&input.path, &error))?;
-            if Stamp::of(&now) != input.stamp {
-                return Err(error::changed(&input.path, "was written to while it was read"));
-            }
+    /// A file was not written to since it was opened; another may stand under its name by now.  Errors: E0601, E0604.
+    pub fn verify_content(&self, file: usize) -> Result<(), Problem> {
+        let input = &self.files[file];
+        let now = input.file.metadata().map_err(|error| error::read(&input.path, &error))?;
+        match Stamp::of(&now) == input.stamp {
+            true => Ok(()),
+            false => Err(error::changed(&input.path, "was written to while it was read")),
         }
-        Ok(())
     }
 
     /// What a file is now; `None` for values from memory, and where the system does not tell files apart.

@@ -26,7 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("plan", &["text", "diag", "tensor", "field", "arch", "tile", "methods", "hir", "graph", "network"]),
     ("pickle", &["diag", "tensor"]),
     ("store", &["diag", "tensor", "tile", "channels", "pickle"]),
-    ("rebuild", &["field", "tile", "methods", "hir", "plan", "store"]),
+    ("rebuild", &["tensor", "field", "tile", "methods", "hir", "plan", "store"]),
     (
         "exec",
         &[

@@ -79,10 +79,39 @@ fn check(target: &str, block: &str, seed: u64) -> usize {
 fn killed_builds_go_on() {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
     let seed = now.as_nanos() as u64 & 0xffff_ffff;
+    for i in 0..12 {
+        check("o.pt", " { format = pt }", seed + 10 + i);
+    }
     let count = check("o.safetensors", "", seed)
         + check("o", " { shard_size = \"9 MB\" }", seed + 1)
         + check("o.pt", " { format = pt }", seed + 2);
     assert!(count > 2, "seed {seed}: only {count} builds went on with a killed one");
+}
+
+/// A sweep that is killed is gone on with.
+#[test]
+fn killed_sweeps_go_on() {
+    let scene = Scene::new(COUNT);
+    let text = recipe("o-{s}.safetensors", "mix(toon, ink, s)", "slerp(ink, toon, s)", "");
+    let text = text.replacen("\n\n", "\n\nparam s = 0.5\n\n", 1);
+    let sweep = ["--sweep", "s=0.1,0.2,0.3", "--fresh"];
+    let start = Instant::now();
+    scene.build(&text, &sweep);
+    let took = start.elapsed();
+    let mut resumed = 0;
+    for part in [0.4, 0.5, 0.6, 0.7, 0.8] {
+        let mut child = scene.blend(&[&["build", "r.blend"], sweep.as_slice()].concat()).spawn().expect("it starts");
+        std::thread::sleep(took.mul_f64(part));
+        let _ = child.kill();
+        let _ = child.wait();
+        let said = scene.build(&text, &sweep);
+        resumed += said.matches("resumed").count();
+        for value in ["0.1", "0.2", "0.3"] {
+            scene.check(&text.replace("= 0.5", &format!("= {value}")), &format!("o-{value}.safetensors"));
+        }
+        assert_eq!(scene.left(), [""; 0].map(PathBuf::from), "{said}");
+    }
+    assert!(resumed > 2, "only {resumed} outputs were gone on with");
 }
 
 /// What another plan left is not gone on with, nor when an input is another one.

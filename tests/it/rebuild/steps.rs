@@ -46,6 +46,30 @@ fn a_torch_file() {
     check("o.pt", " { format = pt }", &["--threads", "2"]);
 }
 
+/// A sweep takes what is equal from the one before, whichever value it was of.
+#[test]
+fn a_sweep() {
+    let scene = Scene::new(20_001);
+    let text = |high: &str| {
+        recipe("o-{s}.safetensors", "mix(toon, ink, s)", high, "").replacen('\n', "\n\nparam s = 0.5\n", 1)
+    };
+    let check = |high: &str, values: &[&str], expected: &[&str]| {
+        let text = text(high);
+        let said = scene.build(&text, &["--sweep", &format!("s={}", values.join(",")), "--threads", "2"]);
+        for (value, expected) in values.iter().zip(expected) {
+            let target = format!("o-{value}.safetensors");
+            let line = said.lines().find(|line| line.contains(&target)).unwrap_or_default();
+            assert!(line.contains(expected), "{high}, {value}: expected `{expected}`: {said}");
+            // Beside, so that what is compared is no part of the sweep.
+            scene.check(&text.replace("s = 0.5", &format!("s = {value}")), &target);
+        }
+    };
+    check("toon", &["0.1", "0.3"], &["(3 copied, 5 computed)", "(3 copied, 5 computed)"]);
+    check("toon", &["0.1", "0.3"], &["is as it should be", "is as it should be"]);
+    check("toon", &["0.1", "0.2"], &["is as it should be", "(3 kept, 0 copied, 5 computed)"]);
+    check("ink", &["0.1", "0.2"], &["(5 kept, 3 copied, 0 computed)", "(5 kept, 3 copied, 0 computed)"]);
+}
+
 /// A build tells why.
 #[test]
 fn reasons() {

@@ -128,8 +128,9 @@ fn broken_caches() {
             }
         }
         assert!(harmed > 0, "harm {number}: there was nothing to harm");
-        let said = scene.build(&text(), &[]);
+        let said = scene.build(&text(), &["--explain"]);
         assert!(said.contains("(3 copied, 5 computed)"), "harm {number}: {said}");
+        assert!(said.contains("what was remembered of its last build is broken"), "harm {number}: {said}");
         scene.check(&text(), TARGET);
     }
     // A cache that cannot be: a file stands there.
