@@ -167,6 +167,22 @@ fn arms_of_one_match_are_merged() {
     );
 }
 
+/// One side renames what the other uses anew: both are taken, and it is said that they do not fit.
+#[test]
+fn sides_that_do_not_fit_are_told() {
+    if !has_git() {
+        return;
+    }
+    let repository = started();
+    let more = "output \"out/other.safetensors\" = mix(ink, toon, share)\n\noutput \"out/merged";
+    let output = merged(&repository, ["share", "weights"], ["output \"out/merged", more]);
+    assert!(output.status.success(), "{}", all(&output));
+    let said = all(&output);
+    assert!(said.contains("recipes/merge.blend: merged, but the two sides do not fit: "), "{said}");
+    assert!(said.contains("`share`") && said.contains("`blend check recipes/merge.blend`"), "{said}");
+    assert_eq!(repository.run("blend", &["check", "--quiet", NAME]).status.code(), Some(2));
+}
+
 #[test]
 fn git_alone_would_not_have_merged_them() {
     if !has_git() {

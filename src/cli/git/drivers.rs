@@ -8,8 +8,12 @@ use super::super::ui::Ui;
 use super::super::ui::has_blocks;
 use super::super::ui::width;
 use super::Merge;
+use crate::check;
+use crate::check::Settings;
+use crate::compile::Disk;
 use crate::compile::TEXT_LIMIT;
 use crate::diag::Problem;
+use crate::diag::Severity;
 use crate::diff::Look;
 use crate::fmt;
 use crate::git;
@@ -105,9 +109,16 @@ fn merged(args: &Merge, ui: &Ui) -> Result<Exit, Problem> {
     };
     let text = |path: &Path| store::read_text(path, TEXT_LIMIT);
     let read = || -> Result<[String; 3], Problem> { Ok([text(&args.base)?, text(&args.ours)?, text(&args.theirs)?]) };
-    let woven = read().ok().map(|[base, ours, theirs]| weave::merge(&base, &ours, &theirs, &style));
+    let texts = read().ok();
+    let woven = texts.as_ref().map(|[base, ours, theirs]| weave::merge(base, ours, theirs, &style));
+    let mut misfit = None;
     let (bytes, conflicts) = match woven {
-        Some(Ok(woven)) => (woven.text.into_bytes(), woven.conflicts),
+        Some(Ok(woven)) => {
+            if let (Some([_, ours, theirs]), 0) = (&texts, woven.conflicts) {
+                misfit = misfits(Path::new(&name), &woven.text, [ours, theirs]);
+            }
+            (woven.text.into_bytes(), woven.conflicts)
+        }
         _ => {
             ui.status(&format!("{name}: one version is no recipe that can be read; merged line by line"));
             let labels = [&style.labels[0], &style.labels[1], &style.labels[2]].map(String::as_str);
@@ -116,10 +127,32 @@ fn merged(args: &Merge, ui: &Ui) -> Result<Exit, Problem> {
         }
     };
     store::write_bytes(&args.ours, &bytes, &[])?;
+    if let Some(problem) = misfit {
+        let message = &problem.message;
+        ui.status(&format!(
+            "{name}: merged, but the two sides do not fit: {message} (`blend check {name}` shows where)"
+        ));
+    }
     if conflicts == 0 {
         return Ok(Exit::Good);
     }
     let places = if conflicts == 1 { "1 place".to_string() } else { format!("{conflicts} places") };
     ui.status(&format!("{name}: both sides have changed {places}"));
     Ok(Exit::ClaimFailed)
+}
+
+/// What is wrong in the merged text though it is in neither side: a name that one side has renamed and the other uses anew.
+/// No side has changed what the other has, so there is nothing to put markers around.
+fn misfits(path: &Path, merged: &str, sides: [&String; 2]) -> Option<Problem> {
+    let base = path.parent().unwrap_or(Path::new(""));
+    let errors = |text: &str| -> Vec<Problem> {
+        let mut sources = Sources::default();
+        let root = sources.add(path.display().to_string(), text).id;
+        let (_, problems) = check::skeleton(&mut sources, root, base, &Settings::default(), &Disk);
+        problems.iter().filter(|problem| problem.severity() == Severity::Error).cloned().collect()
+    };
+    let known: Vec<Problem> = sides.into_iter().flat_map(|side| errors(side)).collect();
+    let is_known =
+        |problem: &Problem| known.iter().any(|own| (own.code, &own.message) == (problem.code, &problem.message));
+    errors(merged).into_iter().find(|problem| !is_known(problem))
 }
