@@ -238,29 +238,21 @@ impl Before {
         earlier::list(shelf, path);
     }
 
-    /// Remembers again outputs that stand as they should, by the files as they were before they were looked at: they may
-    /// have settled, and keys may be other ones.  Their files get the present time, so that who builds by times is done.
-    pub fn settled(&self, outputs: &[(usize, &Output)]) {
-        let of = |&(output, planned): &(usize, &Output)| standing(planned, &self.own[output].as_ref()?.1);
-        let files: Vec<Option<Standing>> = outputs.iter().map(of).collect();
-        let known: Vec<&Standing> = files.iter().flatten().collect();
-        let mut renewed = store::renew(&known).into_iter();
-        for (&(output, planned), files) in outputs.iter().zip(&files) {
-            let Some((own, prints)) = &self.own[output] else { continue };
-            let sums: Vec<Option<Sum>> = own.tensors.iter().map(|row| row.sum).collect();
-            let now = files.as_ref().and_then(|_| renewed.next().flatten());
-            if let Some(now) = now {
-                let now: Prints = now.into_iter().map(|print| Some((print, false))).collect();
-                self.remember(output, planned, &sums, &now);
-                continue;
-            }
-            let same_keys =
-                own.tensors.iter().zip(&self.described[output]).all(|(row, described)| row.keys == described.keys);
-            let same_files =
-                own.files.iter().zip(prints).all(|(file, print)| Some((file.print, file.unsettled)) == *print);
-            if !same_keys || !same_files {
-                self.remember(output, planned, &sums, prints);
-            }
+    /// Remembers again an output that stands as it should, by the files as they were before they were looked at: they may
+    /// have settled, and keys may be other ones.  Its files get the present time, so that who builds by times is done.
+    pub fn settled(&self, output: usize, planned: &Output) {
+        let Some((own, prints)) = &self.own[output] else { return };
+        let sums: Vec<Option<Sum>> = own.tensors.iter().map(|row| row.sum).collect();
+        if let Some(now) = standing(planned, prints).and_then(|files| files.renew()) {
+            let now: Prints = now.into_iter().map(|print| Some((print, false))).collect();
+            return self.remember(output, planned, &sums, &now);
+        }
+        let mut keys = own.tensors.iter().zip(&self.described[output]);
+        let mut files = own.files.iter().zip(prints);
+        let same = keys.all(|(row, described)| row.keys == described.keys)
+            && files.all(|(file, print)| Some((file.print, file.unsettled)) == *print);
+        if !same {
+            self.remember(output, planned, &sums, prints);
         }
     }
 }

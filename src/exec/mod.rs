@@ -239,7 +239,6 @@ pub fn run_all(variants: &[(&Recipe, &Plan)], options: &Options, progress: &Prog
     let mut parts = parts.into_iter();
     let mut staged = staged.into_iter().enumerate();
     let mut is_begun = false;
-    let mut standing: Vec<(usize, &Output)> = vec![];
     for (report, (plan, _)) in reports.iter_mut().zip(&settled) {
         let failed = report.claims.iter().any(|claim| !claim.holds);
         report.made = made.by_ref().take(plan.outputs.len()).collect();
@@ -250,7 +249,7 @@ pub fn run_all(variants: &[(&Recipe, &Plan)], options: &Options, progress: &Prog
                 Staged::tidy(&output.path);
                 // It is not made younger than what made its claim fail: who builds by times would take it for done.
                 if !failed {
-                    standing.push((number, output));
+                    before.iter().for_each(|before| before.settled(number, output));
                     report.written.push(output.path.clone());
                 }
                 continue;
@@ -274,7 +273,6 @@ pub fn run_all(variants: &[(&Recipe, &Plan)], options: &Options, progress: &Prog
             }
         }
     }
-    before.iter().for_each(|before| before.settled(&standing));
     Ok(reports)
 }
 

@@ -71,37 +71,50 @@ pub struct Standing {
     pub before: Vec<Fingerprint>,
 }
 
-/// Gives files of outputs the present time, and the directories that hold them: build systems that go by times see that
-/// they are younger than what they depend on.  Per output: what its files are now, all settled, where nobody wrote to one
-/// meanwhile.
-pub fn renew(outputs: &[&Standing]) -> Vec<Option<Vec<Fingerprint>>> {
-    let set: Vec<Option<Vec<(File, i64)>>> = outputs.iter().map(|output| output.set_time()).collect();
-    if set.iter().any(Option::is_some) {
-        std::thread::sleep(TICK);
-    }
-    let print = |(file, set): (File, i64)| Fingerprint::of(&file.metadata().ok()?).filter(|print| print.written == set);
-    set.into_iter().map(|files| files?.into_iter().map(print).collect()).collect()
+/// Gives a file the present time to the nanosecond; what it is then.  A later write bears another time, however soon it
+/// comes: the system stamps writes with the time of a tick or, since Linux 6.13, with a later one.  `None`: the file system
+/// counts in larger steps, or does not let us.
+pub fn stamp(file: &File) -> Option<Fingerprint> {
+    let now = SystemTime::now();
+    file.set_modified(now).ok()?;
+    let set = i64::try_from(now.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()?;
+    // A round number might be that of a tick.
+    let is_fine = set % 1_000_000 != 0;
+    Fingerprint::of(&file.metadata().ok()?).filter(|print| is_fine && print.written == set)
 }
 
 impl Standing {
-    /// The files and the time that each was given.
-    fn set_time(&self) -> Option<Vec<(File, i64)>> {
-        let mut files = vec![];
+    /// Gives the files the present time, and the directory that holds them: build systems that go by times see that they
+    /// are younger than what they depend on.  What the files are now, where nobody wrote to one meanwhile.
+    pub fn renew(&self) -> Option<Vec<Fingerprint>> {
+        let mut now = vec![];
         for (path, before) in self.files.iter().zip(&self.before) {
             let file = sys::open_at_once(path).ok()?;
             (Fingerprint::of(&file.metadata().ok()?)? == *before).then_some(())?;
-            let now = SystemTime::now();
-            file.set_modified(now).ok()?;
-            files.push((file, i64::try_from(now.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()?));
+            now.push(stamp(&file)?);
         }
         let _ = self.directory.as_ref().map(|path| File::open(path)?.set_modified(SystemTime::now()));
-        Some(files)
+        Some(now)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A write right behind a stamp shows.
+    #[test]
+    #[cfg(unix)]
+    fn stamps_are_those_of_no_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = File::create(folder.path().join("x")).unwrap();
+        for _ in 0..200 {
+            // None: the file system is too coarse, and nothing is claimed.
+            let Some(print) = stamp(&file) else { continue };
+            std::os::unix::fs::FileExt::write_all_at(&file, b"x", 0).unwrap();
+            assert_ne!(Fingerprint::of(&file.metadata().unwrap()).unwrap().written, print.written);
+        }
+    }
 
     #[test]
     fn writes_within_a_tick_cannot_be_told_apart() {

@@ -58,7 +58,6 @@ pub use files::files;
 pub use fingerprint::Fingerprint;
 pub use fingerprint::Standing;
 pub use fingerprint::TICK;
-pub use fingerprint::renew;
 pub use inputs::Inputs;
 pub use journal::Note;
 pub use open::header_digest;

@@ -5,6 +5,7 @@ use super::Part;
 use super::error;
 use super::fingerprint::Fingerprint;
 use super::fingerprint::TICK;
+use super::fingerprint::stamp;
 use super::foreign;
 use super::forget;
 use super::journal::Journal;
@@ -224,19 +225,21 @@ impl Staged {
     /// lists its files, unless a part has that name.  Errors: E0516, E0602, E0603; then what stood there is unchanged,
     /// save that a last E0602 says when the new output is in place but may not outlive a power cut.
     pub fn commit(mut self, parts: Vec<Part>) -> Result<Vec<Option<(Fingerprint, bool)>>, Problem> {
+        let stamps = if self.journal.is_some() { stamps(&parts) } else { vec![] };
         let path = self.place.path();
         forget::beside(&path, || self.finish(&parts))?;
         if self.journal.is_some() {
-            settle(&parts);
+            settle(&parts, &stamps);
         }
         let old = self.put(&self.place.clone())?;
         self.sealed(old)?;
         // Of the open files: under their names others may have put theirs by now.
-        let of = |part: &Part| {
+        let of = |(at, part): (usize, &Part)| {
             let print = part.file.metadata().ok().as_ref().and_then(Fingerprint::of)?;
-            Some((print, print.unsettled(std::time::SystemTime::now()).is_some()))
+            let is_stamped = stamps.get(at).is_some_and(|stamp| *stamp == Some(print.written));
+            Some((print, !is_stamped && print.unsettled(std::time::SystemTime::now()).is_some()))
         };
-        Ok(parts.iter().map(of).collect())
+        Ok(parts.iter().enumerate().map(of).collect())
     }
 
     /// Renames the temporary; gives the directory that has been put aside for it.
@@ -364,11 +367,17 @@ impl Drop for Staged {
     }
 }
 
-/// Large files wait, while nobody else knows them, until a later write must bear another time than ours; of a small one the
-/// bytes are compared sooner than waited for.
-fn settle(parts: &[Part]) {
+/// The times that parts were given, where the file system keeps them: a later write bears another one.
+fn stamps(parts: &[Part]) -> Vec<Option<i64>> {
+    parts.iter().map(|part| stamp(&part.file).map(|print| print.written)).collect()
+}
+
+/// Large files without a stamp wait, while nobody else knows them, until a later write must bear another time than ours; of a
+/// small one the bytes are compared sooner than waited for.
+fn settle(parts: &[Part], stamps: &[Option<i64>]) {
     let of = |part: &Part| part.file.metadata().ok().as_ref().and_then(Fingerprint::of);
-    let large = parts.iter().filter_map(of).filter(|print| print.size >= LARGE);
+    let parts = parts.iter().zip(stamps).filter(|(_, stamp)| stamp.is_none());
+    let large = parts.filter_map(|(part, _)| of(part)).filter(|print| print.size >= LARGE);
     let now = std::time::SystemTime::now();
     let longest = large.filter_map(|print| print.unsettled(now)).filter(|left| *left <= TICK).max();
     longest.iter().for_each(|left| std::thread::sleep(*left));
