@@ -259,16 +259,11 @@ pub fn execute_all(outcomes: &mut [Outcome], options: &exec::Options, ui: &Ui) -
             told(&reports, start.elapsed(), ui);
             Ok((reports, exit))
         }
-        Err(Stop::Cancelled) => {
-            ui.status("interrupted: nothing was changed");
-            Err(Exit::Interrupted)
-        }
-        Err(Stop::Problems(list)) => {
-            let mut problems = Problems::default();
-            list.into_iter().for_each(|problem| problems.push(problem));
+        Err(stop) => {
             let none = Sources::default();
             // What a run finds is at an output, which stands in the recipe's own text: it is the same in all variants.
-            Err(ui.problems(&problems, variants.first().map_or(&none, |(outcome, _)| &outcome.sources)))
+            let sources = variants.first().map_or(&none, |(outcome, _)| &outcome.sources);
+            Err(ui.stopped_in(stop, "nothing was changed", sources))
         }
     }
 }

@@ -1,7 +1,6 @@
 //! `blend check`: everything that headers can show, without reading a weight; with `--weights`, what they say as well.
 
 use super::Exit;
-use super::compare::stopped;
 use super::locked;
 use super::locked::LockArgs;
 use super::recipe;
@@ -85,7 +84,7 @@ fn one(recipe: &RecipeArgs, args: &Args, ui: &Ui) -> Exit {
                 compared = format!(", {} {noun} of models compared", lints.pairs);
                 lints.problems.into_iter().for_each(|problem| outcome.problems.push(problem));
             }
-            Err(stop) => return stopped(stop, ui),
+            Err(stop) => return ui.stopped(stop, "nothing was changed"),
         }
     }
     let exit = ui.problems(&outcome.problems, &outcome.sources);

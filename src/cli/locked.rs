@@ -67,22 +67,7 @@ pub fn identities_of(
         };
         inputs().map(of).collect()
     })
-    .map_err(|stop| stopped(stop, ui))
-}
-
-/// Shows why something could not be finished.
-pub fn stopped(stop: Stop, ui: &Ui) -> Exit {
-    match stop {
-        Stop::Cancelled => {
-            ui.status("interrupted: nothing was changed");
-            Exit::Interrupted
-        }
-        Stop::Problems(list) => {
-            let mut problems = Problems::default();
-            list.into_iter().for_each(|problem| problems.push(problem));
-            ui.problems(&problems, &Default::default())
-        }
-    }
+    .map_err(|stop| ui.stopped(stop, "nothing was changed"))
 }
 
 /// What a lock would say now of the inputs with an identity.
@@ -94,7 +79,7 @@ pub fn now(
     ui: &Ui,
 ) -> Result<Lock, Exit> {
     let meaning = recipe::normal(&args.unset(), ui)?;
-    lock::now(&compiled.recipe, &meaning, identities, threads, &Progress::default()).map_err(|stop| stopped(stop, ui))
+    lock::now(&compiled.recipe, &meaning, identities, threads, &Progress::default()).map_err(|stop| ui.stopped(stop, "nothing was changed"))
 }
 
 /// Compares a recipe with its lock, where it has one.  A lock that holds goes into what is written; one that does not is
@@ -176,7 +161,7 @@ impl Held {
                 build::watched(bytes * 2, ui, |progress| of_output(compiled, output, path, self.threads, progress));
             let identity = match read {
                 Ok(identity) => identity,
-                Err(stop) => return stopped(stop, ui),
+                Err(stop) => return ui.stopped(stop, "nothing was changed"),
             };
             let built = lock::output(&output.from_root, path, &compiled.semantic, &identity);
             match self.lock.outputs.iter_mut().find(|known| known.path == built.path) {

@@ -8,7 +8,6 @@ use super::recipe::literal;
 use super::ui::Ui;
 use super::ui::width;
 use crate::diag::Problem;
-use crate::diag::Problems;
 use crate::draw::show;
 use crate::draw::show::Drawn;
 use crate::draw::show::Starts;
@@ -31,7 +30,6 @@ use crate::render::drawer::Look;
 use crate::render::drawer::Start;
 use crate::render::latents;
 use crate::store;
-use crate::text::Sources;
 use clap::FromArgMatches;
 use std::ffi::OsString;
 use std::path::Path;
@@ -295,17 +293,7 @@ fn draw(
     interruptible(&progress);
     let drawn = crate::exec::pool(args.run.threads())
         .and_then(|pool| pool.install(|| show::show(models, wish, &progress, see)));
-    drawn.map_err(|stop| match stop {
-        Stop::Cancelled => {
-            ui.status("interrupted: nothing was written");
-            Exit::Interrupted
-        }
-        Stop::Problems(list) => {
-            let mut problems = Problems::default();
-            list.into_iter().for_each(|problem| problems.push(problem));
-            ui.problems(&problems, &Sources::default())
-        }
-    })
+    drawn.map_err(|stop| ui.stopped(stop, "nothing was written"))
 }
 
 /// Shows a picture on stdout, as the terminal can.
