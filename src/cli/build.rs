@@ -158,8 +158,8 @@ fn done(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
         let (reports, exit) = execute_all(&mut outcomes, &options, ui)?;
         worst = worst.max(exit);
         if args.explain {
-            let lines = reports.iter().flat_map(|report| report.reasons.iter().flatten());
-            worst = worst.max(ui.print(&lines.map(|line| format!("{line}\n")).collect::<String>()));
+            let texts = reports.iter().map(|report| explanation(&report.reasons));
+            worst = worst.max(ui.print(&texts.collect::<String>()));
         }
         for ((outcome, report), agrees) in outcomes.iter().zip(&reports).zip(agreed) {
             let Some(compiled) = &outcome.compiled else { continue };
@@ -181,6 +181,11 @@ fn done(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
         Some(path) => render::grid(&args.recipe, &args.sweep.sweeps, matrix.is_table(), path, ui),
         None => Exit::Good,
     })
+}
+
+/// Why tensors of outputs are made, a line per reason.
+pub fn explanation(reasons: &[Vec<String>]) -> String {
+    reasons.iter().flatten().map(|line| format!("{line}\n")).collect()
 }
 
 /// What a build writes beside its outputs must not be one of them; the depfile and its text are known before the build.

@@ -79,7 +79,8 @@ pub fn now(
     ui: &Ui,
 ) -> Result<Lock, Exit> {
     let meaning = recipe::normal(&args.unset(), ui)?;
-    lock::now(&compiled.recipe, &meaning, identities, threads, &Progress::default()).map_err(|stop| ui.stopped(stop, "nothing was changed"))
+    lock::now(&compiled.recipe, &meaning, identities, threads, &Progress::default())
+        .map_err(|stop| ui.stopped(stop, "nothing was changed"))
 }
 
 /// Compares a recipe with its lock, where it has one.  A lock that holds goes into what is written; one that does not is
@@ -123,8 +124,22 @@ pub fn agree(
     Err(ui.problems(&problems, &outcome.sources))
 }
 
-/// The same for the variants of a sweep, which have one lock: which of them it holds for.  What is wrong with it is shown
-/// once.
+/// With `--locked` the lock must hold for all variants; without it nobody looks.  For verbs that build nothing.
+pub fn demand(
+    args: &LockArgs,
+    recipe: &RecipeArgs,
+    outcomes: &mut [Outcome],
+    threads: usize,
+    ui: &Ui,
+) -> Result<(), Exit> {
+    for outcome in outcomes.iter_mut().filter(|_| args.locked) {
+        agree(args, recipe, outcome, threads, ui)?;
+    }
+    Ok(())
+}
+
+/// What [`agree`] does, for the variants of a sweep, which have one lock: which of them it holds for.  What is wrong with
+/// it is shown once.
 pub fn agree_all(
     args: &LockArgs,
     recipe: &RecipeArgs,

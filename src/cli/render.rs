@@ -3,6 +3,7 @@
 use super::Exit;
 use super::build::RunArgs;
 use super::build::interruptible;
+use super::locked::LockArgs;
 use super::recipe::RecipeArgs;
 use super::recipe::literal;
 use super::ui::Ui;
@@ -141,6 +142,8 @@ pub struct Args {
     /// Values between layers: `f16` takes half the memory of a graphics card
     #[arg(long, value_name = "TYPE", value_parser = ["f32", "f16"], default_value = "f32")]
     precision: String,
+    #[command(flatten)]
+    lock: LockArgs,
     #[command(flatten)]
     run: RunArgs,
 }

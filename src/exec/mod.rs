@@ -8,6 +8,7 @@ pub mod align;
 mod claims;
 pub mod easel;
 mod error;
+pub mod foresee;
 mod jobs;
 mod ledger;
 mod pictures;
