@@ -158,8 +158,8 @@ fn done(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
         let (reports, exit) = execute_all(&mut outcomes, &options, ui)?;
         worst = worst.max(exit);
         if args.explain {
-            let lines = reports.iter().flat_map(|report| report.reasons.iter().flatten());
-            worst = worst.max(ui.print(&lines.map(|line| format!("{line}\n")).collect::<String>()));
+            let texts = reports.iter().map(|report| explanation(&report.reasons));
+            worst = worst.max(ui.print(&texts.collect::<String>()));
         }
         for ((outcome, report), agrees) in outcomes.iter().zip(&reports).zip(agreed) {
             let Some(compiled) = &outcome.compiled else { continue };
@@ -181,6 +181,11 @@ fn done(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
         Some(path) => render::grid(&args.recipe, &args.sweep.sweeps, matrix.is_table(), path, ui),
         None => Exit::Good,
     })
+}
+
+/// Why tensors of outputs are made, a line per reason.
+pub fn explanation(reasons: &[Vec<String>]) -> String {
+    reasons.iter().flatten().map(|line| format!("{line}\n")).collect()
 }
 
 /// What a build writes beside its outputs must not be one of them; the depfile and its text are known before the build.
@@ -259,16 +264,11 @@ pub fn execute_all(outcomes: &mut [Outcome], options: &exec::Options, ui: &Ui) -
             told(&reports, start.elapsed(), ui);
             Ok((reports, exit))
         }
-        Err(Stop::Cancelled) => {
-            ui.status("interrupted: nothing was changed");
-            Err(Exit::Interrupted)
-        }
-        Err(Stop::Problems(list)) => {
-            let mut problems = Problems::default();
-            list.into_iter().for_each(|problem| problems.push(problem));
+        Err(stop) => {
             let none = Sources::default();
             // What a run finds is at an output, which stands in the recipe's own text: it is the same in all variants.
-            Err(ui.problems(&problems, variants.first().map_or(&none, |(outcome, _)| &outcome.sources)))
+            let sources = variants.first().map_or(&none, |(outcome, _)| &outcome.sources);
+            Err(ui.stopped_in(stop, "nothing was changed", sources))
         }
     }
 }

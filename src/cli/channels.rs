@@ -132,15 +132,6 @@ fn with_easels<T: Send>(
         inputs.verify()?;
         Ok(done)
     };
-    crate::exec::pool(threads).and_then(|pool| pool.install(put)).map_err(|stop| match stop {
-        Stop::Cancelled => {
-            ui.status("interrupted: nothing was written");
-            Exit::Interrupted
-        }
-        Stop::Problems(list) => {
-            let mut problems = Problems::default();
-            list.into_iter().for_each(|problem| problems.push(problem));
-            ui.problems(&problems, &opened.sources)
-        }
-    })
+    let done = crate::exec::pool(threads).and_then(|pool| pool.install(put));
+    done.map_err(|stop| ui.stopped_in(stop, "nothing was written", &opened.sources))
 }

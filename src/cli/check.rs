@@ -1,7 +1,6 @@
 //! `blend check`: everything that headers can show, without reading a weight; with `--weights`, what they say as well.
 
 use super::Exit;
-use super::compare::stopped;
 use super::locked;
 use super::locked::LockArgs;
 use super::recipe;
@@ -45,13 +44,13 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
 }
 
 fn one(recipe: &RecipeArgs, args: &Args, ui: &Ui) -> Exit {
+    let all = exec::Options::default().threads;
     if !args.sweep.sweeps.is_empty() {
         return match Matrix::new(recipe, &args.sweep, &|_| {}, ui) {
             Ok(mut matrix) => {
                 for round in if args.lock.locked { matrix.rounds() } else { vec![] } {
                     let mut outcomes = matrix.round(&round);
-                    let threads = exec::Options::default().threads;
-                    if let Err(exit) = locked::agree_all(&args.lock, recipe, &mut outcomes, &mut None, threads, ui) {
+                    if let Err(exit) = locked::demand(&args.lock, recipe, &mut outcomes, all, ui) {
                         return exit;
                     }
                 }
@@ -66,9 +65,7 @@ fn one(recipe: &RecipeArgs, args: &Args, ui: &Ui) -> Exit {
         Ok(outcome) => outcome,
         Err(exit) => return exit,
     };
-    if args.lock.locked
-        && let Err(exit) = locked::agree(&args.lock, recipe, &mut outcome, exec::Options::default().threads, ui)
-    {
+    if let Err(exit) = locked::demand(&args.lock, recipe, std::slice::from_mut(&mut outcome), all, ui) {
         return exit;
     }
     if args.weights
@@ -78,14 +75,14 @@ fn one(recipe: &RecipeArgs, args: &Args, ui: &Ui) -> Exit {
     }
     let mut compared = String::new();
     if let (true, Some(compiled)) = (args.weights, &outcome.compiled) {
-        let threads = args.threads.map_or(exec::Options::default().threads, usize::from);
+        let threads = args.threads.map_or(all, usize::from);
         match compare::lints(&compiled.recipe, threads, &Progress::default()) {
             Ok(lints) => {
                 let noun = if lints.pairs == 1 { "pair" } else { "pairs" };
                 compared = format!(", {} {noun} of models compared", lints.pairs);
                 lints.problems.into_iter().for_each(|problem| outcome.problems.push(problem));
             }
-            Err(stop) => return stopped(stop, ui),
+            Err(stop) => return ui.stopped(stop, "nothing was changed"),
         }
     }
     let exit = ui.problems(&outcome.problems, &outcome.sources);

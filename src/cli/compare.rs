@@ -11,12 +11,9 @@ use crate::compare::Model;
 use crate::compare::Relation;
 use crate::compare::Style;
 use crate::diag::Problem;
-use crate::diag::Problems;
 use crate::exec;
 use crate::exec::Progress;
-use crate::exec::Stop;
 use crate::store;
-use crate::text::Sources;
 use clap::ValueEnum;
 use std::path::Path;
 use std::path::PathBuf;
@@ -109,7 +106,7 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
     let threads = args.threads.map_or(exec::Options::default().threads, usize::from);
     let comparison = match compare::compare(models, threads, &Progress::default()) {
         Ok(comparison) => comparison,
-        Err(stop) => return stopped(stop, ui),
+        Err(stop) => return ui.stopped(stop, "nothing was changed"),
     };
     let text = if args.json {
         serde_json::to_string_pretty(&compare::json(&comparison)).expect("numbers and names are JSON") + "\n"
@@ -139,16 +136,4 @@ fn open(args: &Args, path: &Path, name: String) -> Result<Model, Problem> {
     let header = store::open(path, args.key.as_deref()).map_err(with_key_option)?;
     let canon = arch::detect(&header, None, args.layout.as_deref())?;
     Ok(Model { name, path: path.display().to_string(), header: Arc::new(header), canon: Arc::new(canon) })
-}
-
-/// Shows why a comparison came to no end.
-pub fn stopped(stop: Stop, ui: &Ui) -> Exit {
-    match stop {
-        Stop::Cancelled => Exit::Interrupted,
-        Stop::Problems(list) => {
-            let mut problems = Problems::default();
-            list.into_iter().for_each(|problem| problems.push(problem));
-            ui.problems(&problems, &Sources::default())
-        }
-    }
 }

@@ -5,7 +5,6 @@ mod revisions;
 mod side;
 
 use super::Exit;
-use super::compare::stopped;
 use super::recipe;
 use super::ui::Ui;
 use crate::arch;
@@ -190,7 +189,8 @@ fn checkpoints(args: &Args, before: &Path, after: &Path, ui: &Ui) -> Result<bool
     let models = open(before, "before").and_then(|one| Ok(vec![one, open(after, "after")?]));
     let models = models.map_err(|problem| ui.problem(problem))?;
     let threads = args.threads.map_or(exec::Options::default().threads, usize::from);
-    let comparison = compare::compare(models, threads, &Progress::default()).map_err(|stop| stopped(stop, ui))?;
+    let comparison = compare::compare(models, threads, &Progress::default())
+        .map_err(|stop| ui.stopped(stop, "nothing was changed"))?;
     let Some(weights) = weights::of(&comparison) else { return Ok(true) };
     let text = if args.json {
         object(&weights.json())

@@ -67,22 +67,7 @@ pub fn identities_of(
         };
         inputs().map(of).collect()
     })
-    .map_err(|stop| stopped(stop, ui))
-}
-
-/// Shows why something could not be finished.
-pub fn stopped(stop: Stop, ui: &Ui) -> Exit {
-    match stop {
-        Stop::Cancelled => {
-            ui.status("interrupted: nothing was changed");
-            Exit::Interrupted
-        }
-        Stop::Problems(list) => {
-            let mut problems = Problems::default();
-            list.into_iter().for_each(|problem| problems.push(problem));
-            ui.problems(&problems, &Default::default())
-        }
-    }
+    .map_err(|stop| ui.stopped(stop, "nothing was changed"))
 }
 
 /// What a lock would say now of the inputs with an identity.
@@ -94,7 +79,8 @@ pub fn now(
     ui: &Ui,
 ) -> Result<Lock, Exit> {
     let meaning = recipe::normal(&args.unset(), ui)?;
-    lock::now(&compiled.recipe, &meaning, identities, threads, &Progress::default()).map_err(|stop| stopped(stop, ui))
+    lock::now(&compiled.recipe, &meaning, identities, threads, &Progress::default())
+        .map_err(|stop| ui.stopped(stop, "nothing was changed"))
 }
 
 /// Compares a recipe with its lock, where it has one.  A lock that holds goes into what is written; one that does not is
@@ -138,8 +124,22 @@ pub fn agree(
     Err(ui.problems(&problems, &outcome.sources))
 }
 
-/// The same for the variants of a sweep, which have one lock: which of them it holds for.  What is wrong with it is shown
-/// once.
+/// With `--locked` the lock must hold for all variants; without it nobody looks.  For verbs that build nothing.
+pub fn demand(
+    args: &LockArgs,
+    recipe: &RecipeArgs,
+    outcomes: &mut [Outcome],
+    threads: usize,
+    ui: &Ui,
+) -> Result<(), Exit> {
+    for outcome in outcomes.iter_mut().filter(|_| args.locked) {
+        agree(args, recipe, outcome, threads, ui)?;
+    }
+    Ok(())
+}
+
+/// What [`agree`] does, for the variants of a sweep, which have one lock: which of them it holds for.  What is wrong with
+/// it is shown once.
 pub fn agree_all(
     args: &LockArgs,
     recipe: &RecipeArgs,
@@ -176,7 +176,7 @@ impl Held {
                 build::watched(bytes * 2, ui, |progress| of_output(compiled, output, path, self.threads, progress));
             let identity = match read {
                 Ok(identity) => identity,
-                Err(stop) => return stopped(stop, ui),
+                Err(stop) => return ui.stopped(stop, "nothing was changed"),
             };
             let built = lock::output(&output.from_root, path, &compiled.semantic, &identity);
             match self.lock.outputs.iter_mut().find(|known| known.path == built.path) {

@@ -1,6 +1,9 @@
 //! `blend plan`: what a build would read, compute and write.
 
 use super::Exit;
+use super::build;
+use super::locked;
+use super::locked::LockArgs;
 use super::recipe;
 use super::recipe::Outcome;
 use super::recipe::RecipeArgs;
@@ -10,6 +13,7 @@ use super::ui::Ui;
 use crate::check::trace;
 use crate::check::trace::Trace;
 use crate::exec;
+use crate::exec::foresee;
 use crate::plan;
 
 mod matrix;
@@ -28,6 +32,11 @@ pub struct Args {
     /// Where the weights of these tensors come from, by line of the recipe
     #[arg(long, value_name = "GLOB", conflicts_with = "sweeps")]
     tensor: Option<String>,
+    /// Say what a build would make anew and why, as `build --explain` says it after the work
+    #[arg(long, conflicts_with_all = ["sweeps", "tensor", "json"])]
+    explain: bool,
+    #[command(flatten)]
+    lock: LockArgs,
     /// For programs
     #[arg(long)]
     json: bool,
@@ -57,21 +66,26 @@ With `--sweep` it is one object of
   peak_bytes  the most memory that the build of the whole sweep takes";
 
 pub fn run(args: &Args, ui: &Ui) -> Exit {
-    if !args.sweep.sweeps.is_empty() {
-        let threads = args.threads.map_or(exec::Options::default().threads, usize::from);
-        return match Matrix::new(&args.recipe, &args.sweep, &|_| {}, ui) {
-            Ok(matrix) => ui.print(&matrix::shown(matrix, threads, args.json)),
-            Err(exit) => exit,
-        };
+    match done(args, ui) {
+        Ok(exit) | Err(exit) => exit,
     }
-    let outcome = match recipe::compile(&args.recipe, ui) {
-        Ok(outcome) => outcome,
-        Err(exit) => return exit,
-    };
-    ui.problems(&outcome.problems, &outcome.sources);
-    let Some(compiled) = &outcome.compiled else { return Exit::Wrong };
-    let outcome = &outcome;
+}
+
+fn done(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
     let threads = args.threads.map_or(exec::Options::default().threads, usize::from);
+    let demand = |outcomes: &mut [Outcome]| locked::demand(&args.lock, &args.recipe, outcomes, threads, ui);
+    if !args.sweep.sweeps.is_empty() {
+        let matrix = Matrix::new(&args.recipe, &args.sweep, &|_| {}, ui)?;
+        return Ok(ui.print(&matrix::shown(matrix, &demand, threads, args.json)?));
+    }
+    let mut outcome = recipe::compile(&args.recipe, ui)?;
+    if args.explain {
+        return explained(args, &mut outcome, threads, ui);
+    }
+    demand(std::slice::from_mut(&mut outcome))?;
+    ui.problems(&outcome.problems, &outcome.sources);
+    let Some(compiled) = &outcome.compiled else { return Err(Exit::Wrong) };
+    let outcome = &outcome;
     if let Some(glob) = &args.tensor {
         return match trace::tensors(&compiled.recipe, glob) {
             Ok(mut traces) => {
@@ -81,17 +95,31 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
                     let names = plan::compare(&first(a).unwrap_or_default(), &first(b).unwrap_or_default());
                     a.output.site.cmp(&b.output.site).then(names)
                 });
-                ui.print(&traces.iter().map(|trace| history(trace, outcome)).collect::<String>())
+                Ok(ui.print(&traces.iter().map(|trace| history(trace, outcome)).collect::<String>()))
             }
-            Err(problem) => ui.problem(problem),
+            Err(problem) => Err(ui.problem(problem)),
         };
     }
     if args.json {
         let value = plan::json(&compiled.recipe, &compiled.plan, threads);
         let text = serde_json::to_string_pretty(&value).expect("numbers and names are JSON");
-        return ui.print(&(text + "\n"));
+        return Ok(ui.print(&(text + "\n")));
     }
-    ui.print(&plan::print(&compiled.recipe, &compiled.plan, &outcome.sources, threads))
+    Ok(ui.print(&plan::print(&compiled.recipe, &compiled.plan, &outcome.sources, threads)))
+}
+
+/// What a build would make anew.
+fn explained(args: &Args, outcome: &mut Outcome, threads: usize, ui: &Ui) -> Result<Exit, Exit> {
+    // As a build does: a lock that holds has a say in what outputs carry.
+    locked::agree(&args.lock, &args.recipe, outcome, threads, ui)?;
+    ui.problems(&outcome.problems, &outcome.sources);
+    let Some(compiled) = &outcome.compiled else { return Err(Exit::Wrong) };
+    let reuse = exec::Reuse { verify: args.lock.verify, ..build::reuse() };
+    let options = exec::Options { threads, ..exec::Options::default() };
+    let reasons =
+        build::watched(0, ui, |progress| foresee::reasons(&compiled.recipe, &compiled.plan, reuse, &options, progress));
+    let reasons = reasons.map_err(|stop| ui.stopped_in(stop, "nothing was changed", &outcome.sources))?;
+    Ok(ui.print(&build::explanation(&reasons)))
 }
 
 /// The history of a group of tensors.

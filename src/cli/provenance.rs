@@ -30,7 +30,7 @@ pub fn write(path: &Path, compiled: &Compiled, written: &[PathBuf], threads: usi
             inputs.push(File { name, digests: vec![blake3(&file.digest)] });
         }
     }
-    let outputs = outputs(compiled, written, threads).map_err(|stop| locked::stopped(stop, ui))?;
+    let outputs = outputs(compiled, written, threads).map_err(|stop| ui.stopped(stop, "nothing was changed"))?;
     let params: serde_json::Map<String, Value> = compiled.recipe.params.iter().map(param).collect();
     let own = || compiled.recipe.sources.first().map(|(_, text)| text.to_string()).unwrap_or_default();
     let build = Build {

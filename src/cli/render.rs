@@ -3,12 +3,12 @@
 use super::Exit;
 use super::build::RunArgs;
 use super::build::interruptible;
+use super::locked::LockArgs;
 use super::recipe::RecipeArgs;
 use super::recipe::literal;
 use super::ui::Ui;
 use super::ui::width;
 use crate::diag::Problem;
-use crate::diag::Problems;
 use crate::draw::show;
 use crate::draw::show::Drawn;
 use crate::draw::show::Starts;
@@ -31,7 +31,6 @@ use crate::render::drawer::Look;
 use crate::render::drawer::Start;
 use crate::render::latents;
 use crate::store;
-use crate::text::Sources;
 use clap::FromArgMatches;
 use std::ffi::OsString;
 use std::path::Path;
@@ -143,6 +142,8 @@ pub struct Args {
     /// Values between layers: `f16` takes half the memory of a graphics card
     #[arg(long, value_name = "TYPE", value_parser = ["f32", "f16"], default_value = "f32")]
     precision: String,
+    #[command(flatten)]
+    lock: LockArgs,
     #[command(flatten)]
     run: RunArgs,
 }
@@ -295,17 +296,7 @@ fn draw(
     interruptible(&progress);
     let drawn = crate::exec::pool(args.run.threads())
         .and_then(|pool| pool.install(|| show::show(models, wish, &progress, see)));
-    drawn.map_err(|stop| match stop {
-        Stop::Cancelled => {
-            ui.status("interrupted: nothing was written");
-            Exit::Interrupted
-        }
-        Stop::Problems(list) => {
-            let mut problems = Problems::default();
-            list.into_iter().for_each(|problem| problems.push(problem));
-            ui.problems(&problems, &Sources::default())
-        }
-    })
+    drawn.map_err(|stop| ui.stopped(stop, "nothing was written"))
 }
 
 /// Shows a picture on stdout, as the terminal can.

@@ -69,9 +69,7 @@ fn one(path: &Path, args: &Args, ui: &Ui) -> Exit {
     let mut worst = Exit::Good;
     for round in matrix.rounds() {
         let mut outcomes = matrix.round(&round);
-        if args.lock.locked
-            && let Err(exit) = locked::agree_all(&args.lock, &recipe, &mut outcomes, &mut None, args.run.threads(), ui)
-        {
+        if let Err(exit) = locked::demand(&args.lock, &recipe, &mut outcomes, args.run.threads(), ui) {
             return exit;
         }
         let (reports, exit) = match build::execute_all(&mut outcomes, &options, ui) {

@@ -9,6 +9,7 @@ use crate::diag::Severity;
 use crate::diag::render;
 use crate::diag::render::Format;
 use crate::diag::sarif::Log;
+use crate::exec::Stop;
 use crate::text::Sources;
 use std::io::IsTerminal;
 use std::io::Write;
@@ -71,6 +72,26 @@ impl Ui {
     /// Shows one problem without a recipe.
     pub fn problem(&self, problem: Problem) -> Exit {
         self.problems(&Problems::from(problem), &Sources::default())
+    }
+
+    /// Shows why work has ended early and says how to exit; `left` is what an interrupt leaves: `nothing was changed`.
+    pub fn stopped(&self, stop: Stop, left: &str) -> Exit {
+        self.stopped_in(stop, left, &Sources::default())
+    }
+
+    /// The same of work on a recipe.
+    pub fn stopped_in(&self, stop: Stop, left: &str, sources: &Sources) -> Exit {
+        match stop {
+            Stop::Cancelled => {
+                self.status(&format!("interrupted: {left}"));
+                Exit::Interrupted
+            }
+            Stop::Problems(list) => {
+                let mut problems = Problems::default();
+                list.into_iter().for_each(|problem| problems.push(problem));
+                self.problems(&problems, sources)
+            }
+        }
     }
 
     /// A line on stderr about what was done.

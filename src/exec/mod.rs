@@ -9,6 +9,7 @@ mod claims;
 mod earlier;
 pub mod easel;
 mod error;
+pub mod foresee;
 mod jobs;
 mod ledger;
 mod pictures;

@@ -3,10 +3,14 @@
 //! A channel weight is one vector along *out* and one along *in*, and an expression of several is a function of their
 //! values.  So a weight is kept by *classes*: indices of an axis that no operand tells apart are one class, and there is
 //! one number per combination of classes, not per element.  A mask of zeros and ones has two classes per axis, whatever
-//! it is combined with.
+//! it is combined with.  Where vectors of many values meet by the larger one, as masks do unless told otherwise, there is
+//! one number per value of the vectors ([`ranks`]).
 //!
 //! Numbers are f64.  Invariant: a [`Field`] has at least two values; what is alike everywhere is [`Weight::Number`].
 
+pub mod ranks;
+
+use ranks::Ranks;
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,8 +29,17 @@ pub enum Weight {
 pub struct Field {
     /// The axes that it differs along, ascending.
     axes: SmallVec<[Along; 2]>,
-    /// Per combination of classes, the last axis fastest.
     values: Arc<[f64]>,
+    pick: Pick,
+}
+
+/// Which value stands at a combination of classes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pick {
+    /// There is one per combination, the last axis fastest.
+    Each,
+    /// There is one per rank: the higher rank of both axes.
+    Highest(Box<[Ranks; 2]>),
 }
 
 /// How a field differs along one axis.
@@ -89,6 +102,7 @@ impl Weight {
             _ => Weight::Field(Arc::new(Field {
                 axes: SmallVec::from_iter([Along { axis, classes, count: values.len() }]),
                 values: values.into(),
+                pick: Pick::Each,
             })),
         }
     }
@@ -101,6 +115,9 @@ impl Weight {
         let numbers: Option<SmallVec<[f64; 4]>> = args.iter().map(|arg| arg.number()).collect();
         if let Some(numbers) = numbers {
             return f(&numbers).map(Weight::Number);
+        }
+        if let Some(result) = ranks::of(args, &mut f) {
+            return result;
         }
         let mut axes: SmallVec<[Along; 2]> = SmallVec::new();
         let mut all: Vec<usize> = vec![];
@@ -197,7 +214,7 @@ impl Weight {
             }
             elements
         };
-        field.values.iter().enumerate().map(|(at, value)| value * weight(at)).sum::<f64>() / all
+        field.each().map(|(at, value)| value * weight(at)).sum::<f64>() / all
     }
 
     /// Per index of an axis the mean over all others.
@@ -206,7 +223,7 @@ impl Weight {
         let own = field.axes.iter().find(|along| along.axis == axis);
         let mut sums = vec![(0.0, 0.0); own.map_or(1, |along| along.count)];
         let sizes: SmallVec<[Vec<usize>; 2]> = field.axes.iter().map(Along::sizes).collect();
-        for (at, value) in field.values.iter().enumerate() {
+        for (at, value) in field.each() {
             let (mut rest, mut elements, mut class) = (at, 1.0, 0);
             for (along, of) in field.axes.iter().zip(&sizes).rev() {
                 let here = rest % along.count;
@@ -248,16 +265,34 @@ impl Field {
     /// The value at classes of its axes.
     fn value_of(&self, class: impl Fn(usize) -> usize) -> f64 {
         let at = self.axes.iter().fold(0, |at, along| at * along.count + class(along.axis));
-        self.values[at]
+        self.value_at(at)
+    }
+
+    /// The value at a combination of classes, the last axis fastest.
+    fn value_at(&self, at: usize) -> f64 {
+        match &self.pick {
+            Pick::Each => self.values[at],
+            Pick::Highest(ranks) => self.values[ranks::place(ranks, at)],
+        }
+    }
+
+    /// The combinations of classes and their values.
+    fn each(&self) -> impl Iterator<Item = (usize, f64)> {
+        let count: usize = self.axes.iter().map(|along| along.count).product();
+        (0..count).map(|at| (at, self.value_at(at)))
     }
 
     pub fn axes(&self) -> &[Along] {
         &self.axes
     }
 
-    /// Per combination of classes, the last axis fastest.
     pub fn values(&self) -> &Arc<[f64]> {
         &self.values
+    }
+
+    /// Which of the values stands where.
+    pub fn pick(&self) -> &Pick {
+        &self.pick
     }
 }
 
@@ -318,7 +353,7 @@ fn simple(mut axes: SmallVec<[Along; 2]>, mut values: Vec<f64>) -> Weight {
     match values.as_slice() {
         [] => Weight::ZERO,
         [one] => Weight::Number(*one),
-        _ => Weight::Field(Arc::new(Field { axes, values: values.into() })),
+        _ => Weight::Field(Arc::new(Field { axes, values: values.into(), pick: Pick::Each })),
     }
 }
 

@@ -198,7 +198,7 @@ impl Mask {
 
     fn combined(&self, a: (Act, Weight), b: (Act, Weight)) -> Weight {
         match self.axes {
-            Axes::Either => Weight::map(&[&a.1, &b.1], |x| x[0].max(x[1])),
+            Axes::Either => Weight::larger(&a.1, &b.1),
             Axes::Both => Weight::map(&[&a.1, &b.1], |x| x[0] * x[1]),
             Axes::Mean => Weight::map(&[&a.1, &b.1], |x| 0.5 * (x[0] + x[1])),
             Axes::Out if b.0 == Act::Out && a.0 != Act::Out => b.1,

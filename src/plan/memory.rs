@@ -30,10 +30,18 @@ pub fn peak_bytes(plan: &Plan, threads: usize) -> u64 {
         let weights: u64 = drawing.tensors.values().map(|program| program.elems() * 4).sum();
         drawing.net.slots.bytes() as u64 + 2 * weights
     });
+    let of_outputs = plan.outputs.iter().flat_map(|output| &output.tensors).flat_map(|tensor| match &tensor.work {
+        Work::Compute { program, canonical, .. } => [Some(&**program), canonical.as_deref()],
+        Work::Copy { .. } | Work::Gather(_) => [None, None],
+    });
+    let others = plan.measures.iter().map(|measure| &measure.program);
+    let drawings = plan.drawings.iter().flat_map(|drawing| drawing.tensors.values());
+    let shares: u64 = of_outputs.flatten().chain(others).chain(drawings).map(Program::share_bytes).sum();
     let aligned = plan.alignments.iter().map(super::Alignment::peak_bytes).max().unwrap_or(0);
     BASE_BYTES
         + headers
         + held
+        + shares
         + plan.picture_bytes
         + drawn.max().unwrap_or(0).max(aligned)
         + threads as u64 * (largest + CHUNK_BYTES)

@@ -2,6 +2,7 @@
 
 use super::real::Real;
 use crate::field::Field;
+use crate::field::Pick;
 use crate::tensor::Shape;
 use crate::tensor::View;
 use std::sync::Arc;
@@ -25,9 +26,10 @@ pub struct Spots {
 /// A field on the elements of a program.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Placed {
-    /// One value per combination of classes.
     values: Arc<[f64]>,
     axes: Vec<Axis>,
+    /// Of the parts of the axes the largest is the place of the value, not their sum.
+    by_rank: bool,
     spots: Spots,
 }
 
@@ -36,7 +38,7 @@ pub struct Placed {
 struct Axis {
     /// Canonical axis.
     axis: usize,
-    /// Per index its part of the place of the value.
+    /// Per index its part of the place of the value: an offset, or a rank.
     offsets: Arc<[u32]>,
 }
 
@@ -91,12 +93,26 @@ impl Placed {
     pub fn new(field: &Field, ground: &Ground) -> Placed {
         let mut radix = 1;
         let mut axes = vec![];
-        for along in field.axes().iter().rev() {
-            let offsets = along.classes.iter().map(|class| class * radix).collect();
-            axes.push(Axis { axis: along.axis, offsets });
-            radix *= along.count as u32;
+        match field.pick() {
+            Pick::Each => {
+                for along in field.axes().iter().rev() {
+                    let offsets = along.classes.iter().map(|class| class * radix).collect();
+                    axes.push(Axis { axis: along.axis, offsets });
+                    radix *= along.count as u32;
+                }
+            }
+            Pick::Highest(ranks) => {
+                axes.extend(ranks.iter().map(|own| Axis { axis: own.axis, offsets: own.by_index.clone() }));
+            }
         }
-        Placed { values: field.values().clone(), axes, spots: Spots::new(ground) }
+        let by_rank = matches!(field.pick(), Pick::Highest(_));
+        Placed { values: field.values().clone(), axes, by_rank, spots: Spots::new(ground) }
+    }
+
+    /// Bytes of its tables.
+    pub fn bytes(&self) -> u64 {
+        let offsets: usize = self.axes.iter().map(|axis| axis.offsets.len()).sum();
+        (self.values.len() * size_of::<f64>() + offsets * size_of::<u32>()) as u64
     }
 
     /// Canonical elements that follow each other and have one share, at least.
@@ -106,9 +122,8 @@ impl Placed {
 
     /// The share of a canonical element.
     pub(super) fn at(&self, element: u64) -> f64 {
-        let place: usize =
-            self.axes.iter().map(|axis| axis.offsets[self.spots.index(axis.axis, element)] as usize).sum();
-        self.values[place]
+        let parts = self.axes.iter().map(|axis| axis.offsets[self.spots.index(axis.axis, element)] as usize);
+        self.values[if self.by_rank { parts.max().unwrap_or(0) } else { parts.sum() }]
     }
 
     /// The shares of the elements from `start` on, in the working type.

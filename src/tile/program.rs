@@ -133,6 +133,11 @@ impl Program {
         crate::tensor::elems(&self.shape)
     }
 
+    /// Bytes of the tables that shares by channel are looked up in.
+    pub fn share_bytes(&self) -> u64 {
+        self.fields.iter().map(Placed::bytes).chain(self.by_rows.iter().map(ByRow::bytes)).sum()
+    }
+
     /// Reduction blocks of the tensor.
     pub fn blocks(&self) -> u64 {
         self.elems().div_ceil(super::BLOCK)

@@ -82,6 +82,12 @@ impl ByRow {
         ByRow { rows, meet, second, weight: given, means, spots: Spots::new(ground) }
     }
 
+    /// Bytes of its tables.
+    pub fn bytes(&self) -> u64 {
+        let given = if let Given::Field(field) = &self.weight { field.bytes() } else { 0 };
+        given + (self.means.len() * size_of::<f64>()) as u64
+    }
+
     /// The shares of the elements from `start` on.
     pub(super) fn fill<T: Real>(&self, len: u64, sums: &[Sums], start: u64, out: &mut [T]) {
         let still = match &self.weight {

@@ -1,6 +1,7 @@
 //! Finding channels end to end, on a shipped generator; and which activations make the channels of which space.
 
 use super::arch::sample;
+use super::render::goldens::Case;
 use blend::arch;
 use blend::cluster::layers::layers;
 use blend::network;
@@ -174,6 +175,88 @@ fn an_interrupt_leaves_nothing() {
     let left: Vec<_> =
         std::fs::read_dir(dir.path()).expect("the folder").map(|entry| entry.expect("an entry").file_name()).collect();
     assert_eq!(left, ["toon.safetensors"]);
+}
+
+/// Writes a small StyleGAN3 of the goldens, its layers named as NVIDIA's files name them, what is trained times a factor.
+fn write_alias_free(case: &'static str, factor: f32, path: &Path) {
+    let case = Case::load(case);
+    let shapes = case.weights.shapes();
+    let sizes: Vec<usize> = {
+        let taps = |layer: usize, which: &str| shapes[format!("synthesis.L{layer}.{which}_filter").as_str()][0];
+        let rate = |rate: &mut usize, layer: usize| {
+            *rate = *rate * taps(layer, "up") / taps(layer, "down");
+            Some(*rate)
+        };
+        let rates: Vec<usize> = (0..14).scan(16, rate).collect();
+        // A margin of ten, but for the last two layers.
+        (0..15).map(|layer| if layer < 13 { rates[layer] + 20 } else { rates[13] }).collect()
+    };
+    let named = |name: &str| {
+        let layer = name.strip_prefix("synthesis.L").and_then(|rest| rest.split_once('.'));
+        layer.map_or(name.to_string(), |(layer, rest)| {
+            let channels = shapes[format!("synthesis.L{layer}.weight").as_str()][0];
+            format!("synthesis.L{layer}_{}_{channels}.{rest}", sizes[layer.parse::<usize>().expect("a number")])
+        })
+    };
+    let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = shapes
+        .iter()
+        .map(|(name, shape)| {
+            let array = case.weights.get(name).expect("it is there");
+            let is_trained = name.ends_with(".weight") || name.ends_with(".bias");
+            let factor = if is_trained { factor } else { 1.0 };
+            (named(name), shape.to_vec(), array.data.iter().flat_map(|value| (value * factor).to_le_bytes()).collect())
+        })
+        .collect();
+    let view =
+        |shape: &[usize], data| safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.to_vec(), data);
+    let views = bytes.iter().map(|(name, shape, data)| (name.clone(), view(shape, data).expect("a tensor")));
+    std::fs::write(path, safetensors::serialize(views, None).expect("a file")).expect("it is written");
+}
+
+/// Layers of a network without aliases have margins, and channels by layer.
+#[track_caller]
+fn check_alias_free(case: &'static str) {
+    let dir = tempfile::tempdir().expect("a directory");
+    for (name, factor) in [("a", 1.0), ("b", 2.0)] {
+        write_alias_free(case, factor, &dir.path().join(format!("{name}.safetensors")));
+    }
+    let find = |threads: &str| {
+        let args = ["channels", "find", "a.safetensors", "--seeds", "0..3", "--clusters", "4", "--restarts", "1"];
+        good(&dir, &[&args[..], &["--threads", threads, "--region", "low=0,0.5,1,1"]].concat());
+        bytes(&dir, "a.channels")
+    };
+    let one = find("1");
+    assert!(find("3") == one, "threads change the file");
+    let file = SafeTensors::deserialize(&one).expect("it is read");
+    let (_, header) = SafeTensors::read_metadata(&one).expect("a header");
+    let facts = format!("{:?}", header.metadata());
+    assert!(facts.contains("L11") && facts.contains("L12") && facts.contains("L13"), "{facts}");
+    let shapes = Case::load(case).weights.shapes();
+    for layer in 0..14 {
+        let channels = shapes[format!("synthesis.L{layer}.weight").as_str()][0];
+        assert_eq!(file.tensor(&format!("M.L{layer}")).expect("a space").shape(), [4, channels], "{case}, L{layer}");
+    }
+    assert_eq!(file.tensor("M.input").expect("a space").shape()[0], 4);
+    assert!(file.tensor("M.rgb").is_err(), "colours are no channels");
+    assert!(tensor(&file, "M.L13").iter().all(|share| (0.0..=1.0).contains(share)));
+    // A recipe can use it: the last layer has a channel of the part, and nothing but such rows and columns is mixed.
+    let text = "blend 1\nmodel a = \"a.safetensors\"\nmodel b = \"b.safetensors\"\n\
+                channels some = \"a.channels\" { part = low, top = 1, rho = 0 }\noutput \"o.safetensors\" = mix(a, b, some)\n";
+    std::fs::write(dir.path().join("r.blend"), text).expect("it is written");
+    good(&dir, &["build", "r.blend"]);
+    let [before, after] = ["a", "o"].map(|name| bytes(&dir, &format!("{name}.safetensors")));
+    let [before, after] = [&before, &after].map(|bytes| SafeTensors::deserialize(bytes).expect("it is read"));
+    let is_bias =
+        |name: &&str| name.starts_with("synthesis.L13_") && name.matches('.').count() == 2 && name.ends_with(".bias");
+    let name = before.names().into_iter().find(is_bias).expect("a bias");
+    let (old, new) = (tensor(&before, name), tensor(&after, name));
+    assert_eq!(old.iter().zip(&new).filter(|(old, new)| old != new).count(), 1, "{name}: {old:?}, {new:?}");
+}
+
+#[test]
+fn generators_without_aliases() {
+    check_alias_free("t");
+    check_alias_free("r");
 }
 
 /// The channel spaces that a generator's operations make: `NAME CHANNELS × SIZE`, and how many positions lie in the picture.

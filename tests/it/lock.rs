@@ -77,10 +77,21 @@ impl Scene {
     }
 }
 
+/// What takes `--locked`.
+const LOCKED: &[&[&str]] = &[
+    &["build", "r.blend", "--locked"],
+    &["check", "r.blend", "--locked"],
+    &["plan", "r.blend", "--locked"],
+    &["render", "r.blend", "--locked", "--seeds", "0", "--device", "cpu", "-o", "sheet.png"],
+    &["test", "r.blend", "--locked"],
+];
+
 #[test]
 fn a_lock_holds_until_something_changes() {
     let scene = Scene::new();
-    scene.check(&["build", "r.blend", "--locked"], 2, &["E0801", "blend lock r.blend"]);
+    for words in LOCKED {
+        scene.check(words, 2, &["E0801", "blend lock r.blend"]);
+    }
     scene.check(&["lock", "r.blend"], 0, &["wrote r.blend.lock: 2 models"]);
     scene.check(&["lock", "r.blend"], 0, &["unchanged: r.blend.lock"]);
     let fresh = scene.read("r.blend.lock");
@@ -92,9 +103,9 @@ fn a_lock_holds_until_something_changes() {
     let digest = blake3::hash(&std::fs::read(scene.at("out.safetensors")).expect("an output")).to_hex();
     assert!(built.starts_with(fresh.trim_end()) && built.contains("[[output]]"), "{built}");
     assert!(built.contains(&format!("\"out.safetensors\" = \"{digest}\"")), "{built}");
-    for verb in ["build", "check", "test"] {
-        scene.check(&[verb, "r.blend", "--locked"], 0, &[]);
-        scene.check(&[verb, "r.blend", "--locked", "--verify"], 0, &[]);
+    for words in LOCKED {
+        scene.check(words, 0, &[]);
+        scene.check(&[words, &["--verify"][..]].concat(), 0, &[]);
     }
     scene.check(&["lock", "r.blend"], 0, &["unchanged: r.blend.lock"]);
     // Other words, and another value of a parameter, are no drift.
@@ -130,13 +141,15 @@ fn a_changed_model_is_told_and_renewed() {
     scene.check(&["build", "r.blend"], 0, &[]);
     let (locked, output) = (scene.read("r.blend.lock"), std::fs::read(scene.at("out.safetensors")).expect("an output"));
     scene.touch("ink");
-    for verb in ["build", "check", "test"] {
-        scene.check(
-            &[verb, "r.blend", "--locked"],
+    for words in LOCKED.iter().copied().chain([&["plan", "r.blend", "--locked", "--sweep", "share=0"][..]]) {
+        let said = scene.check(
+            words,
             1,
             &["E0803", "`ink` is not the model that was locked: its weights", "--update ink", "identity:"],
         );
+        assert!(!said.contains("write "), "nothing is shown of what was not locked: {said}");
     }
+    assert!(!scene.at("sheet.png").exists(), "nothing is drawn of what was not locked");
     scene.check(&["lock", "r.blend", "--verify"], 1, &["E0803", "`ink`"]);
     assert_eq!(
         std::fs::read(scene.at("out.safetensors")).expect("an output"),

@@ -2,7 +2,7 @@
 //! problems.
 
 mod avatars;
-mod goldens;
+pub mod goldens;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod latents;

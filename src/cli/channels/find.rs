@@ -148,7 +148,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
     show::write(catalogue, &names, &opened, &drawn, &output.with_extension("png"), &inputs, ui)?;
     let kept = names.0.keys().filter(|name| !changes.iter().any(|change| change.0 == **name));
     if let (Some(kept), true) = (kept.min(), old.is_some_and(|old| old != catalogue.centres)) {
-        ui.problem(stale(kept, &store::catalogue::names_path(&output)));
+        ui.problem(stale(kept, &output));
     }
     let mut lines = String::new();
     for named in &found.named {
@@ -178,11 +178,15 @@ fn search(args: &Args, wish: &Wish, opened: &Opened, output: &Path, ui: &Ui) -> 
     })
 }
 
-/// Names that may mean other clusters now.
-fn stale(name: &str, path: &Path) -> Problem {
-    let message = format!("`{name}` in `{}` was named before these clusters were found", shown::path(path));
-    Problem::new(Code("W0762"), message)
-        .help("look at the new picture, and name the clusters anew: `blend channels name FILE eyes=3,7`")
+/// Names that may mean other clusters of a file now.
+fn stale(name: &str, file: &Path) -> Problem {
+    let names = shown::path(&store::catalogue::names_path(file));
+    Problem::new(Code("W0762"), format!("`{name}` in `{names}` was named before these clusters were found")).help(
+        format!(
+            "look at the new picture, and name the clusters anew: `blend channels name {} {name}=0,1`",
+            shown::path(file)
+        ),
+    )
 }
 
 fn no_ending(path: &Path) -> Problem {

@@ -1,5 +1,6 @@
 //! `blend plan --sweep`: the matrix of variants, and what they share.
 
+use crate::cli::Exit;
 use crate::cli::inputs::value;
 use crate::cli::recipe::Outcome;
 use crate::cli::sweep::Matrix;
@@ -14,14 +15,20 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
-/// The matrix as text, or for programs.
-pub fn shown(mut matrix: Matrix, threads: usize, as_json: bool) -> String {
+/// The matrix as text, or for programs; `demand` is asked whether a round of variants may be looked at.
+pub fn shown(
+    mut matrix: Matrix,
+    demand: &dyn Fn(&mut [Outcome]) -> Result<(), Exit>,
+    threads: usize,
+    as_json: bool,
+) -> Result<String, Exit> {
     let mut lines: Vec<String> = vec![];
     let mut rows: Vec<Value> = vec![];
     let mut sum = Sum::default();
     let rounds = matrix.rounds();
     for round in &rounds {
         let mut outcomes = matrix.round(round);
+        demand(&mut outcomes)?;
         for (outcome, variant) in outcomes.iter().zip(&matrix.variants[round.clone()]) {
             let Some(compiled) = &outcome.compiled else { continue };
             if as_json {
@@ -37,9 +44,9 @@ pub fn shown(mut matrix: Matrix, threads: usize, as_json: bool) -> String {
     }
     if as_json {
         let value = json!({ "variants": rows, "common": sum.json(), "threads": threads, "peak_bytes": sum.peak });
-        return serde_json::to_string_pretty(&value).expect("numbers and names are JSON") + "\n";
+        return Ok(serde_json::to_string_pretty(&value).expect("numbers and names are JSON") + "\n");
     }
-    lines.concat() + &sum.text(&matrix, rounds.len(), threads)
+    Ok(lines.concat() + &sum.text(&matrix, rounds.len(), threads))
 }
 
 fn written(output: &Output) -> String {

@@ -7,12 +7,10 @@ use crate::cli::build::interruptible;
 use crate::cli::ui::Ui;
 use crate::compile::Compiled;
 use crate::diag::Problem;
-use crate::diag::Problems;
 use crate::draw::show::Drawn;
 use crate::exec;
 use crate::exec::ClaimReport;
 use crate::exec::Progress;
-use crate::exec::Stop;
 use crate::picture::sheet;
 use crate::picture::sheet::Segment;
 use crate::picture::sheet::Sheet;
@@ -44,14 +42,8 @@ pub fn of(compiled: &Compiled, args: &Args, sources: &Sources, ui: &Ui) -> Resul
     let progress = Arc::new(Progress::default());
     interruptible(&progress);
     let options = exec::Options { dry: true, ..args.run.options() };
-    let report = exec::run(&compiled.recipe, &compiled.plan, &options, &progress).map_err(|stop| match stop {
-        Stop::Cancelled => Exit::Interrupted,
-        Stop::Problems(list) => {
-            let mut problems = Problems::default();
-            list.into_iter().for_each(|problem| problems.push(problem));
-            ui.problems(&problems, sources)
-        }
-    })?;
+    let report = exec::run(&compiled.recipe, &compiled.plan, &options, &progress);
+    let report = report.map_err(|stop| ui.stopped_in(stop, "nothing was written", sources))?;
     let claims = report.claims.into_iter().map(claim).collect::<Result<_, Problem>>();
     let recipes = compiled.recipe.sources.iter().map(|(name, text)| (name.clone(), text.to_string())).collect();
     Ok(Told { claims: claims.map_err(|problem| ui.problem(problem))?, files: files(compiled), recipes })

@@ -3,18 +3,22 @@
 use super::Args;
 use super::report;
 use crate::cli::Exit;
+use crate::cli::locked;
 use crate::cli::recipe;
+use crate::cli::recipe::Outcome;
 use crate::cli::recipe::RecipeArgs;
 use crate::cli::recipe::quoted;
 use crate::cli::ui::Ui;
 use crate::compile::Compiled;
 use crate::diag::Problems;
+use crate::diag::shown;
 use crate::draw::subject;
 use crate::draw::subject::Model;
 use crate::draw::subject::PSI;
 use crate::draw::subject::Variant;
 use crate::draw::wish;
 use crate::draw::wish::Sweep;
+use crate::lock;
 use crate::text::Sources;
 use std::path::Path;
 use std::path::PathBuf;
@@ -43,7 +47,11 @@ pub fn of_recipe(
     sweeps: &[Sweep],
     ui: &Ui,
 ) -> Result<Target, Exit> {
+    let demand = |outcome: &mut Outcome| {
+        locked::demand(&args.lock, recipe, std::slice::from_mut(outcome), args.run.threads(), ui)
+    };
     let mut first = recipe::compile(recipe, ui)?;
+    demand(&mut first)?;
     recipe::look_at_masks(&mut first, ui)?;
     ui.problems(&first.problems, &first.sources);
     let Some(compiled) = &first.compiled else { return Err(Exit::Wrong) };
@@ -60,11 +68,12 @@ pub fn of_recipe(
     // Rows of one output follow each other, whatever the parameters.
     let mut by_output: Vec<Vec<Model>> = vec![];
     for variant in subject::variants(&target.sweeps) {
-        let again;
+        let mut again;
         let (compiled, sources) = if variant.sets.is_empty() {
             (compiled, &first.sources)
         } else {
             again = recipe::compile_set(recipe, &variant.sets, ui)?;
+            demand(&mut again)?;
             let Some(compiled) = &again.compiled else { return Err(Exit::Wrong) };
             (compiled, &again.sources)
         };
@@ -115,9 +124,12 @@ pub fn of_checkpoint(
     sweeps: &[Sweep],
     ui: &Ui,
 ) -> Result<Target, Exit> {
+    if args.lock.locked {
+        return Err(ui.problem(lock::not_a_file(&format!("the checkpoint `{}`", shown::path(path)))));
+    }
     let key = args.key.as_ref().map_or(String::new(), |key| format!(" {{ key = {} }}", quoted(key)));
-    let shown = path.to_string_lossy();
-    let text = format!("blend 1\n\nmodel drawn = {}{key}\n\noutput \"out.safetensors\" = drawn\n", quoted(&shown));
+    let written = path.to_string_lossy();
+    let text = format!("blend 1\n\nmodel drawn = {}{key}\n\noutput \"out.safetensors\" = drawn\n", quoted(&written));
     let outcome = recipe::compile_text("<render>", text, ui)?;
     let Some(compiled) = &outcome.compiled else { return Err(Exit::Wrong) };
     let name = path.file_stem().map_or("model".into(), |stem| stem.to_string_lossy().into_owned());

@@ -1,6 +1,7 @@
 //! Shares per channel against a naive reading, in every order that a tensor may be stored in.
 
 use super::*;
+use crate::field::Pick;
 use crate::field::Weight;
 use crate::tile::Ground;
 use crate::tile::Placed;
@@ -12,10 +13,15 @@ fn check(shape: &[u64], place: impl Fn(View) -> View, range: u64) {
     let count = shape.iter().product::<u64>() as usize;
     let stored = |seed| numbers(Dtype::F32, count, seed, true);
     let memory = Memory::new(vec![stored(1), stored(2)]);
-    let out: Vec<f64> = (0..shape[0]).map(|o| [0.0, 1.0, 0.3][o as usize % 3]).collect();
-    let inn: Vec<f64> = (0..shape[1]).map(|i| [1.0, 0.0, 0.0, 0.7][i as usize % 4]).collect();
-    let (along, across) = (Weight::along(0, &out), Weight::along(1, &inn));
-    let w = Weight::map(&[&along, &across], |x| x[0].max(x[1]));
+    // Of many channels each has a share of its own, and ranks are kept.
+    let is_large = shape[0] * shape[1] > 4096;
+    let own = |at: u64, few: &[f64], step: f64| {
+        if is_large { (at as f64 * step).fract() } else { few[at as usize % few.len()] }
+    };
+    let out: Vec<f64> = (0..shape[0]).map(|o| own(o, &[0.0, 1.0, 0.3], 0.618)).collect();
+    let inn: Vec<f64> = (0..shape[1]).map(|i| own(i, &[1.0, 0.0, 0.0, 0.7], 0.414)).collect();
+    let w = Weight::larger(&Weight::along(0, &out), &Weight::along(1, &inn));
+    assert_eq!(matches!(&w, Weight::Field(field) if *field.pick() != Pick::Each), is_large);
     let rest = Weight::map(&[&w], |x| 1.0 - x[0]);
     let view = place(View::contiguous(shape));
     let mut builder = Builder::new(view.shape.clone());
@@ -60,6 +66,8 @@ fn shares_by_channel() {
         check(&[6, 9], |view| view, range);
         check(&[6, 9], |view| view.permuted(&[1, 0]), range);
         check(&[64, 96, 3, 3], |view| view, range);
+        check(&[64, 96, 3, 3], |view| view.permuted(&[2, 3, 1, 0]), range);
+        check(&[96, 64], |view| view.dealt(0, 48, 2).expect("it deals"), range);
         check(&[8, 4], |view| view.with(0), range);
         check(&[16, 5], |view| view.dealt(0, 8, 2).expect("it deals"), range);
         check(&[16, 6, 2], |view| view.dealt(0, 4, 2).and_then(|view| view.dealt(1, 6, 3)).expect("it deals"), range);

@@ -2,6 +2,7 @@
 
 use super::Scene;
 use super::recipe;
+use super::said;
 use super::write_model;
 
 /// An edit: the two arms, and what is said of the output after it.
@@ -70,24 +71,38 @@ fn a_sweep() {
     check("ink", &["0.1", "0.2"], &["(5 kept, 3 copied, 0 computed)", "(5 kept, 3 copied, 0 computed)"]);
 }
 
+/// What a build says of why, which a plan has said before it in the same words.
+#[track_caller]
+fn explained(scene: &Scene, recipe: &str) -> String {
+    std::fs::write(scene.at("r.blend"), recipe).expect("a recipe");
+    let stdout = |verb: &str| {
+        let output = scene.blend(&[verb, "r.blend", "--explain"]).output().expect("it starts");
+        assert!(output.status.success(), "{}", said(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let [foreseen, built] = ["plan", "build"].map(stdout);
+    assert_eq!(foreseen, built, "{recipe}");
+    built
+}
+
 /// A build tells why.
 #[test]
 fn reasons() {
     let scene = Scene::new(500);
     let text = |share: f64| recipe("o.safetensors", &format!("mix(toon, ink, {share})"), "toon", "");
-    let said = scene.build(&text(0.3), &["--explain"]);
+    let said = explained(&scene, &text(0.3));
     assert!(
         said.contains("o.safetensors: 8 of 8 tensors are made\n  no earlier build of this output is known"),
         "{said}"
     );
-    let said = scene.build(&text(0.5), &["--explain"]);
+    let said = explained(&scene, &text(0.5));
     let expected = "o.safetensors: 5 of 8 tensors are made\n  layers.{0..4}.w (5 tensors): share of ink 0.3 → 0.5, share of toon 0.7 → 0.5";
     assert!(said.contains(expected), "{said}");
-    let said = scene.build(&text(0.5), &["--explain"]);
+    let said = explained(&scene, &text(0.5));
     assert!(said.contains("nothing is made again, 8 tensors are as they were"), "{said}");
     // Other bytes of the same size.
     write_model(&scene.at("b.safetensors"), 9, 500);
-    let said = scene.build(&text(0.5), &["--explain"]);
+    let said = explained(&scene, &text(0.5));
     assert!(said.contains("layers.{0..4}.w (5 tensors): input ink was written to"), "{said}");
     write_model(&scene.at("b.safetensors"), 9, 500);
     std::fs::rename(scene.at("b.safetensors"), scene.at("c.safetensors")).expect("a new name");
@@ -95,7 +110,7 @@ fn reasons() {
     scene.build(&moved, &[]);
     // A changed name of a binding is no change.
     let renamed = moved.replace("toon", "cartoon");
-    let said = scene.build(&renamed, &["--explain"]);
+    let said = explained(&scene, &renamed);
     assert!(said.contains("nothing is made again"), "{said}");
     scene.check(&renamed, "o.safetensors");
     let said = scene.build(&renamed.replace("0.5", "0.5 * 0.5"), &["--explain", "--fresh"]);

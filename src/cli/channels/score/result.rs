@@ -63,10 +63,10 @@ impl Line {
         self.random.iter().filter_map(Tally::ratio).collect()
     }
 
-    /// In/Out over the mean of random masks.
+    /// In/Out over the mean of random masks; none where both are 0, or both leave the rest as it is.
     fn times(&self) -> Option<f64> {
         let [mean, _] = spread(&self.ratios())?;
-        Some(self.tally.ratio()? / mean)
+        Some(self.tally.ratio()? / mean).filter(|times| !times.is_nan())
     }
 
     fn share(&self, swap: &Tally) -> f64 {
@@ -78,6 +78,8 @@ impl Line {
         match (self.tally.ratio(), self.times()) {
             (None, _) => "nothing changes",
             (_, Some(times)) if times < TIMES => "not local",
+            // Random masks do it as well.
+            (_, None) if !self.ratios().is_empty() => "not local",
             _ if is_weak => "weak",
             (_, Some(_)) => "local",
             (_, None) => "",
@@ -118,8 +120,10 @@ impl Scored {
         rows.push(["swap".into(), inside, outside, ratio, String::new(), String::new(), "100 %".into(), String::new()]);
         for line in &self.lines {
             let [inside, outside, ratio] = errors(&line.tally);
-            let random =
-                spread(&line.ratios()).map_or(String::new(), |[mean, spread]| format!("{mean:.2} ± {spread:.2}"));
+            let random = spread(&line.ratios()).map_or(String::new(), |[mean, spread]| match spread.is_nan() {
+                true => format!("{mean:.2}"),
+                false => format!("{mean:.2} ± {spread:.2}"),
+            });
             rows.push([
                 line.mode.clone(),
                 inside,
@@ -164,7 +168,7 @@ impl Scored {
             json!({
                 "mode": line.mode, "in_mse": own.inside(), "out_mse": own.outside(), "ratio": finite(own.ratio()),
                 "share": finite(Some(line.share(&self.swap))), "times": finite(line.times()),
-                "local": line.times().map(|_| line.verdict(&self.swap) == "local"), "random": random,
+                "local": random.as_ref().map(|_| line.verdict(&self.swap) == "local"), "random": random,
             })
         };
         let all = json!({
@@ -249,4 +253,39 @@ fn percent(share: f64) -> String {
 /// JSON has no infinity.
 fn finite(value: Option<f64>) -> Option<f64> {
     value.filter(|value| value.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A picture of two pixels whose first one is the part, so much changed there and beside it.
+    fn tally(inside: u8, outside: u8) -> Tally {
+        let canvas = |a: u8, b: u8| Canvas { width: 2, height: 1, pixels: vec![a, a, a, b, b, b] };
+        let mut tally = Tally::default();
+        tally.add(&canvas(0, 0), &canvas(inside, outside), &[true, false]);
+        tally
+    }
+
+    #[track_caller]
+    fn check(own: (u8, u8), random: &[(u8, u8)], times: Option<f64>, verdict: &str) {
+        let line = Line {
+            tally: tally(own.0, own.1),
+            random: random.iter().map(|(inside, outside)| tally(*inside, *outside)).collect(),
+            ..Line::new("out")
+        };
+        assert_eq!((line.times(), line.verdict(&tally(255, 255))), (times, verdict), "{own:?} and {random:?}");
+    }
+
+    #[test]
+    fn verdicts() {
+        check((255, 0), &[(255, 255)], Some(f64::INFINITY), "local");
+        check((255, 255), &[(255, 255), (255, 255)], Some(1.0), "not local");
+        check((60, 0), &[(255, 255)], Some(f64::INFINITY), "weak");
+        check((255, 255), &[], None, "");
+        check((0, 0), &[(255, 255)], None, "nothing changes");
+        // Random masks leave the rest as it is, too, or change nothing but the rest.
+        check((255, 0), &[(255, 0), (200, 0)], None, "not local");
+        check((0, 255), &[(0, 255)], None, "not local");
+    }
 }

@@ -36,7 +36,6 @@ use crate::render::device::Device;
 use crate::render::drawer::Look;
 use crate::render::drawer::Start;
 use crate::tensor::Header;
-use crate::text::Sources;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -93,7 +92,7 @@ pub fn run(args: &Args, subject: &Subject, seeds: &[u32], psi: f64, ui: &Ui) -> 
             Ok((before, tallies, kept, drawn))
         })
     });
-    let (before, tallies, kept, drawn) = drawn.map_err(|stop| stopped(stop, ui))?;
+    let (before, tallies, kept, drawn) = drawn.map_err(|stop| ui.stopped(stop, "nothing was written"))?;
     if let Some(problem) = unusable(subject, &tallies[0]) {
         return Err(ui.problem(problem));
     }
@@ -188,20 +187,6 @@ fn unusable(subject: &Subject, swap: &Tally) -> Option<Problem> {
         return Some(wrong(message, "name other clusters, or draw more pictures: `--seeds 1000..1255`"));
     }
     None
-}
-
-fn stopped(stop: Stop, ui: &Ui) -> Exit {
-    match stop {
-        Stop::Cancelled => {
-            ui.status("interrupted");
-            Exit::Interrupted
-        }
-        Stop::Problems(list) => {
-            let mut problems = Problems::default();
-            list.into_iter().for_each(|problem| problems.push(problem));
-            ui.problems(&problems, &Sources::default())
-        }
-    }
 }
 
 /// The disk, but what a catalogue says of a channel it says of another one of its space.
