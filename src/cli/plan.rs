@@ -15,6 +15,7 @@ use crate::check::trace::Trace;
 use crate::exec;
 use crate::exec::foresee;
 use crate::plan;
+use crate::plan::Plan;
 
 mod matrix;
 
@@ -33,7 +34,7 @@ pub struct Args {
     #[arg(long, value_name = "GLOB", conflicts_with = "sweeps")]
     tensor: Option<String>,
     /// Say what a build would make anew and why, as `build --explain` says it after the work
-    #[arg(long, conflicts_with_all = ["sweeps", "tensor", "json"])]
+    #[arg(long, conflicts_with_all = ["tensor", "json"])]
     explain: bool,
     #[command(flatten)]
     lock: LockArgs,
@@ -74,14 +75,14 @@ pub fn run(args: &Args, ui: &Ui) -> Exit {
 fn done(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
     let threads = args.threads.map_or(exec::Options::default().threads, usize::from);
     let demand = |outcomes: &mut [Outcome]| locked::demand(&args.lock, &args.recipe, outcomes, threads, ui);
+    if args.explain {
+        return explained(args, threads, ui);
+    }
     if !args.sweep.sweeps.is_empty() {
         let matrix = Matrix::new(&args.recipe, &args.sweep, &|_| {}, ui)?;
         return Ok(ui.print(&matrix::shown(matrix, &demand, threads, args.json)?));
     }
     let mut outcome = recipe::compile(&args.recipe, ui)?;
-    if args.explain {
-        return explained(args, &mut outcome, threads, ui);
-    }
     demand(std::slice::from_mut(&mut outcome))?;
     ui.problems(&outcome.problems, &outcome.sources);
     let Some(compiled) = &outcome.compiled else { return Err(Exit::Wrong) };
@@ -109,17 +110,28 @@ fn done(args: &Args, ui: &Ui) -> Result<Exit, Exit> {
 }
 
 /// What a build would make anew.
-fn explained(args: &Args, outcome: &mut Outcome, threads: usize, ui: &Ui) -> Result<Exit, Exit> {
-    // As a build does: a lock that holds has a say in what outputs carry.
-    locked::agree(&args.lock, &args.recipe, outcome, threads, ui)?;
-    ui.problems(&outcome.problems, &outcome.sources);
-    let Some(compiled) = &outcome.compiled else { return Err(Exit::Wrong) };
+fn explained(args: &Args, threads: usize, ui: &Ui) -> Result<Exit, Exit> {
+    let mut matrix = Matrix::new(&args.recipe, &args.sweep, &|_| {}, ui)?;
     let reuse = exec::Reuse { verify: args.lock.verify, ..build::reuse() };
     let options = exec::Options { threads, ..exec::Options::default() };
-    let reasons =
-        build::watched(0, ui, |progress| foresee::reasons(&compiled.recipe, &compiled.plan, reuse, &options, progress));
-    let reasons = reasons.map_err(|stop| ui.stopped_in(stop, "nothing was changed", &outcome.sources))?;
-    Ok(ui.print(&build::explanation(&reasons)))
+    let (mut held, mut text) = (None, String::new());
+    for round in matrix.rounds() {
+        let mut outcomes = matrix.round(&round);
+        // As a build does: a lock that holds has a say in what outputs carry.
+        locked::agree_all(&args.lock, &args.recipe, &mut outcomes, &mut held, threads, ui)?;
+        let mut plans: Vec<&mut Plan> =
+            outcomes.iter_mut().filter_map(|outcome| Some(&mut outcome.compiled.as_mut()?.plan)).collect();
+        if plans.len() > 1 {
+            plan::join(&mut plans);
+        }
+        let all = outcomes.iter().filter_map(|outcome| outcome.compiled.as_ref());
+        let variants: Vec<_> = all.map(|compiled| (&compiled.recipe, &compiled.plan)).collect();
+        let reasons = build::watched(0, ui, |progress| foresee::reasons(&variants, reuse, &options, progress));
+        let sources = outcomes.first().map(|outcome| &outcome.sources).expect("a round has a variant");
+        let reasons = reasons.map_err(|stop| ui.stopped_in(stop, "nothing was changed", sources))?;
+        text += &build::explanation(&reasons);
+    }
+    Ok(ui.print(&text))
 }
 
 /// The history of a group of tensors.

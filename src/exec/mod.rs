@@ -181,9 +181,7 @@ pub fn run_all(variants: &[(&Recipe, &Plan)], options: &Options, progress: &Prog
     let pool = pool(options.threads)?;
     let settled = pool.install(|| settled(variants, &Files { inputs: &inputs, parts: &[] }, progress))?;
     let whole = whole(&settled);
-    let recipes = variants.iter().zip(&settled);
-    let recipes = recipes.flat_map(|((recipe, _), (plan, _))| std::iter::repeat_n(*recipe, plan.outputs.len()));
-    let recipes: Vec<&Recipe> = recipes.collect();
+    let recipes = recipes(variants);
     let mut before = match options.reuse.filter(|_| !options.dry) {
         Some(reuse) => Some(pool.install(|| earlier::look(&recipes, &whole, &inputs, reuse, progress))?),
         None => None,
@@ -275,6 +273,12 @@ pub fn run_all(variants: &[(&Recipe, &Plan)], options: &Options, progress: &Prog
         }
     }
     Ok(reports)
+}
+
+/// Per output of all variants, its recipe.
+fn recipes<'r>(variants: &[(&'r Recipe, &Plan)]) -> Vec<&'r Recipe> {
+    let each = variants.iter().flat_map(|(recipe, plan)| std::iter::repeat_n(*recipe, plan.outputs.len()));
+    each.collect()
 }
 
 /// All that plans write, as one plan without claims: they share their files already.

@@ -56,10 +56,16 @@ fn a_sweep() {
     };
     let check = |high: &str, values: &[&str], expected: &[&str]| {
         let text = text(high);
-        let said = scene.build(&text, &["--sweep", &format!("s={}", values.join(",")), "--threads", "2"]);
+        let sweep = format!("s={}", values.join(","));
+        std::fs::write(scene.at("r.blend"), &text).expect("a recipe");
+        let plan = scene.blend(&["plan", "r.blend", "--sweep", &sweep, "--explain"]).output().expect("it starts");
+        let said = scene.build(&text, &["--sweep", &sweep, "--threads", "2", "--explain"]);
+        let foreseen = String::from_utf8_lossy(&plan.stdout).into_owned();
+        assert!(foreseen.contains("o-0.1.safetensors: ") && said.ends_with(&foreseen), "{foreseen} {said}");
         for (value, expected) in values.iter().zip(expected) {
             let target = format!("o-{value}.safetensors");
-            let line = said.lines().find(|line| line.contains(&target)).unwrap_or_default();
+            let is_line = |line: &&str| line.contains(&target) && !line.starts_with(&format!("{target}:"));
+            let line = said.lines().find(is_line).unwrap_or_default();
             assert!(line.contains(expected), "{high}, {value}: expected `{expected}`: {said}");
             // Beside, so that what is compared is no part of the sweep.
             scene.check(&text.replace("s = 0.5", &format!("s = {value}")), &target);
