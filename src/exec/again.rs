@@ -15,6 +15,7 @@ use crate::plan::Plan;
 use crate::plan::Tensor;
 use crate::plan::Way;
 use crate::plan::way;
+use crate::rebuild;
 use crate::rebuild::Described;
 use crate::rebuild::Fate;
 use crate::rebuild::File;
@@ -34,6 +35,26 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+/// A tensor that was taken from a file that somebody touched.
+struct Taken<'t> {
+    tensor: &'t Tensor,
+    part: &'t Part,
+    keys: [Option<[u8; 32]>; 2],
+    /// Of the earlier outputs, and where in it.
+    file: usize,
+    offset: u64,
+    sum: Option<Sum>,
+}
+
+/// Whose a file of the earlier outputs is.
+pub struct Owner {
+    pub output: PathBuf,
+    /// Number of the file in its record.
+    pub part: usize,
+    /// What it was when it was opened.
+    pub print: Option<Fingerprint>,
+}
+
 /// What is known before the work begins.
 pub struct Before {
     pub(super) shelf: Option<Shelf>,
@@ -48,6 +69,7 @@ pub struct Before {
     pub reasons: Vec<Vec<String>>,
     /// Files of earlier outputs.
     pub olds: Inputs,
+    pub(super) owners: Vec<Owner>,
     /// Per output: the first of the files at its own place, if its record is known.
     pub(super) first: Vec<Option<usize>>,
     /// Per output: that record, and its files.
@@ -185,34 +207,66 @@ impl Before {
         Ok((0..plan.outputs.len()).map(|output| ledger.sums(output)).collect())
     }
 
-    /// Files of earlier outputs that something was taken from did not change meanwhile; or something touched them, such as
-    /// another build that found them as they should be, and what was taken has the sums of its build.  Errors: E0601, E0604.
+    /// Files of earlier outputs that something was taken from did not change meanwhile; or somebody touched them, such as
+    /// another build that found them as they should be, and what was taken is right all the same.  Errors: E0601, E0604.
     pub fn verify(&self, plan: &Plan, files: &Files, progress: &Progress) -> Result<(), Stop> {
-        let mut touched: HashMap<usize, bool> = HashMap::new();
-        let mut taken: Vec<(&Tensor, &Part, usize, Option<Sum>)> = vec![];
+        let mut now: HashMap<usize, Option<Fingerprint>> = HashMap::new();
+        let mut taken: Vec<Taken> = vec![];
         let mut first_part = 0;
         for (number, output) in plan.outputs.iter().enumerate() {
-            for (tensor, fate) in output.tensors.iter().zip(&self.fates[number]) {
+            for (at, (tensor, fate)) in output.tensors.iter().zip(&self.fates[number]).enumerate() {
                 // What was taken on condition has the sum of its build.
-                let (file, sum) = match *fate {
-                    Fate::Take { file, sum, compare: false, .. } => (file, sum),
+                let (file, offset, sum) = match *fate {
+                    Fate::Take { file, offset, sum, compare: false } => (file, offset, sum),
                     Fate::There { sum } => match self.first[number] {
-                        Some(first) => (first + tensor.part, sum),
+                        Some(first) => (first + tensor.part, tensor.offset, sum),
                         None => continue,
                     },
                     _ => continue,
                 };
-                if *touched.entry(file).or_insert_with(|| self.olds.verify_content(file).is_err()) {
-                    taken.push((tensor, &files.parts[first_part + tensor.part], file, sum));
+                let print = *now.entry(file).or_insert_with(|| self.olds.fingerprint(file));
+                if print.is_none() || print != self.owners[file].print {
+                    let part = &files.parts[first_part + tensor.part];
+                    taken.push(Taken { tensor, part, keys: self.described[number][at].keys, file, offset, sum });
                 }
             }
             first_part += output.parts.len();
         }
         jobs::in_order(taken.len(), progress, |at| {
-            let (tensor, part, file, sum) = taken[at];
-            let found = sum::of(tensor.len, |at, dst| part.read_at(tensor.offset + at, dst))?;
-            if sum == Some(found) { Ok(()) } else { self.olds.verify_content(file) }
+            let Taken { tensor, part, file, sum, .. } = &taken[at];
+            let is_right = match sum {
+                Some(sum) => sum::of(tensor.len, |at, dst| part.read_at(tensor.offset + at, dst))? == *sum,
+                None => self.is_known(&taken[at]),
+            };
+            if is_right { Ok(()) } else { Err(self.olds.changed(*file)) }
         })
+    }
+
+    /// Whether a tensor without a sum was what it should be: only the file's name has changed, or the record of another
+    /// build says so of the file as it is now.
+    fn is_known(&self, taken: &Taken) -> bool {
+        let owner = &self.owners[taken.file];
+        let Some((now, before)) = self.olds.fingerprint(taken.file).zip(owner.print) else { return false };
+        if (now.size, now.written) == (before.size, before.written) {
+            return true;
+        }
+        // Who gives a file the present time says so right after.
+        for _ in 0..20 {
+            let record = self.shelf.as_ref().and_then(|shelf| shelf.get(&earlier::key_of(&owner.output)));
+            let record = record.and_then(|bytes| Record::from_bytes(&bytes));
+            let is_row = |row: &rebuild::Row| {
+                let mut keys = row.keys.iter().zip(&taken.keys);
+                (row.part, row.offset, row.len) == (owner.part, taken.offset, taken.tensor.len)
+                    && keys.any(|(a, b)| a.is_some() && a == b)
+            };
+            if let Some(record) = record
+                && record.files.get(owner.part).is_some_and(|file| file.print == now && !file.unsettled)
+            {
+                return record.tensors.iter().any(is_row);
+            }
+            std::thread::sleep(store::TICK / 2);
+        }
+        false
     }
 
     /// Remembers an output: `prints` are its files as they were left, in the order of their names, and whether they may be
@@ -244,7 +298,8 @@ impl Before {
         let Some((own, prints)) = &self.own[output] else { return };
         let sums: Vec<Option<Sum>> = own.tensors.iter().map(|row| row.sum).collect();
         if let Some(now) = standing(planned, prints).and_then(|files| files.renew()) {
-            let now: Prints = now.into_iter().map(|print| Some((print, false))).collect();
+            let still = prints.iter().map(|before| before.is_some_and(|before| before.1));
+            let now: Prints = now.into_iter().zip(still).map(Some).collect();
             return self.remember(output, planned, &sums, &now);
         }
         let mut keys = own.tensors.iter().zip(&self.described[output]);

@@ -2,6 +2,7 @@
 
 use super::Stop;
 use super::again::Before;
+use super::again::Owner;
 use super::jobs;
 use super::progress::Progress;
 use crate::hir::Recipe;
@@ -122,15 +123,17 @@ impl Known {
 struct Olds {
     all: Vec<Old>,
     files: Inputs,
-    count: usize,
+    owners: Vec<Owner>,
     paths: Vec<PathBuf>,
 }
 
 impl Olds {
     fn add(&mut self, known: Known) {
-        let Known { record, intact, changed, files, path, .. } = known;
-        let first = self.count;
-        self.count += record.files.len();
+        let Known { record, intact, changed, files, path, prints } = known;
+        let first = self.owners.len();
+        let prints = prints.into_iter().map(|print| print.map(|print| print.0));
+        let owner = |(part, print)| Owner { output: path.clone(), part, print };
+        self.owners.extend(prints.enumerate().map(owner));
         self.files = std::mem::take(&mut self.files).joined(files);
         self.all.push(Old::new(record, first, intact, changed));
         self.paths.push(path);
@@ -235,11 +238,13 @@ pub fn look(
         return Err(Stop::Cancelled);
     }
     let first = own.iter().map(|own| own.map(|at| olds.all[at].first)).collect();
+    let mut records: Vec<Option<Record>> = olds.all.into_iter().map(|old| Some(old.record)).collect();
     let own = own.into_iter().zip(own_prints);
-    let own = own.map(|(own, prints)| Some((olds.all[own?].record.clone(), prints))).collect();
+    let own = own.map(|(own, prints)| Some((records[own?].take()?, prints))).collect();
     let fates = again.into_iter().map(|again| again.fates).collect();
     let spoilt = Mutex::default();
-    Ok(Before { shelf, described, plans, fates, unchanged, reasons, olds: olds.files, first, own, spoilt })
+    let (olds, owners) = (olds.files, olds.owners);
+    Ok(Before { shelf, described, plans, fates, unchanged, reasons, olds, owners, first, own, spoilt })
 }
 
 /// Bytes that are still to be computed.

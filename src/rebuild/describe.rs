@@ -16,7 +16,7 @@ use crate::plan::Work;
 use crate::tile::Program;
 
 /// Raised when the same program makes other bytes than before: the machine of tiles is another one.
-const MACHINE: &str = concat!("1, blend ", env!("CARGO_PKG_VERSION"));
+const MACHINE: &str = concat!("2, blend ", env!("CARGO_PKG_VERSION"));
 
 /// Keys and story of every tensor of an output.
 pub fn described(recipe: &Recipe, output: &Output, sources: &Sources) -> Vec<Described> {
@@ -79,6 +79,10 @@ fn loads(program: &Program, sources: &Sources, to: &mut dyn Manifest) {
         to.source(&sources.at(load.file, load.offset));
         let order = format!("{:?} {:?} {:?} {:?}", load.dtype, load.blocks, load.view, load.affine);
         to.lies("order of elements in the inputs", &order);
+        // Found by `align`: no content of the input says it.
+        if !load.view.moved.is_empty() {
+            to.detail("order of channels", &format!("{:?}", load.view.moved));
+        }
     }
 }
 

@@ -73,7 +73,8 @@ pub struct Standing {
 
 /// Gives a file the present time to the nanosecond; what it is then.  A later write bears another time, however soon it
 /// comes: the system stamps writes with the time of a tick or, since Linux 6.13, with a later one.  `None`: the file system
-/// counts in larger steps, or does not let us.
+/// counts in larger steps, or does not let us.  Not seen is what no file system tells: a store through a map of pages that
+/// are dirty already (on tmpfs through any map), and a write in the microseconds between a look and this.
 pub fn stamp(file: &File) -> Option<Fingerprint> {
     let now = SystemTime::now();
     file.set_modified(now).ok()?;
@@ -91,6 +92,8 @@ impl Standing {
         for (path, before) in self.files.iter().zip(&self.before) {
             let file = sys::open_at_once(path).ok()?;
             (Fingerprint::of(&file.metadata().ok()?)? == *before).then_some(())?;
+            // Clean pages: who has them mapped shows when he writes again.
+            let _ = file.sync_data();
             now.push(stamp(&file)?);
         }
         let _ = self.directory.as_ref().map(|path| File::open(path)?.set_modified(SystemTime::now()));

@@ -4,19 +4,27 @@
 //! on Btrfs, on one core and before the rename or the last `close` returns.  Here it happens beside the sync, on several.
 
 use super::sys;
-use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
-/// Files that are worth a thread.
+/// Files that are worth a thread, and bytes that one takes at a time.
 const LARGE: u64 = 64 << 20;
-
-/// Bytes that a thread takes at a time.
-const STRIDE: u64 = 64 << 20;
 
 /// Threads at most.
 const THREADS: usize = 4;
+
+/// Pieces of a file at most, whatever size it claims.
+const PIECES: u64 = 64;
+
+/// A part of a file.
+#[derive(Debug, PartialEq)]
+struct Piece {
+    path: Arc<Path>,
+    offset: u64,
+    len: u64,
+}
 
 /// Runs `work` while the pages of what stands at `path`, a file or a directory of files, go.  They would go soon; if
 /// the work fails, what stands there has to be read from the disk again.
@@ -27,8 +35,11 @@ pub fn beside<T>(path: &Path, work: impl FnOnce() -> T) -> T {
     }
     let next = AtomicUsize::new(0);
     let forget = || {
-        while let Some((file, offset)) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
-            sys::forget(file, *offset, STRIDE);
+        while let Some(piece) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
+            // Opened for each piece, so that few files are open at once.
+            if let Ok(file) = sys::open_at_once(&piece.path) {
+                sys::forget(&file, piece.offset, piece.len);
+            }
         }
     };
     let threads = std::thread::available_parallelism().map_or(1, |count| count.get()).min(THREADS);
@@ -42,21 +53,20 @@ pub fn beside<T>(path: &Path, work: impl FnOnce() -> T) -> T {
 }
 
 /// The parts of the large files that stand there, and have no other name.
-fn pieces(path: &Path) -> Vec<(std::sync::Arc<File>, u64)> {
+fn pieces(path: &Path) -> Vec<Piece> {
     let mut paths = vec![path.to_path_buf()];
     if path.is_dir() {
         paths = std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     }
     let mut out = vec![];
     for path in paths {
-        let metadata = path.symlink_metadata();
-        if !metadata.is_ok_and(|metadata| metadata.is_file() && metadata.len() >= LARGE && sys::names(&metadata) == 1) {
+        let Ok(metadata) = path.symlink_metadata() else { continue };
+        let size = metadata.len();
+        if !metadata.is_file() || size < LARGE || sys::names(&metadata) != 1 {
             continue;
         }
-        let Ok(file) = sys::open_at_once(&path) else { continue };
-        let size = file.metadata().map_or(0, |metadata| metadata.len());
-        let file = std::sync::Arc::new(file);
-        out.extend((0..size).step_by(STRIDE as usize).map(|offset| (file.clone(), offset)));
+        let (path, len): (Arc<Path>, u64) = (path.into(), size.div_ceil(PIECES).max(LARGE));
+        out.extend((0..size.div_ceil(len)).map(|number| Piece { path: path.clone(), offset: number * len, len }));
     }
     out
 }
@@ -70,16 +80,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let check = |name: &str, size: u64, expected: usize| {
             let path = folder.path().join(name);
-            File::create(&path).unwrap().set_len(size).unwrap();
+            std::fs::File::create(&path).unwrap().set_len(size).unwrap();
             assert_eq!(pieces(&path).len(), expected, "{name}");
             assert_eq!(beside(&path, || std::fs::metadata(&path).unwrap().len()), size);
         };
         check("small", LARGE - 1, 0);
         check("large", LARGE, 1);
-        check("larger", 2 * STRIDE + 1, 3);
+        check("larger", 2 * LARGE + 1, 3);
         assert_eq!(pieces(folder.path()).len(), 4);
         std::fs::hard_link(folder.path().join("larger"), folder.path().join("other")).unwrap();
         assert_eq!(pieces(folder.path()).len(), 1);
         assert_eq!(pieces(&folder.path().join("none")).len(), 0);
+        check("vast", 1 << 42, PIECES as usize);
     }
 }

@@ -136,14 +136,9 @@ impl Inputs {
         self
     }
 
-    /// A file was not written to since it was opened; another may stand under its name by now.  Errors: E0601, E0604.
-    pub fn verify_content(&self, file: usize) -> Result<(), Problem> {
-        let input = &self.files[file];
-        let now = input.file.metadata().map_err(|error| error::read(&input.path, &error))?;
-        match Stamp::of(&now) == input.stamp {
-            true => Ok(()),
-            false => Err(error::changed(&input.path, "was written to while it was read")),
-        }
+    /// The problem of a file that was written to while it was read: E0604.
+    pub fn changed(&self, file: usize) -> Problem {
+        error::changed(&self.files[file].path, "was written to while it was read")
     }
 
     /// What a file is now; `None` for values from memory, and where the system does not tell files apart.

@@ -231,15 +231,19 @@ impl Staged {
         if self.journal.is_some() {
             settle(&parts, &stamps);
         }
+        // While nobody else knows them: a write through the new name is not ours.
+        let ours = prints(&parts);
+        let now = std::time::SystemTime::now();
         let old = self.put(&self.place.clone())?;
         self.sealed(old)?;
         // Of the open files: under their names others may have put theirs by now.
-        let of = |(at, part): (usize, &Part)| {
-            let print = part.file.metadata().ok().as_ref().and_then(Fingerprint::of)?;
-            let is_stamped = stamps.get(at).is_some_and(|stamp| *stamp == Some(print.written));
-            Some((print, !is_stamped && print.unsettled(std::time::SystemTime::now()).is_some()))
+        let of = |(at, (print, own)): (usize, (Option<Fingerprint>, Option<Fingerprint>))| {
+            let (print, own) = (print?, own?);
+            let is_stamped = stamps.get(at).is_some_and(|stamp| *stamp == Some(own.written));
+            let is_ours = (print.size, print.written) == (own.size, own.written);
+            Some((print, !is_ours || (!is_stamped && own.unsettled(now).is_some())))
         };
-        Ok(parts.iter().enumerate().map(of).collect())
+        Ok(prints(&parts).into_iter().zip(ours).enumerate().map(of).collect())
     }
 
     /// Renames the temporary; gives the directory that has been put aside for it.
@@ -367,6 +371,11 @@ impl Drop for Staged {
     }
 }
 
+/// What the files are now.
+fn prints(parts: &[Part]) -> Vec<Option<Fingerprint>> {
+    parts.iter().map(|part| part.file.metadata().ok().as_ref().and_then(Fingerprint::of)).collect()
+}
+
 /// The times that parts were given, where the file system keeps them: a later write bears another one.
 fn stamps(parts: &[Part]) -> Vec<Option<i64>> {
     parts.iter().map(|part| stamp(&part.file).map(|print| print.written)).collect()
@@ -375,9 +384,8 @@ fn stamps(parts: &[Part]) -> Vec<Option<i64>> {
 /// Large files without a stamp wait, while nobody else knows them, until a later write must bear another time than ours; of a
 /// small one the bytes are compared sooner than waited for.
 fn settle(parts: &[Part], stamps: &[Option<i64>]) {
-    let of = |part: &Part| part.file.metadata().ok().as_ref().and_then(Fingerprint::of);
-    let parts = parts.iter().zip(stamps).filter(|(_, stamp)| stamp.is_none());
-    let large = parts.filter_map(|(part, _)| of(part)).filter(|print| print.size >= LARGE);
+    let coarse = prints(parts).into_iter().zip(stamps).filter(|(_, stamp)| stamp.is_none());
+    let large = coarse.filter_map(|(print, _)| print).filter(|print| print.size >= LARGE);
     let now = std::time::SystemTime::now();
     let longest = large.filter_map(|print| print.unsettled(now)).filter(|left| *left <= TICK).max();
     longest.iter().for_each(|left| std::thread::sleep(*left));

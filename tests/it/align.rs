@@ -3,6 +3,7 @@
 use crate::laws::model;
 use crate::laws::model::Random;
 use crate::laws::model::Tensor;
+use crate::run::forgetful;
 use crate::run::root;
 use crate::run::try_build;
 use blend::exec::Report;
@@ -148,6 +149,36 @@ fn a_planted_order_of_a_generator_is_found() {
         let [aligned] = report.aligned.as_slice() else { panic!("one alignment: {:?}", report.aligned) };
         assert_eq!(aligned.spaces.iter().map(|space| space.moved).sum::<usize>(), elsewhere);
         assert!(aligned.cosine[0] < 0.1 && aligned.cosine[1] > 0.999_999, "{:?}", aligned.cosine);
+    }
+}
+
+/// The order is no content of an input: a build that knows the digests of all inputs, and has a build without the order or
+/// with another one before it, takes nothing from there.
+#[test]
+fn an_order_is_not_taken_from_a_build_without_it() {
+    let (dir, _) = generators();
+    let (base, moved) = (model::read(&avatars("ink")), model::read(&dir.path().join("ink.safetensors")));
+    for name in ["ink", "toon"] {
+        let path = dir.path().join(format!("{name}.safetensors"));
+        let file = std::fs::File::options().append(true).open(path).expect("a model");
+        // Digests of a file that may still change are not remembered.
+        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(100);
+        file.set_modified(old).expect("an old one");
+    }
+    let run = |words: &[&str], value: &str| {
+        let text = format!("{MODELS}output \"o.safetensors\" = {value}\n");
+        std::fs::write(dir.path().join("r.blend"), text).expect("a recipe");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_blend"));
+        let command =
+            forgetful(command.current_dir(dir.path()).args(words)).env("BLEND_CACHE_DIR", dir.path().join("c"));
+        let output = command.output().expect("blend starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    run(&["lock", "r.blend"], "0.5 * moved + 0.2 * ink + 0.2 * toon + 0.1 * moved_toon");
+    std::fs::remove_file(dir.path().join("r.blend.lock")).expect("a lock");
+    for (value, expected) in [("moved", &moved), ("align(moved, to = ink)", &base), ("moved", &moved)] {
+        run(&["build", "r.blend"], value);
+        assert_same(&model::read(&dir.path().join("o.safetensors")), expected);
     }
 }
 
