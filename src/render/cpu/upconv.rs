@@ -14,13 +14,17 @@ use super::conv::blocks;
 use super::filter::Filter;
 use super::finish::Finish;
 use super::kernel::Kernel;
+use super::outlet::Outlet;
 use super::pieces;
 use super::pieces::Input;
+use super::pieces::Piece;
 use super::pieces::Pool;
 use super::pieces::Scratch;
 use super::pieces::room;
 use super::rows;
 use super::smooth::Smooth;
+use super::smooth::Window;
+use super::stream;
 use crate::network::Shape;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -32,7 +36,13 @@ const SHIFTS: [(usize, usize); 4] = [(0, 1), (0, 0), (1, 0), (1, 1)];
 const PLANES: [(usize, usize, Range<usize>); 4] = [(0, 0, 0..4), (0, 1, 1..3), (1, 0, 0..2), (1, 1, 1..2)];
 
 /// Values of planes that a job keeps.
-const BAND: usize = 5 << 18;
+const SUMS: usize = 5 << 18;
+
+/// Rows of a band at most: all workers have some, and neighbours compute little both.
+const TALL: usize = 128;
+
+/// Values of an output that none of the caches holds until it is read again.
+const LARGE: usize = 1 << 24;
 
 /// Values of the input that are copied at a time: they fit the second cache.
 const PATCH: usize = 3 << 16;
@@ -64,21 +74,20 @@ pub struct Up {
 struct Cut {
     /// Input rows of a band.
     band: usize,
-    /// Rows of planes that are computed from one copy of the input.
-    rows: usize,
+    /// Input rows of a slice.
+    slice: usize,
     /// Panels of rows of weights of a job.
     panels: usize,
 }
 
 /// What a job computes.
-struct Tile<'a> {
+struct Tile {
     /// Input rows.
     band: Range<usize>,
+    /// Input rows of a slice.
+    slice: usize,
     /// Panels of rows of weights.
     panels: Range<usize>,
-    /// Rows of planes per copy of the input.
-    rows: usize,
-    finish: &'a Finish<'a>,
 }
 
 impl Up {
@@ -113,26 +122,33 @@ impl Up {
         self.planes.iter().map(Packed::bytes).sum()
     }
 
+    /// Rows of planes that the outputs at a row of the input see before and behind it.
+    fn around(&self) -> [usize; 2] {
+        let low = self.low as usize;
+        [low.div_ceil(2), (self.filter.length - low) / 2]
+    }
+
     /// The cut with the least work on the worker that has the most: rows that neighbouring bands compute both, panels that
     /// jobs of the same band gather both, workers that wait.
     fn cut(&self, from: Shape) -> Cut {
-        let kernel_rows = self.planes[0].kernel.rows();
+        let rows = self.planes[0].kernel.rows();
         let pitch = from.width + 1;
         let all = self.planes[0].panels;
         let threads = rayon::current_num_threads();
-        let rows = (PATCH / (self.inputs * pitch)).saturating_sub(1).max(1);
-        let mut best = (f64::INFINITY, Cut { band: 1, rows, panels: all.min(4) });
+        let kept: usize = self.around().iter().sum();
+        let copied = (PATCH / (self.inputs * pitch)).saturating_sub(1).max(1);
+        let mut best = (f64::INFINITY, Cut { band: 1, slice: 1, panels: all.min(4) });
         for tiles in 1..=all {
             let panels = all.div_ceil(tiles);
-            let most = (BAND / (4 * pitch * panels * kernel_rows)).saturating_sub(2);
-            let fewest = from.height.div_ceil(most.max(1));
+            let slice = (SUMS / (4 * pitch * panels * rows)).saturating_sub(kept).min(copied);
+            let fewest = from.height.div_ceil(TALL);
             for bands in fewest..=(fewest + 4 * threads).min(from.height) {
                 let band = from.height.div_ceil(bands);
                 let jobs = all.div_ceil(panels) * from.height.div_ceil(band);
-                let work = (band as f64 + 4.0 / 3.0) * (panels as f64 * kernel_rows as f64 + GATHER);
+                let work = (band as f64 + 4.0 / 3.0) * (panels as f64 * rows as f64 + GATHER);
                 let cost = work * jobs.div_ceil(threads) as f64;
-                if most > 0 && cost < best.0 {
-                    best = (cost, Cut { band, rows, panels });
+                if slice > 0 && cost < best.0 {
+                    best = (cost, Cut { band, slice, panels });
                 }
             }
         }
@@ -148,40 +164,92 @@ impl Up {
         let bounds: Vec<usize> = (0..=bands).map(|at| (at * cut.band).min(from.height) * 4 * from.width).collect();
         let block = cut.panels * rows;
         let tiles = self.outputs.div_ceil(block);
+        let streamed = out.len() >= LARGE && finish.keep.is_none();
         let jobs = pieces::cut(out, 4 * from.pixels(), &bounds, block);
         jobs.into_par_iter().enumerate().for_each(|(job, piece)| {
             let (band, tile) = (job / tiles, job % tiles);
             let band = band * cut.band..((band + 1) * cut.band).min(from.height);
             let panels = tile * cut.panels..((tile + 1) * cut.panels).min(self.planes[0].panels);
-            let tile = Tile { band, panels, rows: cut.rows, finish };
-            pool.with(|scratch| self.job(input, tile, piece, scratch));
+            let tile = Tile { band, slice: cut.slice, panels };
+            pool.with(|scratch| {
+                self.job(input, tile, piece, finish, streamed, scratch);
+                stream::settle();
+            });
         });
     }
 
-    fn job(&self, input: Input, tile: Tile, piece: pieces::Piece, scratch: &mut Scratch) {
-        let Tile { band, panels, finish, .. } = tile;
+    fn job(&self, input: Input, tile: Tile, piece: Piece, finish: &Finish, streamed: bool, scratch: &mut Scratch) {
+        let Tile { band, slice, panels } = &tile;
         let from = input.shape;
         let set = self.planes[0].kernel;
-        let (rows, columns) = (set.rows(), set.columns());
         // A row of planes has one position more than the input, and the zero at its end is the zero before the next row:
         // positions that follow each other see values that follow each other, across rows too.
         let pitch = from.width + 1;
-        // Rows of `u` that the band's outputs see, and the rows of planes that hold them; outside of the picture they are 0.
-        let first = 2 * band.start as isize - self.low;
-        let last = 2 * band.end as isize - 2 - self.low + self.filter.length as isize;
-        let (top, bottom) = (first.div_euclid(2), last.div_euclid(2));
-        let inside = top.max(0) as usize..bottom.min(from.height as isize) as usize + 1;
-        // A first row that the outputs see from its odd half on.
-        let half = first > 0 && first % 2 == 1;
-        let Scratch { patch, panel, sums, rows: buffer, offsets, .. } = scratch;
+        let [before, behind] = self.around();
+        let kept = before + behind;
         // The last run of a copy may reach over the end of the planes, or into rows that come after it.
-        let held = (bottom - top + 1) as usize;
-        let stride = held * pitch + columns;
+        let stride = (slice.min(&band.len()) + kept) * pitch + set.columns();
+        let Scratch { patch, panel, sums, rows: buffer, line, offsets, .. } = scratch;
+        let sums = room(sums, 4 * panels.len() * set.rows() * stride);
+        let mut outlet = Outlet {
+            smooth: Smooth::new(&self.filter, self.low, pitch),
+            finish,
+            piece,
+            channel: panels.start * set.rows(),
+            first: 2 * band.start,
+            width: 2 * from.width,
+            streamed,
+            buffer,
+            line,
+            done: 0,
+            all: 0,
+        };
+        for start in band.clone().step_by(*slice) {
+            let rows = start..(start + slice).min(band.end);
+            let top = start as isize - before as isize;
+            let mut wanted = top..(rows.end + behind) as isize;
+            if start > band.start {
+                // The last rows that the outputs above have seen are the first of these.
+                let moved = slice * pitch..(slice + kept) * pitch;
+                sums.chunks_exact_mut(stride).for_each(|sums| sums.copy_within(moved.clone(), 0));
+                wanted.start += kept as isize;
+            }
+            outlet.open(&Window { top, rows: rows.clone() });
+            self.planes(input, &tile, wanted, Window { top, rows }, &mut outlet, [patch, panel], offsets, sums, stride);
+        }
+    }
+
+    /// Computes the wanted rows of the planes, and makes the outputs of the window.
+    #[allow(clippy::too_many_arguments)]
+    fn planes(
+        &self,
+        input: Input,
+        tile: &Tile,
+        wanted: Range<isize>,
+        window: Window,
+        outlet: &mut Outlet,
+        [patch, panel]: [&mut Vec<f32>; 2],
+        offsets: &mut Vec<usize>,
+        sums: &mut [f32],
+        stride: usize,
+    ) {
+        let from = input.shape;
+        let pitch = from.width + 1;
+        let set = self.planes[0].kernel;
+        let (rows, columns) = (set.rows(), set.columns());
+        let panels = tile.panels.clone();
         let plane = panels.len() * rows * stride;
-        let sums = room(sums, 4 * plane);
+        let place = |row: isize| (row - window.top) as usize * pitch;
         let panel = room(panel, DEPTH * columns);
-        for start in inside.clone().step_by(tile.rows) {
-            let end = (start + tile.rows).min(inside.end);
+        // Outside of the picture the values are 0; planes of odd rows have one row less.
+        let inside = wanted.start.max(0) as usize..wanted.end.min(from.height as isize + 1) as usize;
+        let outside = place(wanted.start)..place(wanted.start.max(0).min(wanted.end));
+        sums.chunks_exact_mut(stride).for_each(|sums| sums[outside.clone()].fill(0.0));
+        // A first row that the outputs see from its odd half on.
+        let half = tile.band.start > 0 && self.low % 2 == 1 && wanted.start == window.top;
+        let often = outlet.all.div_ceil((inside.len() * pitch / columns).max(1));
+        for start in inside.clone().step_by(tile.slice) {
+            let end = (start + tile.slice).min(inside.end);
             let seen = Seen { top: start as isize - 1, left: -1, high: end - start + 1, wide: pitch };
             let size = seen.high * pitch;
             // Behind the last channel there is the zero at its end, and what the last run reads for nobody.
@@ -192,12 +260,10 @@ impl Up {
             offsets.extend((0..self.inputs).map(|channel| channel * size));
             if end > from.height {
                 // Of the row behind the input only what is shifted down is computed.
-                for sums in sums[..2 * plane].chunks_exact_mut(stride) {
-                    let behind = (from.height as isize - top) as usize * pitch;
-                    sums[behind..behind + pitch].fill(0.0);
-                }
+                let behind = place(from.height as isize)..place(from.height as isize + 1);
+                sums[..2 * plane].chunks_exact_mut(stride).for_each(|sums| sums[behind.clone()].fill(0.0));
             }
-            for step in &self.steps {
+            for (number, step) in self.steps.iter().enumerate() {
                 let depth = step.channels.len() * columns;
                 // Shifted down, the first row of planes sees nothing; unshifted, the one behind the input.
                 let downs = step.shifts.clone().map(|shift| SHIFTS[shift].0);
@@ -210,36 +276,31 @@ impl Up {
                         let base = at + (1 - down) * pitch + 1 - right;
                         rows::gather(patch, &offsets[step.channels.clone()], &[base], columns, panel);
                     }
-                    let place = (start as isize - top) as usize * pitch + at;
+                    let first = place(start as isize) + at;
                     for (plane, (packed, sums)) in self.planes.iter().zip(sums.chunks_exact_mut(plane)).enumerate() {
                         let (row, column, _) = PLANES[plane];
                         // Behind the last value of a plane of odd parity, and before the first row that is looked at.
                         let last = ((from.height + 1 - row).saturating_sub(start) * pitch).saturating_sub(column);
                         let wanted = positions.min(last).saturating_sub(at).min(columns);
-                        let unseen = half && row == 0 && place + columns <= pitch;
+                        let unseen = half && row == 0 && first + columns <= pitch;
                         if let Some((block, begin)) = step.blocks[plane].filter(|_| wanted > 0 && !unseen) {
-                            let (panel, sums) = (&panel[begin * columns..], &mut sums[place..]);
+                            let (panel, sums) = (&panel[begin * columns..], &mut sums[first..]);
                             packed.run(block, panels.clone(), panel, wanted, sums, stride);
                         }
+                    }
+                    if number + 1 == self.steps.len() {
+                        let there = (first + columns).min(place(end.min(from.height) as isize));
+                        outlet.some(&window, sums, stride, there, often);
                     }
                 }
             }
         }
         for (number, sums) in sums.chunks_exact_mut(stride).enumerate() {
-            // Planes of odd rows have one row less.
-            let end = inside.end.min(from.height + 1 - PLANES[number / (panels.len() * rows)].0);
-            sums[..(inside.start as isize - top) as usize * pitch].fill(0.0);
-            sums[(end as isize - top) as usize * pitch..held * pitch].fill(0.0);
+            let odd = PLANES[number / (panels.len() * rows)].0;
+            let end = wanted.end.min((from.height + 1 - odd) as isize).max(wanted.start);
+            sums[place(end)..place(wanted.end)].fill(0.0);
         }
-        let planes: [&[f32]; 4] = std::array::from_fn(|at| &sums[at * plane..(at + 1) * plane]);
-        let smooth = Smooth { filter: &self.filter, low: self.low, pitch, top };
-        for (at, out) in piece.into_iter().enumerate() {
-            let planes = planes.map(|plane| &plane[at * stride..at * stride + held * pitch]);
-            smooth.rows(planes, band.clone(), buffer, |row, sums| {
-                let start = (row - 2 * band.start) * sums.len();
-                finish.row(panels.start * rows + at, row * sums.len(), sums, &mut out[start..start + sums.len()]);
-            });
-        }
+        outlet.some(&window, sums, stride, usize::MAX, usize::MAX);
     }
 }
 
