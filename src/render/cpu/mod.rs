@@ -12,6 +12,7 @@ mod kernel;
 mod memory;
 mod outlet;
 mod pieces;
+mod planes;
 mod rows;
 mod smooth;
 mod stream;

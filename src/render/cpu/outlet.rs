@@ -6,60 +6,100 @@
 use super::finish::Finish;
 use super::pieces::Piece;
 use super::pieces::room;
+use super::planes::Planes;
 use super::smooth::Smooth;
 use super::smooth::Window;
 use super::stream;
+use std::ops::Range;
 
-/// The outputs of a job, a window of rows after the other.
-pub struct Outlet<'a, 'o> {
-    pub smooth: Smooth<'a>,
-    pub finish: &'a Finish<'a>,
-    /// Rows of the output that the job writes, from `first` on, of the channels from `channel` on.
+/// What a job writes.
+pub struct Output<'a, 'o> {
     pub piece: Piece<'o>,
+    pub area: Area,
+    pub finish: &'a Finish<'a>,
+}
+
+/// Where a job writes.
+pub struct Area {
+    /// The first channel, and the first row.
     pub channel: usize,
-    pub first: usize,
-    /// Columns of the output.
+    pub row: usize,
+    /// Columns of the whole output.
     pub width: usize,
     /// Whether to write past the caches.
     pub streamed: bool,
-    pub buffer: &'a mut Vec<f32>,
-    pub line: &'a mut Vec<f32>,
-    /// Parts of channels that are written, and all of the window; channels are innermost.
-    pub done: usize,
-    pub all: usize,
 }
 
-impl Outlet<'_, '_> {
-    /// Begins with the rows of a window.
-    pub fn open(&mut self, window: &Window) {
-        (self.done, self.all) = (0, self.smooth.parts(window) * self.piece.len());
+/// The outputs of a job, a window of rows after the other.
+pub struct Outlet<'a, 'o> {
+    output: Output<'a, 'o>,
+    smooth: Smooth<'a>,
+    window: Window,
+    /// Parts of channels of the window that are written, and all; channels are innermost.
+    done: usize,
+    all: usize,
+    buffer: Vec<f32>,
+    line: Vec<f32>,
+}
+
+impl<'a, 'o> Outlet<'a, 'o> {
+    /// With memory to work in, which [`Outlet::close`] gives back.
+    pub fn new(output: Output<'a, 'o>, smooth: Smooth<'a>, [buffer, line]: [Vec<f32>; 2]) -> Outlet<'a, 'o> {
+        let window = Window { top: 0, rows: 0..0 };
+        Outlet { output, smooth, window, done: 0, all: 0, buffer, line }
     }
 
-    /// Makes at most so many parts of channels: of those whose first `there` values of each plane are computed.  Planes of the
-    /// same parity lie behind each other in `sums`, channels `stride` apart.
-    pub fn some(&mut self, window: &Window, sums: &[f32], stride: usize, there: usize, most: usize) {
-        let plane = sums.len() / 4;
-        let channels = self.piece.len();
-        for _ in 0..most {
-            if self.done == self.all || self.smooth.needs(window, self.done / channels) > there {
+    /// Begins with rows `2·rows.start..2·rows.end`, of planes that hold row `top` and some that follow.
+    pub fn open(&mut self, top: isize, rows: Range<usize>) {
+        self.window = Window { top, rows };
+        (self.done, self.all) = (0, self.smooth.parts(&self.window) * self.output.piece.len());
+    }
+
+    /// Parts of channels of the rows.
+    pub fn all(&self) -> usize {
+        self.all
+    }
+
+    /// Makes at most so many parts of channels, of those that see only the first values (`there`) of each plane.
+    pub fn some(&mut self, planes: &Planes, there: usize, most: usize) {
+        let channels = self.output.piece.len();
+        for _ in 0..most.min(self.all - self.done) {
+            let (part, channel) = (self.done / channels, self.done % channels);
+            if self.smooth.needs(&self.window, part) > there {
                 return;
             }
-            let (part, at) = (self.done / channels, self.done % channels);
-            let planes = std::array::from_fn(|parity| &sums[parity * plane + at * stride..][..stride]);
-            let line = room(self.line, self.width);
-            let (out, finish, channel) = (&mut self.piece[at], self.finish, self.channel + at);
-            self.smooth.make(planes, window, part, self.buffer, |row, column, sums| {
-                let place = row * self.width + column;
-                let from = place - self.first * self.width;
-                let out = &mut out[from..from + sums.len()];
-                if !self.streamed {
-                    return finish.row(channel, place, sums, out);
-                }
-                let line = &mut line[..sums.len()];
-                finish.row(channel, place, sums, line);
-                stream::write(line, out);
-            });
+            self.part(planes, part, channel);
             self.done += 1;
         }
+    }
+
+    /// Makes what has not been made: everything is there.
+    pub fn rest(&mut self, planes: &Planes) {
+        self.some(planes, usize::MAX, usize::MAX);
+    }
+
+    fn part(&mut self, planes: &Planes, part: usize, at: usize) {
+        let Output { piece, area, finish } = &mut self.output;
+        let line = room(&mut self.line, area.width);
+        let (out, channel) = (&mut piece[at], area.channel + at);
+        self.smooth.make(planes.of(at), &self.window, part, &mut self.buffer, |row, column, sums| {
+            let place = row * area.width + column;
+            let start = place - area.row * area.width;
+            let out = &mut out[start..start + sums.len()];
+            if !area.streamed {
+                return finish.row(channel, place, sums, out);
+            }
+            let line = &mut line[..sums.len()];
+            finish.row(channel, place, sums, line);
+            stream::write(line, out);
+        });
+    }
+
+    /// The job is done.
+    pub fn close(self) -> [Vec<f32>; 2] {
+        if self.output.area.streamed {
+            stream::settle();
+        }
+        [self.buffer, self.line]
     }
 }
