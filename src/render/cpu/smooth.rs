@@ -90,14 +90,13 @@ impl Smooth<'_> {
         };
         let pitch = self.pitch;
         let start = (rows.start as isize - window.top) as usize * pitch + columns.start;
-        let size = (rows.len() - 1) * pitch + columns.len();
         // One value more on both sides; before the first of a row that is a zero, as there is one between rows.
-        let size = size + 2;
-        let (lines, out) = room(buffer, 4 * size + 2 * size).split_at_mut(4 * size);
+        let size = (rows.len() - 1) * pitch + columns.len() + 2;
+        let (lines, out) = room(buffer, 6 * size).split_at_mut(4 * size);
         let skipped = usize::from(columns.start == 0);
         let from = start + skipped - 1;
         for (column, lines) in lines.chunks_exact_mut(2 * size).enumerate() {
-            // An odd row, an even one, …: a filter of four taps has one zero before the values.
+            // An odd row, an even one, …: before the values of four taps there is one zero.
             let at = |row: usize| &planes[(row + 1) % 2 * 2 + column][from + row.div_ceil(2) * pitch - pitch..];
             let (first, second) = lines.split_at_mut(size);
             (first[0], second[0]) = (0.0, 0.0);
