@@ -80,4 +80,21 @@ mod tests {
             }
         }
     }
+
+    /// [`write`] takes the wider vectors where there are some.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn narrow_vectors_copy_whole_lines() {
+        #[repr(align(64))]
+        struct Lines([[f32; 16]; 3]);
+        let from: Vec<f32> = (1..50).map(|at| at as f32).collect();
+        let mut to = Lines([[0.0; 16]; 3]);
+        // SAFETY: the lines are aligned.
+        #[allow(unsafe_code)]
+        unsafe {
+            x86::sse2(from[1..].as_chunks().0, &mut to.0)
+        };
+        settle();
+        assert_eq!(to.0.as_flattened(), &from[1..]);
+    }
 }
