@@ -9,9 +9,13 @@ mod conv;
 mod filter;
 mod finish;
 mod kernel;
+mod memory;
+mod outlet;
 mod pieces;
+mod planes;
 mod rows;
 mod smooth;
+mod stream;
 mod thin;
 mod upconv;
 
@@ -34,6 +38,7 @@ use crate::network::Shape;
 use crate::picture::Image;
 use filter::Filter;
 use finish::Finish;
+use memory::Values;
 use pieces::Input;
 use pieces::Pool;
 use std::collections::BTreeSet;
@@ -44,7 +49,7 @@ pub struct Cpu {
     net: Arc<Net>,
     kernel: Kernel,
     ops: Vec<Ready>,
-    slots: Vec<Vec<f32>>,
+    slots: Vec<Values>,
     pool: Pool,
 }
 
@@ -73,7 +78,7 @@ impl Cpu {
 
     /// With one of [`Kernel::all`]; the pictures are the same.
     pub fn with_kernel(net: Arc<Net>, weights: &Weights, kernel: Kernel) -> Result<Cpu, Problem> {
-        let slots = net.slots.sizes.iter().map(|size| vec![0.0; *size]).collect();
+        let slots = net.slots.sizes.iter().map(|size| Values::new(*size)).collect();
         let ops = net.ops.iter().map(|op| ready(op, weights, &net, kernel)).collect::<Result<_, _>>()?;
         Ok(Cpu { net, kernel, ops, slots, pool: Pool::default() })
     }
@@ -160,7 +165,7 @@ pub(super) fn fits(net: &Net, frame: &Frame) -> Result<(), Problem> {
 /// What an operation may read.
 struct View<'v> {
     net: &'v Net,
-    slots: &'v [Vec<f32>],
+    slots: &'v [Values],
     /// What it writes, and the channels around that of the same slot.
     own: Part,
     before: &'v [f32],

@@ -21,25 +21,28 @@ pub fn shift(x: &[f32], by: f32, out: &mut [f32]) {
     out.iter_mut().zip(x).for_each(|(out, x)| *out = x + by);
 }
 
-/// `out = ((x₀·g₀ + x₁·g₁) + x₂·g₂) + x₃·g₃`.
+/// Two rows of sums: `((x₀·g₀ + x₁·g₁) + x₂·g₂) + x₃·g₃`, and the same of `x₁` to `x₄`.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2", "x86_64+sse4.2"))]
-pub fn sum4(x: [&[f32]; 4], g: [f32; 4], out: &mut [f32]) {
-    let len = out.len();
-    let [a, b, c, d] = x.map(|x| &x[..len]);
+pub fn down4(x: [&[f32]; 5], g: [f32; 4], [first, second]: [&mut [f32]; 2]) {
+    let len = first.len();
+    let ([a, b, c, d, e], second) = (x.map(|x| &x[..len]), &mut second[..len]);
     for at in 0..len {
-        out[at] = ((a[at] * g[0] + b[at] * g[1]) + c[at] * g[2]) + d[at] * g[3];
+        first[at] = ((a[at] * g[0] + b[at] * g[1]) + c[at] * g[2]) + d[at] * g[3];
+        second[at] = ((b[at] * g[0] + c[at] * g[1]) + d[at] * g[2]) + e[at] * g[3];
     }
 }
 
-/// [`sum4`] of two sets of rows, whose results take turns in `out`.
+/// The same along a row of values that take turns: `odd₀, even₁, odd₁, even₂, …`, of which there are two more than pairs of sums
+/// (`even₀` is not looked at).
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2", "x86_64+sse4.2"))]
-pub fn turns4(even: [&[f32]; 4], odd: [&[f32]; 4], g: [f32; 4], out: &mut [f32]) {
+pub fn across4(even: &[f32], odd: &[f32], g: [f32; 4], out: &mut [f32]) {
     let pairs = out.as_chunks_mut::<2>().0;
     let len = pairs.len();
-    let ([a, b, c, d], [e, f, h, i]) = (even.map(|x| &x[..len]), odd.map(|x| &x[..len]));
+    let (b, d) = (&even[1..][..len], &even[2..][..len]);
+    let (a, c, e) = (&odd[..len], &odd[1..][..len], &odd[2..][..len]);
     for at in 0..len {
         let even = ((a[at] * g[0] + b[at] * g[1]) + c[at] * g[2]) + d[at] * g[3];
-        let odd = ((e[at] * g[0] + f[at] * g[1]) + h[at] * g[2]) + i[at] * g[3];
+        let odd = ((b[at] * g[0] + c[at] * g[1]) + d[at] * g[2]) + e[at] * g[3];
         pairs[at] = [even, odd];
     }
 }

@@ -1,87 +1,121 @@
 //! The filter behind a transposed convolution, over the four planes of its values.
 //!
-//! Rows of planes lie behind each other, so that the usual filter (four taps, of rows and columns) runs over many rows as
-//! over one: small layers have rows of eight values.
+//! It runs in parts, so that each can be made as soon as the values are there that it sees.  Of the usual filter (four taps, of
+//! rows and columns) a part is a piece of a row, or many rows where they are short: rows of planes lie behind each other, and the
+//! filter runs over many as over one.
 
 use super::filter::Filter;
 use super::pieces::room;
 use super::rows;
 use std::ops::Range;
 
-/// Values of a plane that are filtered together: what is made of them fits the first cache.
-const BLOCK: usize = 1 << 10;
+/// Values of a plane that are filtered together.
+const PART: usize = 1 << 9;
 
 /// The filter over the planes of one channel, by parity of row and column (even-even, even-odd, …).
 pub struct Smooth<'f> {
-    pub filter: &'f Filter,
+    filter: &'f Filter,
+    /// Rows and columns, and their product.
+    four: Option<[[f32; 4]; 2]>,
     /// Zeros before the values.
-    pub low: isize,
+    low: isize,
     /// Values of a row of a plane; of planes of odd columns the last is not looked at.
-    pub pitch: usize,
+    pitch: usize,
+    /// Rows and columns of a part, and parts of a row.
+    part: [usize; 2],
+    per_row: usize,
+}
+
+/// Rows of which some plane is held, and those that are made of them.
+#[derive(Clone)]
+pub struct Window {
     /// The first row that the planes hold.
     pub top: isize,
+    /// Rows `2·rows.start..2·rows.end` are made.
+    pub rows: Range<usize>,
 }
 
 impl Smooth<'_> {
-    /// Shows the filtered rows `2·rows.start..2·rows.end`, with their numbers.
-    pub fn rows(
-        &self,
-        planes: [&[f32]; 4],
-        rows: Range<usize>,
-        buffer: &mut Vec<f32>,
-        mut see: impl FnMut(usize, &[f32]),
-    ) {
-        match (&self.filter.rows[..], &self.filter.columns[..], &self.filter.whole) {
-            ([a, b, c, d], [e, f, g, h], None) => {
-                let at_once = (BLOCK / self.pitch).max(1);
-                for start in rows.clone().step_by(at_once) {
-                    let rows = start..(start + at_once).min(rows.end);
-                    self.four(planes, rows, [[*a, *b, *c, *d], [*e, *f, *g, *h]], buffer, &mut see);
-                }
-            }
-            _ => (2 * rows.start..2 * rows.end).for_each(|row| see(row, self.row(planes, row, buffer))),
+    /// Over rows that lie `pitch` apart, with `low` zeros before the values.
+    pub fn new(filter: &Filter, low: isize, pitch: usize) -> Smooth<'_> {
+        let four = match (&filter.rows[..], &filter.columns[..], &filter.whole) {
+            ([a, b, c, d], [e, f, g, h], None) => Some([[*a, *b, *c, *d], [*e, *f, *g, *h]]),
+            _ => None,
+        };
+        let width = pitch - 1;
+        let (rows, columns) = match four {
+            // Pieces of a row begin at whole cache lines of the output.
+            Some(_) => ((PART / pitch).max(1), width.div_ceil(width.div_ceil(PART).max(1)).next_multiple_of(8)),
+            None => (1, width),
+        };
+        let columns = columns.clamp(1, width.max(1));
+        Smooth { filter, four, low, pitch, part: [rows, columns], per_row: width.div_ceil(columns) }
+    }
+
+    /// In how many parts a window is made.
+    pub fn parts(&self, window: &Window) -> usize {
+        window.rows.len().div_ceil(self.part[0]) * self.per_row
+    }
+
+    /// Rows and columns of a part.
+    fn part(&self, window: &Window, part: usize) -> [Range<usize>; 2] {
+        let [rows, columns] = self.part;
+        let (row, column) = (window.rows.start + part / self.per_row * rows, part % self.per_row * columns);
+        [row..(row + rows).min(window.rows.end), column..(column + columns).min(self.pitch - 1)]
+    }
+
+    /// Values of every plane that must be there before a part is made.
+    pub fn needs(&self, window: &Window, part: usize) -> usize {
+        let [rows, columns] = self.part(window, part);
+        let place = |row: isize| (row - window.top) as usize * self.pitch;
+        match self.four {
+            Some(_) => place(rows.end as isize) + columns.end + 1,
+            None => place(rows.end as isize + (self.filter.length as isize - self.low) / 2),
         }
     }
 
-    /// Four taps of rows and four of columns.
-    fn four(
+    /// Shows the pieces of rows of one part: the row, the first column, the values.
+    pub fn make(
         &self,
         planes: [&[f32]; 4],
-        rows: Range<usize>,
-        [down, across]: [[f32; 4]; 2],
+        window: &Window,
+        part: usize,
         buffer: &mut Vec<f32>,
-        see: &mut dyn FnMut(usize, &[f32]),
+        mut see: impl FnMut(usize, usize, &[f32]),
     ) {
-        let (pitch, size) = (self.pitch, rows.len() * self.pitch);
-        // A zero before the first row and behind the last, as there is one between rows.
-        let (even, rest) = room(buffer, 2 * (size + 2) + 2 * size).split_at_mut(size + 2);
-        let (odd, out) = rest.split_at_mut(size + 2);
+        let [rows, columns] = self.part(window, part);
+        let Some([down, across]) = self.four else {
+            return (2 * rows.start..2 * rows.end)
+                .for_each(|row| see(row, 0, self.row(planes, window.top, row, buffer)));
+        };
+        let pitch = self.pitch;
+        let start = (rows.start as isize - window.top) as usize * pitch + columns.start;
+        // One value more on both sides; before the first of a row that is a zero, as there is one between rows.
+        let size = (rows.len() - 1) * pitch + columns.len() + 2;
+        let (lines, out) = room(buffer, 6 * size).split_at_mut(4 * size);
+        let skipped = usize::from(columns.start == 0);
+        let from = start + skipped - 1;
+        for (column, lines) in lines.chunks_exact_mut(2 * size).enumerate() {
+            // An odd row, an even one, …: before the values of four taps there is one zero.
+            let at = |row: usize| &planes[(row + 1) % 2 * 2 + column][from + row.div_ceil(2) * pitch - pitch..];
+            let (first, second) = lines.split_at_mut(size);
+            (first[0], second[0]) = (0.0, 0.0);
+            rows::down4([at(0), at(1), at(2), at(3), at(4)], down, [&mut first[skipped..], &mut second[skipped..]]);
+        }
         for half in 0..2 {
-            for (column, line) in [&mut *even, &mut *odd].into_iter().enumerate() {
-                let seen = [0, 1, 2, 3].map(|tap| &self.source(planes, 2 * rows.start + half, tap, column)[..size]);
-                rows::sum4(seen, down, &mut line[1..size + 1]);
-                (line[0], line[size + 1]) = (0.0, 0.0);
-            }
+            let (even, odd) = lines.split_at_mut(2 * size);
+            let (even, odd) = (&even[half * size..][..size], &mut odd[half * size..][..size]);
             // Odd columns are one less than even ones.
-            odd[pitch..].iter_mut().step_by(pitch).for_each(|last| *last = 0.0);
-            let seen = |parity: isize| {
-                [0, 1, 2, 3].map(|tap| {
-                    let at = parity - self.low + tap;
-                    let line = if at.rem_euclid(2) == 0 { &*even } else { &*odd };
-                    // What a value behind the last row sees is not looked at.
-                    let from = (1 + at.div_euclid(2)) as usize;
-                    &line[from..from + size - 1]
-                })
-            };
-            rows::turns4(seen(0), seen(1), across, &mut out[..2 * size - 2]);
-            for (row, sums) in rows.clone().zip(out.chunks_exact(2 * pitch)) {
-                see(2 * row + half, &sums[..2 * pitch - 2]);
+            odd.iter_mut().skip((pitch - columns.start) % pitch).step_by(pitch).for_each(|last| *last = 0.0);
+            rows::across4(even, odd, across, &mut out[..2 * size - 4]);
+            for (row, sums) in rows.clone().zip(out.chunks(2 * pitch)) {
+                see(2 * row + half, 2 * columns.start, &sums[..2 * columns.len()]);
             }
         }
     }
 
     /// One row, of any filter.
-    fn row<'b>(&self, planes: [&[f32]; 4], row: usize, buffer: &'b mut Vec<f32>) -> &'b [f32] {
+    fn row<'b>(&self, planes: [&[f32]; 4], top: isize, row: usize, buffer: &'b mut Vec<f32>) -> &'b [f32] {
         let (taps, wide) = (self.filter.length, 2 * self.pitch - 2);
         // Zeros on both sides: as many as taps may reach out.
         let line = self.pitch + 2 * taps;
@@ -95,7 +129,7 @@ impl Smooth<'_> {
         if self.filter.whole.is_none() {
             for (tap, by) in self.filter.rows.iter().enumerate() {
                 for column in 0..2 {
-                    rows::add_scaled(self.source(planes, row, tap, column), *by, &mut lines[part(column)]);
+                    rows::add_scaled(self.source(planes, top, row, tap, column), *by, &mut lines[part(column)]);
                 }
             }
             self.across(&self.filter.columns, lines, out);
@@ -103,7 +137,7 @@ impl Smooth<'_> {
         }
         for tap in 0..taps {
             for column in 0..2 {
-                let seen = &self.source(planes, row, tap, column)[..count(column)];
+                let seen = &self.source(planes, top, row, tap, column)[..count(column)];
                 lines[part(column)].copy_from_slice(seen);
             }
             turns.fill(0.0);
@@ -114,9 +148,9 @@ impl Smooth<'_> {
     }
 
     /// The values of a plane from the row on that a tap sees from an output row.
-    fn source<'p>(&self, planes: [&'p [f32]; 4], row: usize, tap: usize, column: usize) -> &'p [f32] {
+    fn source<'p>(&self, planes: [&'p [f32]; 4], top: isize, row: usize, tap: usize, column: usize) -> &'p [f32] {
         let at = row as isize - self.low + tap as isize;
-        let from = (at.div_euclid(2) - self.top) as usize * self.pitch;
+        let from = (at.div_euclid(2) - top) as usize * self.pitch;
         &planes[at.rem_euclid(2) as usize * 2 + column][from..]
     }
 
