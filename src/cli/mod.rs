@@ -152,6 +152,7 @@ enum Verb {
 /// Runs the command line and gives the process's exit code.
 pub fn main() -> ExitCode {
     crate::store::prepare_process();
+    crate::render::device::prepare_process();
     let worker = std::thread::Builder::new().name("blend".into()).stack_size(STACK_BYTES).spawn(work);
     match worker.map(|thread| thread.join()) {
         Ok(Ok(exit)) => exit.into(),

@@ -12,6 +12,17 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::sync::Arc;
 
+/// Called once by `main`, before it has a second thread.  The layer by which Mesa picks the card of a desktop complains on
+/// stderr where there is no desktop.  It is not needed: adapters are looked at and picked here.
+#[allow(unsafe_code)]
+pub fn prepare_process() {
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    if cfg!(target_os = "linux") && !is_set("XDG_RUNTIME_DIR") && !is_set("NODEVICE_SELECT") {
+        // SAFETY: nobody else reads the environment yet.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
+    }
+}
+
 /// Where pictures are drawn.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Place {

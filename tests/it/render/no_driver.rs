@@ -53,6 +53,14 @@ fn doctor_says_what_to_install() {
     assert!(!shown.contains("\nsoftware"), "{shown}");
 }
 
+/// Drivers have nothing to say where there is no desktop.
+#[test]
+fn doctor_is_quiet_without_a_desktop() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_blend"));
+    let found = command.arg("doctor").env_remove("XDG_RUNTIME_DIR").output().expect("blend starts");
+    assert_eq!((found.status.code(), text(&found.stderr)), (Some(0), String::new()));
+}
+
 #[test]
 fn recipes_are_drawn_by_the_processor() {
     let bare = Bare::new();
