@@ -161,6 +161,7 @@ fn prints(plan: &Plan, inputs: &Inputs) -> Vec<Option<Fingerprint>> {
 fn described<'r>(recipes: &[&'r Recipe], plan: &Plan, inputs: &Inputs, reuse: Reuse) -> Vec<Vec<Described>> {
     let prints = prints(plan, inputs);
     let mut last: Option<(&'r Recipe, Sources)> = None;
+    let mut lines = rebuild::Lines::default();
     let outputs = plan.outputs.iter().zip(recipes);
     let of = |(output, recipe): (&Output, &&'r Recipe)| {
         // The outputs of a recipe follow each other.
@@ -168,7 +169,7 @@ fn described<'r>(recipes: &[&'r Recipe], plan: &Plan, inputs: &Inputs, reuse: Re
             Some((_, sources)) => sources,
             None => Sources::new(recipe, plan, &prints, reuse.digests),
         };
-        let described = rebuild::described(recipe, output, &sources);
+        let described = rebuild::described(recipe, output, &sources, &mut lines);
         last = Some((*recipe, sources));
         described
     };

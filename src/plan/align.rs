@@ -159,10 +159,10 @@ impl Plan {
         for tensor in plan.outputs.iter_mut().flat_map(|output| &mut output.tensors) {
             match &mut tensor.work {
                 Work::Copy { .. } => {}
-                Work::Gather(program) => program.settle_views(&of),
+                Work::Gather(program) => Arc::make_mut(program).settle_views(&of),
                 Work::Compute { program, canonical, .. } => {
-                    program.settle_views(&of);
-                    canonical.iter_mut().for_each(|program| program.settle_views(&of));
+                    Arc::make_mut(program).settle_views(&of);
+                    canonical.iter_mut().for_each(|program| Arc::make_mut(program).settle_views(&of));
                 }
             }
         }

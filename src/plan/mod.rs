@@ -34,6 +34,7 @@ pub use drawing::drawing;
 pub use drawing::input_files;
 pub use facts::Fact;
 pub use json::json;
+pub use memory::known_bytes;
 pub use memory::peak_bytes;
 pub use names::compare;
 pub use names::globs;
@@ -198,12 +199,12 @@ pub enum Work {
     /// They are moved.
     Copy { file: usize, offset: u64 },
     /// They are moved one by one, because the layouts differ in order.
-    Gather(Box<Program>),
+    Gather(Arc<Program>),
     /// They are computed.
     Compute {
-        program: Box<Program>,
+        program: Arc<Program>,
         /// The same in canonical order, for the reductions, when the output's order is another (law 1).
-        canonical: Option<Box<Program>>,
+        canonical: Option<Arc<Program>>,
         /// A finite value that the type cannot hold is an error.
         strict: bool,
     },

@@ -65,10 +65,10 @@ fn renumber(plan: &mut Plan, number: &dyn Fn(usize) -> usize) {
         for tensor in &mut output.tensors {
             match &mut tensor.work {
                 Work::Copy { file, .. } => *file = number(*file),
-                Work::Gather(program) => loads(program),
+                Work::Gather(program) => loads(Arc::make_mut(program)),
                 Work::Compute { program, canonical, .. } => {
-                    loads(program);
-                    canonical.iter_mut().for_each(|program| loads(program));
+                    loads(Arc::make_mut(program));
+                    canonical.iter_mut().for_each(|program| loads(Arc::make_mut(program)));
                 }
             }
         }

@@ -164,13 +164,13 @@ impl<'r> Maker<'r> {
                 // A load in its own type is moved by the interpreter, bit by bit.
                 let mut builder = Builder::new(load.view.shape.clone());
                 let node = builder.load(Load { affine: Affine::IDENTITY, ..load });
-                return Work::Gather(Box::new(builder.finish(node, *dtype, false)));
+                return Work::Gather(Arc::new(builder.finish(node, *dtype, false)));
             }
         }
         let program = self.program(op.inputs[0], target, *dtype, *overflow);
         let canonical = (target.reorders() && program.stages > 0)
-            .then(|| Box::new(self.program(op.inputs[0], &Target::AS_IS, *dtype, *overflow)));
-        Work::Compute { program: Box::new(program), canonical, strict: *overflow == Overflow::Error }
+            .then(|| Arc::new(self.program(op.inputs[0], &Target::AS_IS, *dtype, *overflow)));
+        Work::Compute { program: Arc::new(program), canonical, strict: *overflow == Overflow::Error }
     }
 
     fn program(&self, value: OpId, target: &Target, dtype: Dtype, overflow: Overflow) -> crate::tile::Program {

@@ -2,6 +2,7 @@
 
 use super::manifest::Described;
 use super::manifest::Keys;
+use super::manifest::Lines;
 use super::manifest::Manifest;
 use super::manifest::Story;
 use super::sources::Sources;
@@ -18,17 +19,13 @@ use crate::tile::Program;
 /// Raised when the same program makes other bytes than before: the machine of tiles is another one.
 const MACHINE: &str = concat!("2, blend ", env!("CARGO_PKG_VERSION"));
 
-/// Keys and story of every tensor of an output.
-pub fn described(recipe: &Recipe, output: &Output, sources: &Sources) -> Vec<Described> {
+/// Keys and story of every tensor of an output; `lines` are those of others.
+pub fn described(recipe: &Recipe, output: &Output, sources: &Sources, lines: &mut Lines) -> Vec<Described> {
     let of = |tensor: &Tensor| {
         let (mut keys, mut story) = (Keys::new(), Story::default());
         describe(recipe, tensor, sources, &mut keys);
         describe(recipe, tensor, sources, &mut story);
-        let mut lines = story.lines;
-        // A tensor may be read twice.
-        lines.sort();
-        lines.dedup();
-        Described { keys: keys.keys(), lines }
+        Described { keys: keys.keys(), lines: lines.kept(story) }
     };
     output.tensors.iter().map(of).collect()
 }

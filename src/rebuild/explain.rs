@@ -8,6 +8,7 @@ use super::manifest::OTHER;
 use crate::plan::Output;
 use crate::plan::globs;
 use indexmap::IndexMap;
+use std::sync::Arc;
 
 /// One line per group of tensors that have the same reasons; `old` is what stood at the output's place, `is_broken`:
 /// its record cannot be read.
@@ -57,7 +58,7 @@ pub fn explain(
 }
 
 /// `share of ink 0.3 → 0.5, size of input toon 10 → 12`
-fn changes(old: &[&Line], new: &[Line]) -> String {
+fn changes(old: &[&Line], new: &[Arc<Line>]) -> String {
     let mut words = vec![];
     let values =
         |label: &str| -> Vec<&str> { old.iter().filter(|line| line.0 == label).map(|line| line.1.as_str()).collect() };

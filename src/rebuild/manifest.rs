@@ -1,6 +1,8 @@
 //! Facts about a tensor, and who listens to them.
 
 use super::sources::Source;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 /// Listens to facts.  What a fact is `of` is a name for people: renaming an input changes no key.
 pub trait Manifest {
@@ -117,5 +119,31 @@ impl Manifest for Story {
 pub struct Described {
     /// By files, and by content.
     pub keys: [Option<[u8; 32]>; 2],
-    pub lines: Vec<Line>,
+    pub lines: Vec<Arc<Line>>,
+}
+
+/// Lines of many tensors, each kept once: most tensors of a model say the same.
+#[derive(Default)]
+pub struct Lines {
+    known: HashSet<Arc<Line>>,
+}
+
+impl Lines {
+    /// The lines of a story in order, each once.
+    pub fn kept(&mut self, story: Story) -> Vec<Arc<Line>> {
+        let mut lines = story.lines;
+        // A tensor may be read twice.
+        lines.sort();
+        lines.dedup();
+        lines.into_iter().map(|line| self.one(line)).collect()
+    }
+
+    fn one(&mut self, line: Line) -> Arc<Line> {
+        if let Some(known) = self.known.get(&line) {
+            return known.clone();
+        }
+        let line = Arc::new(line);
+        self.known.insert(line.clone());
+        line
+    }
 }

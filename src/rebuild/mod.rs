@@ -27,6 +27,7 @@ pub use describe::described;
 pub use describe::plan_digest;
 pub use explain::explain;
 pub use manifest::Described;
+pub use manifest::Lines;
 pub use record::File;
 pub use record::Record;
 pub use record::Row;

@@ -55,12 +55,6 @@ fn written(output: &Output) -> String {
     format!("  write  {}: {tensors} ({}), {}\n", output.written, tally(output), bytes_text(output.bytes()))
 }
 
-/// Bytes that are known before anything is read.
-fn header_bytes(plan: &Plan) -> u64 {
-    let parts = plan.outputs.iter().flat_map(|output| &output.parts);
-    parts.flat_map(|part| &part.fixed).map(|fixed| fixed.bytes.len() as u64).sum()
-}
-
 /// What all rounds come to.
 #[derive(Default)]
 struct Sum {
@@ -79,10 +73,11 @@ impl Sum {
         let all: Vec<&Compiled> = outcomes.iter().filter_map(|outcome| outcome.compiled.as_ref()).collect();
         let outputs: Vec<&Output> = all.iter().flat_map(|compiled| &compiled.plan.outputs).collect();
         let shared = plan::shared(&outputs);
-        // One variant's programs at a time, but the headers of all.
-        let headers: u64 = all.iter().map(|compiled| header_bytes(&compiled.plan)).sum();
-        let without = |compiled: &&Compiled| plan::peak_bytes(&compiled.plan, threads) - header_bytes(&compiled.plan);
-        self.peak = self.peak.max(headers + all.iter().map(without).max().unwrap_or(0));
+        // One variant's programs at a time, but what is known of all.
+        let known: u64 = all.iter().map(|compiled| plan::known_bytes(&compiled.plan)).sum();
+        let without =
+            |compiled: &&Compiled| plan::peak_bytes(&compiled.plan, threads) - plan::known_bytes(&compiled.plan);
+        self.peak = self.peak.max(known + all.iter().map(without).max().unwrap_or(0));
         for input in all.iter().flat_map(|compiled| &compiled.recipe.inputs) {
             let files = all.first().map_or(&[][..], |first| &first.plan.files);
             let is_own = |at: &usize| input.header.files.iter().any(|file| *file == files[*at]);

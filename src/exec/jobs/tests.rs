@@ -17,7 +17,7 @@ fn tensor(name: &str, file: usize, offset: u64, elems: u64, added: Option<f64>) 
             let view = crate::tensor::View::contiguous(&shape);
             let affine = crate::tensor::Affine { scale: 1.0, add: number };
             let node = builder.load(Load { file, offset, dtype: Dtype::F32, blocks: None, view, affine });
-            Work::Gather(Box::new(builder.finish(node, Dtype::F32, false)))
+            Work::Gather(Arc::new(builder.finish(node, Dtype::F32, false)))
         }
     };
     let (name, canonical): (String, Arc<str>) = (name.into(), name.into());
