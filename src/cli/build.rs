@@ -30,8 +30,6 @@ use crate::exec::Stop;
 use crate::exec::align::Aligned;
 use crate::exec::align::AlignedSpace;
 use crate::identity;
-use crate::plan;
-use crate::plan::Plan;
 use crate::plan::bytes_text;
 use crate::plan::tally;
 use crate::render::device::Device;
@@ -235,11 +233,7 @@ pub fn execute(outcome: &mut Outcome, options: &exec::Options, ui: &Ui) -> Resul
 
 /// Runs the plans of some variants as one, with progress, and shows what happened.  `Err`: it could not be finished.
 pub fn execute_all(outcomes: &mut [Outcome], options: &exec::Options, ui: &Ui) -> Result<(Vec<Report>, Exit), Exit> {
-    let mut plans: Vec<&mut Plan> =
-        outcomes.iter_mut().filter_map(|outcome| Some(&mut outcome.compiled.as_mut()?.plan)).collect();
-    if plans.len() > 1 {
-        plan::join(&mut plans);
-    }
+    recipe::join(outcomes);
     let variants: Vec<(&Outcome, &Compiled)> =
         outcomes.iter().filter_map(|outcome| Some((outcome, outcome.compiled.as_ref()?))).collect();
     let progress = Arc::new(Progress::default());

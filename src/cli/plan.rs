@@ -15,7 +15,6 @@ use crate::check::trace::Trace;
 use crate::exec;
 use crate::exec::foresee;
 use crate::plan;
-use crate::plan::Plan;
 
 mod matrix;
 
@@ -119,11 +118,7 @@ fn explained(args: &Args, threads: usize, ui: &Ui) -> Result<Exit, Exit> {
         let mut outcomes = matrix.round(&round);
         // As a build does: a lock that holds has a say in what outputs carry.
         locked::agree_all(&args.lock, &args.recipe, &mut outcomes, &mut held, threads, ui)?;
-        let mut plans: Vec<&mut Plan> =
-            outcomes.iter_mut().filter_map(|outcome| Some(&mut outcome.compiled.as_mut()?.plan)).collect();
-        if plans.len() > 1 {
-            plan::join(&mut plans);
-        }
+        recipe::join(&mut outcomes);
         let all = outcomes.iter().filter_map(|outcome| outcome.compiled.as_ref());
         let variants: Vec<_> = all.map(|compiled| (&compiled.recipe, &compiled.plan)).collect();
         let reasons = build::watched(0, ui, |progress| foresee::reasons(&variants, reuse, &options, progress));

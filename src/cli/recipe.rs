@@ -14,6 +14,8 @@ use crate::draw::fingerprint::strange_masks;
 use crate::hir::Format;
 use crate::hir::Literal;
 use crate::normal::Normal;
+use crate::plan;
+use crate::plan::Plan;
 use crate::store;
 use crate::syntax;
 use crate::text::Sources;
@@ -120,6 +122,16 @@ pub struct Outcome {
     pub problems: Problems,
     /// What sets it apart from the other variants of a sweep: `edge = 8, strength = 0.5`.
     pub label: String,
+}
+
+/// Makes the plans of variants one run, as `exec` takes them.
+pub fn join(outcomes: &mut [Outcome]) {
+    let mut plans: Vec<&mut Plan> =
+        outcomes.iter_mut().filter_map(|outcome| Some(&mut outcome.compiled.as_mut()?.plan)).collect();
+    // A plan of its own stays as it is.
+    if plans.len() > 1 {
+        plan::join(&mut plans);
+    }
 }
 
 /// A recipe that was read, to be compiled once or with many values of its parameters.

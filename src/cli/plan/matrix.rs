@@ -2,12 +2,12 @@
 
 use crate::cli::Exit;
 use crate::cli::inputs::value;
+use crate::cli::recipe;
 use crate::cli::recipe::Outcome;
 use crate::cli::sweep::Matrix;
 use crate::compile::Compiled;
 use crate::plan;
 use crate::plan::Output;
-use crate::plan::Plan;
 use crate::plan::Shared;
 use crate::plan::bytes_text;
 use crate::plan::tally;
@@ -67,9 +67,7 @@ struct Sum {
 impl Sum {
     /// Adds the variants of a round.
     fn add(&mut self, outcomes: &mut [Outcome], threads: usize) {
-        let mut plans: Vec<&mut Plan> =
-            outcomes.iter_mut().filter_map(|outcome| Some(&mut outcome.compiled.as_mut()?.plan)).collect();
-        plan::join(&mut plans);
+        recipe::join(outcomes);
         let all: Vec<&Compiled> = outcomes.iter().filter_map(|outcome| outcome.compiled.as_ref()).collect();
         let outputs: Vec<&Output> = all.iter().flat_map(|compiled| &compiled.plan.outputs).collect();
         let shared = plan::shared(&outputs);
