@@ -49,26 +49,12 @@ impl Inputs {
         to_offset: u64,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<(), Problem> {
-        self.copy_unless(file, offset, len, to, to_offset, progress, &|| false).map(|_| ())
+        let mut seen = |moved: Moved| progress(moved.count());
+        self.copy_seen(file, offset, len, to, to_offset, false, &|| false, &mut seen).map(|_| ())
     }
 
-    /// As [`Inputs::copy`], but asks `cancel` before each chunk of 8 MiB; false: it was cancelled.
-    #[allow(clippy::too_many_arguments)]
-    pub fn copy_unless(
-        &self,
-        file: usize,
-        offset: u64,
-        len: u64,
-        to: &Part,
-        to_offset: u64,
-        progress: &(dyn Fn(u64) + Sync),
-        cancel: &(dyn Fn() -> bool + Sync),
-    ) -> Result<bool, Problem> {
-        self.copy_seen(file, offset, len, to, to_offset, false, cancel, &mut |moved| progress(moved.count()))
-    }
-
-    /// As [`Inputs::copy_unless`]; `seen` gets all that is copied, in order.  `by_hand`: it gets all bytes, none of which
-    /// moves inside the kernel.
+    /// As [`Inputs::copy`], but asks `cancel` before each chunk of 8 MiB; false: it was cancelled.  `seen` gets all that is
+    /// copied, in order.  `by_hand`: it gets all bytes, none of which moves inside the kernel.
     #[allow(clippy::too_many_arguments)]
     pub fn copy_seen(
         &self,

@@ -301,17 +301,9 @@ fn steps(inputs: usize) -> Vec<Step> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::kernel::tests::numbers;
     use super::*;
     use crate::network::Activation;
-
-    fn numbers(count: usize, seed: u32) -> Vec<f32> {
-        let mut state = seed;
-        let mut next = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-        };
-        (0..count).map(|_| next()).collect()
-    }
 
     /// The bits are the same in one piece and in bands, slices, and blocks of channels of any size, also where they are
     /// written past the caches.

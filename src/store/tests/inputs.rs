@@ -78,7 +78,7 @@ fn copies_are_exact_wherever_they_start() {
     // Cancelled between chunks.
     let asked = AtomicU64::new(0);
     let cancel = || asked.fetch_add(1, Ordering::Relaxed) == 1;
-    assert!(!inputs.copy_unless(0, 0, 20_000_000, &part, 0, &|_| {}, &cancel).unwrap());
+    assert!(!inputs.copy_seen(0, 0, 20_000_000, &part, 0, false, &cancel, &mut |_| {}).unwrap());
 }
 
 #[test]
